@@ -1,0 +1,105 @@
+"""What the verbs ask of the world: protocols that `app.py` fulfils with the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """The time, passed in so that a test can stop it."""
+
+    def now(self) -> datetime:
+        """The aware present instant."""
+        ...
+
+
+@dataclass(frozen=True)
+class Received:
+    """One instance that has been made durable and is to be recorded before it is answered."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    digest: str
+    size: int
+    path: str
+    association: str
+    calling_ae: str
+    called_ae: str
+    address: str
+
+
+class Recorded(Enum):
+    """What the register says of an instance."""
+
+    NEW = "new"  #: first time seen, recorded
+    SAME = "same"  #: the same UID with the same bytes was here before: nothing to do
+    CHANGED = "changed"  #: the same UID with other bytes: kept aside, the first one stays
+
+
+class Register(Protocol):
+    """Where the receiver records what it keeps. Each call is durable when it returns."""
+
+    def known_digest(self, sop_instance_uid: str) -> str | None:
+        """SHA-256 of the instance kept under that UID; None where there is none."""
+        ...
+
+    def record(self, received: Received) -> Recorded:
+        """Record a new instance; tells when the UID was there already."""
+        ...
+
+    def record_changed(self, received: Received) -> None:
+        """Record an instance that was kept aside since its UID was there with other bytes."""
+        ...
+
+    def association_opened(self, association: str, *, calling_ae: str, called_ae: str, address: str) -> None:
+        """Note that an association is open."""
+        ...
+
+    def association_closed(self, association: str, how: str) -> None:
+        """Note that it has ended: "released", "aborted" or "lost"."""
+        ...
+
+
+class DeliveryState(Enum):
+    """Where one object stands with one destination."""
+
+    QUEUED = "queued"  #: frozen in the outbox, not sent yet
+    SENDING = "sending"  #: handed to the network, no answer recorded: ask the PACS before sending again
+    STORED = "stored"  #: answered Success
+    REFUSED = "refused"  #: refused for good
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """One frozen object on its way to one destination."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    path: Path
+    state: DeliveryState
+
+
+class Receipts(Protocol):
+    """Where the sender notes what happened to each object. Each call is durable when it returns."""
+
+    def sending(self, sop_instance_uid: str) -> None:
+        """About to be handed to the network."""
+        ...
+
+    def stored(self, sop_instance_uid: str, how: str) -> None:
+        """The destination has it: "answered 0x0000", "found by C-FIND"."""
+        ...
+
+    def refused(self, sop_instance_uid: str, why: str) -> None:
+        """Refused for good."""
+        ...
+
+    def postponed(self, sop_instance_uid: str, why: str) -> None:
+        """Did not work now; may work later."""
+        ...
