@@ -1,0 +1,113 @@
+"""`Deliveries`: every object on its way to every destination, and what was answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from node.domain.ports import Clock, DeliveryState, Parcel
+from node.workflow.store.tables import deliveries
+
+
+@dataclass(frozen=True)
+class Posting:
+    """One object to be sent to one destination; `path` is relative to the storage folder, `digest` SHA-256 of the file."""
+
+    sop_instance_uid: str
+    destination: str
+    exam: int
+    version: int
+    kind: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    path: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class DeliveryRow(Posting):
+    """A posting, and where it stands."""
+
+    state: DeliveryState
+    detail: str
+    attempts: int
+    updated_at: datetime
+
+
+class Deliveries:
+    """The rows of deliveries."""
+
+    def __init__(self, engine: sa.Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._reading = engine.execution_options(reading=True)
+        self._clock = clock
+
+    def post(self, postings: Iterable[Posting]) -> None:
+        """Put objects into the outbox, all or none; those that are in it already stay as they are."""
+        now = self._clock.now().isoformat()
+        with self._engine.begin() as connection:
+            for posting in postings:
+                known = connection.execute(sa.select(deliveries.c.state).where(self._key(posting.sop_instance_uid, posting.destination)))
+                if known.first() is None:
+                    row = vars(posting) | {"state": DeliveryState.QUEUED.value, "detail": "", "attempts": 0, "updated_at": now}
+                    connection.execute(deliveries.insert().values(row))
+
+    def of_exam(self, exam: int, version: int | None = None) -> tuple[DeliveryRow, ...]:
+        """All deliveries of an exam (of one version, or of all)."""
+        query = sa.select(deliveries).where(deliveries.c.exam == exam).order_by(deliveries.c.version, deliveries.c.path)
+        if version is not None:
+            query = query.where(deliveries.c.version == version)
+        with self._reading.begin() as connection:
+            rows = [dict(row._mapping) for row in connection.execute(query)]
+        return tuple(
+            DeliveryRow(**row | {"state": DeliveryState(row["state"]), "updated_at": datetime.fromisoformat(row["updated_at"])})
+            for row in rows
+        )
+
+    def receipts(self, destination: str) -> DestinationReceipts:
+        """Where the sender notes what one destination answered."""
+        return DestinationReceipts(self._engine, self._clock, destination)
+
+    @staticmethod
+    def _key(sop_instance_uid: str, destination: str) -> sa.ColumnElement[bool]:
+        return sa.and_(deliveries.c.sop_instance_uid == sop_instance_uid, deliveries.c.destination == destination)
+
+
+def parcel(row: DeliveryRow, storage: Path) -> Parcel:
+    """A row as the sender wants it."""
+    return Parcel(row.sop_instance_uid, row.sop_class_uid, row.transfer_syntax_uid, storage / row.path, row.state)
+
+
+class DestinationReceipts:
+    """Fulfils `node.domain.ports.Receipts` for one destination."""
+
+    def __init__(self, engine: sa.Engine, clock: Clock, destination: str) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._destination = destination
+
+    def sending(self, sop_instance_uid: str) -> None:
+        """About to be handed to the network."""
+        self._set(sop_instance_uid, DeliveryState.SENDING, "handed to the network", attempts=deliveries.c.attempts + 1)
+
+    def stored(self, sop_instance_uid: str, how: str) -> None:
+        """The destination has it."""
+        self._set(sop_instance_uid, DeliveryState.STORED, how)
+
+    def refused(self, sop_instance_uid: str, why: str) -> None:
+        """Refused for good."""
+        self._set(sop_instance_uid, DeliveryState.REFUSED, why)
+
+    def postponed(self, sop_instance_uid: str, why: str) -> None:
+        """Did not work now; may work later."""
+        self._set(sop_instance_uid, DeliveryState.QUEUED, why)
+
+    def _set(self, sop_instance_uid: str, state: DeliveryState, detail: str, **columns: object) -> None:
+        values = {"state": state.value, "detail": detail, "updated_at": self._clock.now().isoformat(), **columns}
+        key = sa.and_(deliveries.c.sop_instance_uid == sop_instance_uid, deliveries.c.destination == self._destination)
+        with self._engine.begin() as connection:
+            connection.execute(deliveries.update().where(key).values(values))

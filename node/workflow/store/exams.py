@@ -1,0 +1,186 @@
+"""`Exams`: the rows of exams and of what happened to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from node.domain.ports import Clock
+from node.workflow.states import State
+from node.workflow.store.tables import events, exams
+
+
+@dataclass(frozen=True)
+class ExamRow:
+    """One exam.
+
+    Parameters
+    ----------
+    anchor : Study Instance UID that it is known by: the PET's study, or the only one there is
+    version : counts up with every analysis
+    made_at : when this version's analysis began; the date inside its objects
+    tries : ends of the compute process since the last progress
+    released : whether a person has released it from HELD in this version
+    plan : the series chosen for this version, and why
+    progress : what is being done right now
+    """
+
+    number: int
+    anchor: str
+    patient_key: str
+    state: State
+    reason: str
+    version: int
+    made_at: datetime | None
+    tries: int
+    released: bool
+    plan: dict[str, Any] | None
+    progress: str | None
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def name(self) -> str:
+        """The exam's name for people, folders and objects."""
+        return f"E{self.number:05d}"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of an exam's story; `detail` is for the administrator (a traceback)."""
+
+    version: int
+    at: datetime
+    state: State
+    text: str
+    detail: str | None
+
+
+class Exams:
+    """The rows of exams. A change of state or reason writes its event in the same transaction."""
+
+    def __init__(self, engine: sa.Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._reading = engine.execution_options(reading=True)
+        self._clock = clock
+
+    def create(self, *, anchor: str, patient_key: str, text: str) -> ExamRow:
+        """A new exam, RECEIVED."""
+        now = self._clock.now().isoformat()
+        values = {
+            "anchor": anchor,
+            "patient_key": patient_key,
+            "state": State.RECEIVED.value,
+            "reason": text,
+            "version": 1,
+            "tries": 0,
+            "released": 0,
+            "created_at": now,
+            "updated_at": now,
+        }
+        with self._engine.begin() as connection:
+            key = connection.execute(exams.insert().values(values)).inserted_primary_key
+            assert key is not None
+            self._event(connection, int(key[0]), 1, State.RECEIVED, text)
+        return self.get(int(key[0]))
+
+    def get(self, number: int) -> ExamRow:
+        """The exam of that number; KeyError where there is none."""
+        with self._reading.begin() as connection:
+            row = connection.execute(sa.select(exams).where(exams.c.number == number)).one_or_none()
+        if row is None:
+            raise KeyError(number)
+        return _row(row._mapping)
+
+    def all(self) -> tuple[ExamRow, ...]:
+        """Every exam, oldest first."""
+        return self._some(sa.true())
+
+    def in_states(self, *states: State) -> tuple[ExamRow, ...]:
+        """Exams in these states, oldest first."""
+        return self._some(exams.c.state.in_([state.value for state in states]))
+
+    def of_patient(self, patient_key: str) -> tuple[ExamRow, ...]:
+        """Exams of one patient, oldest first."""
+        return self._some(exams.c.patient_key == patient_key)
+
+    def anchors(self) -> tuple[str, ...]:
+        """The anchors of all exams."""
+        with self._reading.begin() as connection:
+            return tuple(row[0] for row in connection.execute(sa.select(exams.c.anchor)))
+
+    def move(self, number: int, state: State, reason: str, *, detail: str | None = None, **columns: Any) -> None:
+        """Put an exam into a state for a reason; nothing is written where both are as they were."""
+        with self._engine.begin() as connection:
+            row = connection.execute(sa.select(exams.c.state, exams.c.reason, exams.c.version).where(exams.c.number == number)).one()
+            if (row.state, row.reason) == (state.value, reason) and not columns:
+                return
+            version = columns.get("version", row.version)
+            values = {"state": state.value, "reason": reason, "updated_at": self._clock.now().isoformat(), **columns}
+            connection.execute(exams.update().where(exams.c.number == number).values(values))
+            self._event(connection, number, version, state, reason, detail)
+
+    def reached(self, number: int, state: State, text: str) -> None:
+        """A step of the path was done: the state, and the count of tries starts anew."""
+        self.move(number, state, text, tries=0, progress=None)
+
+    def adopt(self, number: int, *, anchor: str, text: str) -> None:
+        """An exam that waited for a PET is from now on known by the PET's study."""
+        row = self.get(number)
+        with self._engine.begin() as connection:
+            connection.execute(exams.update().where(exams.c.number == number).values(anchor=anchor))
+            self._event(connection, number, row.version, row.state, text)
+
+    def note(self, number: int, text: str, *, detail: str | None = None) -> None:
+        """A line in the story that changes nothing."""
+        row = self.get(number)
+        with self._engine.begin() as connection:
+            self._event(connection, number, row.version, row.state, text, detail)
+
+    def progress(self, number: int, text: str) -> None:
+        """What is being done right now."""
+        with self._engine.begin() as connection:
+            connection.execute(exams.update().where(exams.c.number == number).values(progress=text))
+
+    def tried(self, number: int) -> int:
+        """Count one more end of the compute process; returns how many there were since the last progress."""
+        with self._engine.begin() as connection:
+            connection.execute(exams.update().where(exams.c.number == number).values(tries=exams.c.tries + 1))
+            return int(connection.execute(sa.select(exams.c.tries).where(exams.c.number == number)).scalar_one())
+
+    def events(self, number: int) -> tuple[Event, ...]:
+        """The story of one exam, oldest first."""
+        query = sa.select(events).where(events.c.exam == number).order_by(events.c.id)
+        with self._reading.begin() as connection:
+            rows = connection.execute(query).all()
+        return tuple(Event(row.version, datetime.fromisoformat(row.at), State(row.state), row.text, row.detail) for row in rows)
+
+    def _some(self, condition: sa.ColumnElement[bool]) -> tuple[ExamRow, ...]:
+        with self._reading.begin() as connection:
+            rows = connection.execute(sa.select(exams).where(condition).order_by(exams.c.number)).all()
+        return tuple(_row(row._mapping) for row in rows)
+
+    def _event(self, connection: sa.Connection, number: int, version: int, state: State, text: str, detail: str | None = None) -> None:
+        at = self._clock.now().isoformat()
+        values = {"exam": number, "version": version, "at": at, "state": state.value, "text": text, "detail": detail}
+        connection.execute(events.insert().values(values))
+
+
+def _row(row: Mapping[Any, Any]) -> ExamRow:
+    plan = row["plan"]
+    return ExamRow(
+        **dict(row)
+        | {
+            "state": State(row["state"]),
+            "released": bool(row["released"]),
+            "plan": json.loads(plan) if isinstance(plan, str) else plan,
+            "made_at": datetime.fromisoformat(row["made_at"]) if row["made_at"] else None,
+            "created_at": datetime.fromisoformat(row["created_at"]),
+            "updated_at": datetime.fromisoformat(row["updated_at"]),
+        }
+    )

@@ -1,0 +1,200 @@
+"""`InstanceRegister`: what came in, from whom, and what its header says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from node.domain.ports import Clock, Received, Recorded
+from node.workflow.store.tables import associations, changed, instances
+
+
+@dataclass(frozen=True)
+class Row:
+    """One instance as recorded; `header` is None until the worker has read it."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    path: str
+    digest: str
+    association: str
+    calling_ae: str
+    called_ae: str
+    received_at: datetime
+    header: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class HeaderRow:
+    """What the worker read of one instance: `problem` where it could not be read."""
+
+    sop_instance_uid: str
+    patient_key: str | None
+    study_uid: str | None
+    series_uid: str | None
+    header: dict[str, Any] | None
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class SeriesCount:
+    """How much of a series is here: enough to know whether anything changed."""
+
+    series_uid: str
+    study_uid: str
+    images: int
+    last_at: datetime
+
+
+class InstanceRegister:
+    """The rows of instances and associations; fulfils `node.domain.ports.Register`."""
+
+    def __init__(self, engine: sa.Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._reading = engine.execution_options(reading=True)
+        self._clock = clock
+
+    def known_digest(self, sop_instance_uid: str) -> str | None:
+        """SHA-256 of the instance kept under that UID; None where there is none."""
+        query = sa.select(instances.c.digest).where(instances.c.sop_instance_uid == sop_instance_uid)
+        with self._reading.begin() as connection:
+            return connection.execute(query).scalar()
+
+    def record(self, received: Received) -> Recorded:
+        """Record a new instance; tells when the UID was there already."""
+        values = {**vars(received), "received_at": self._now()}
+        with self._engine.begin() as connection:
+            query = sa.select(instances.c.digest).where(instances.c.sop_instance_uid == received.sop_instance_uid)
+            known = connection.execute(query).scalar()
+            if known is None:
+                connection.execute(instances.insert().values(values))
+                return Recorded.NEW
+        return Recorded.SAME if known == received.digest else Recorded.CHANGED
+
+    def record_changed(self, received: Received) -> None:
+        """Record an instance that was kept aside since its UID was there with other bytes."""
+        row = {name: getattr(received, name) for name in ("sop_instance_uid", "digest", "path", "calling_ae")}
+        with self._engine.begin() as connection:
+            connection.execute(changed.insert().values(row | {"received_at": self._now()}))
+
+    def association_opened(self, association: str, *, calling_ae: str, called_ae: str, address: str) -> None:
+        """Note that an association is open."""
+        row = {"id": association, "calling_ae": calling_ae, "called_ae": called_ae, "address": address, "opened_at": self._now()}
+        with self._engine.begin() as connection:
+            connection.execute(associations.insert().values(row))
+
+    def association_closed(self, association: str, how: str) -> None:
+        """Note that it has ended: "released", "aborted" or "lost"."""
+        query = associations.update().where(associations.c.id == association).values(closed_at=self._now(), how=how)
+        with self._engine.begin() as connection:
+            connection.execute(query)
+
+    def close_all_associations(self) -> int:
+        """A receiver that starts has no association yet: whatever is open was lost with the one before. Returns how many."""
+        query = associations.update().where(associations.c.closed_at.is_(None)).values(closed_at=self._now(), how="lost")
+        with self._engine.begin() as connection:
+            return int(connection.execute(query).rowcount)
+
+    def unread(self, limit: int) -> tuple[tuple[str, str], ...]:
+        """(SOP Instance UID, path) of instances whose header the worker has not read yet, oldest first."""
+        query = (
+            sa.select(instances.c.sop_instance_uid, instances.c.path)
+            .where(instances.c.study_uid.is_(None), instances.c.problem.is_(None))
+            .order_by(instances.c.received_at)
+            .limit(limit)
+        )
+        with self._reading.begin() as connection:
+            return tuple((row[0], row[1]) for row in connection.execute(query))
+
+    def headers_read(self, rows: Iterable[HeaderRow]) -> None:
+        """Record headers, all in one transaction."""
+        query = (
+            instances.update()
+            .where(instances.c.sop_instance_uid == sa.bindparam("uid"))
+            .values({name: sa.bindparam(f"new_{name}") for name in ("patient_key", "study_uid", "series_uid", "header", "problem")})
+        )
+        values = [
+            {
+                "uid": row.sop_instance_uid,
+                "new_patient_key": row.patient_key,
+                "new_study_uid": row.study_uid,
+                "new_series_uid": row.series_uid,
+                "new_header": row.header,
+                "new_problem": row.problem,
+            }
+            for row in rows
+        ]
+        if values:
+            with self._engine.begin() as connection:
+                connection.execute(query, values)
+
+    def series_of_patient(self, patient_key: str) -> tuple[SeriesCount, ...]:
+        """What is here of one patient, by series."""
+        return self._series(instances.c.patient_key == patient_key)
+
+    def series_of_studies(self, study_uids: Sequence[str]) -> tuple[SeriesCount, ...]:
+        """What is here of some studies, whoever's they say they are, by series."""
+        return self._series(instances.c.study_uid.in_(study_uids))
+
+    def _series(self, condition: sa.ColumnElement[bool]) -> tuple[SeriesCount, ...]:
+        query = (
+            sa.select(instances.c.series_uid, instances.c.study_uid, sa.func.count(), sa.func.max(instances.c.received_at))
+            .where(condition)
+            .group_by(instances.c.series_uid, instances.c.study_uid)
+            .order_by(sa.func.min(instances.c.received_at))
+        )
+        with self._reading.begin() as connection:
+            return tuple(SeriesCount(a, b, int(n), datetime.fromisoformat(at)) for a, b, n, at in connection.execute(query))
+
+    def instances_of(self, series_uid: str) -> tuple[Row, ...]:
+        """The instances of one series whose headers were read, in order of arrival."""
+        names = list(Row.__dataclass_fields__)
+        query = (
+            sa.select(*(instances.c[name] for name in names)).where(instances.c.series_uid == series_uid).order_by(instances.c.received_at)
+        )
+        with self._reading.begin() as connection:
+            rows = [dict(row._mapping) for row in connection.execute(query)]
+        return tuple(Row(**row | {"received_at": datetime.fromisoformat(row["received_at"])}) for row in rows)
+
+    def studies_without_exam(self, anchors: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        """(study UID, patient key) of studies that are not among the anchors, oldest first."""
+        known = set(anchors)
+        query = (
+            sa.select(instances.c.study_uid, sa.func.min(instances.c.patient_key))
+            .where(instances.c.study_uid.is_not(None))
+            .group_by(instances.c.study_uid)
+            .order_by(sa.func.min(instances.c.received_at))
+        )
+        with self._reading.begin() as connection:
+            return tuple((study, patient) for study, patient in connection.execute(query) if study not in known)
+
+    def open_associations(self, series_uids: Sequence[str]) -> tuple[str, ...]:
+        """Calling AE titles of associations that are still open and have sent images of these series."""
+        query = (
+            sa.select(associations.c.calling_ae)
+            .distinct()
+            .join(instances, instances.c.association == associations.c.id)
+            .where(associations.c.closed_at.is_(None), instances.c.series_uid.in_(series_uids))
+        )
+        with self._reading.begin() as connection:
+            return tuple(row[0] for row in connection.execute(query))
+
+    def counts(self) -> dict[str, int]:
+        """How many instances are here, unread, unreadable and kept aside, for `check` and `list`."""
+        columns = {
+            "instances": sa.select(sa.func.count()).select_from(instances),
+            "unread": sa.select(sa.func.count())
+            .select_from(instances)
+            .where(instances.c.study_uid.is_(None), instances.c.problem.is_(None)),
+            "unreadable": sa.select(sa.func.count()).select_from(instances).where(instances.c.problem.is_not(None)),
+            "changed": sa.select(sa.func.count()).select_from(changed),
+        }
+        with self._reading.begin() as connection:
+            return {name: int(connection.execute(query).scalar_one()) for name, query in columns.items()}
+
+    def _now(self) -> str:
+        return self._clock.now().isoformat()

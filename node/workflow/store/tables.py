@@ -1,0 +1,107 @@
+"""The tables. A change here needs a migration in ``migrations/versions``; a test compares the two."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, MetaData, Table, Text, text
+
+metadata = MetaData()
+
+associations = Table(
+    "associations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("calling_ae", Text, nullable=False),
+    Column("called_ae", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("opened_at", Text, nullable=False),
+    Column("closed_at", Text),
+    Column("how", Text),
+)
+
+instances = Table(
+    "instances",
+    metadata,
+    Column("sop_instance_uid", Text, primary_key=True),
+    Column("sop_class_uid", Text, nullable=False),
+    Column("transfer_syntax_uid", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("association", Text, nullable=False),
+    Column("calling_ae", Text, nullable=False),
+    Column("called_ae", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("received_at", Text, nullable=False),
+    # Filled by the worker, which reads the header after the sender has its answer.
+    Column("patient_key", Text),
+    Column("study_uid", Text),
+    Column("series_uid", Text),
+    Column("header", JSON(none_as_null=True)),
+    Column("problem", Text),
+    Index("instances_by_series", "series_uid"),
+    Index("instances_by_patient", "patient_key"),
+    Index("instances_unread", "received_at", sqlite_where=text("study_uid IS NULL AND problem IS NULL")),
+)
+
+changed = Table(
+    "changed",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sop_instance_uid", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("calling_ae", Text, nullable=False),
+    Column("received_at", Text, nullable=False),
+)
+
+exams = Table(
+    "exams",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("anchor", Text, nullable=False, unique=True),
+    Column("patient_key", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("made_at", Text),
+    Column("tries", Integer, nullable=False),
+    Column("released", Integer, nullable=False),
+    Column("plan", JSON(none_as_null=True)),
+    Column("progress", Text),
+    Column("created_at", Text, nullable=False),
+    Column("updated_at", Text, nullable=False),
+    Index("exams_by_state", "state"),
+    Index("exams_by_patient", "patient_key"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("sop_instance_uid", Text, primary_key=True),
+    Column("destination", Text, primary_key=True),
+    Column("exam", Integer, ForeignKey("exams.number"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("sop_class_uid", Text, nullable=False),
+    Column("transfer_syntax_uid", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("updated_at", Text, nullable=False),
+    Index("deliveries_by_exam", "exam", "version"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("exam", Integer, ForeignKey("exams.number"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("detail", Text),
+    Index("events_by_exam", "exam"),
+)

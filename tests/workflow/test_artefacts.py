@@ -1,0 +1,68 @@
+"""Artefacts come back as they were, and a broken one is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from node.domain.exam import Check, Gravity
+from node.domain.transform import Deformation, Transform
+from node.domain.volume import Array, Volume
+from node.errors import DataError
+from node.workflow import artefacts
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    volume: Volume
+    field: Deformation
+    checks: tuple[Check, ...]
+    pair: tuple[float, float]
+    when: datetime | None
+    numbers: Array
+    folder: Path
+
+
+def sample(when: datetime | None) -> Sample:
+    volume = Volume(np.arange(24).reshape(2, 3, 4).astype(np.float32), np.diag([3.0, 2.0, 1.0, 1.0]), "1")
+    shift = volume.like(np.ones((3, 2, 3, 4), np.float32), unit="mm")
+    check = Check("motion", False, "The head moved by 4 mm.", Gravity.HOLD, 4.0, 3.0, "mm")
+    return Sample(volume, Deformation(Transform.identity(), shift), (check,), (1.0, 2.5), when, np.array([1.5]), Path("a/b"))
+
+
+@pytest.mark.parametrize("when", [None, datetime(2026, 3, 1, 12, tzinfo=UTC)])
+def test_an_artefact_comes_back_as_it_was(tmp_path: Path, when: datetime | None) -> None:
+    before = sample(when)
+    artefacts.save(tmp_path, "sample", before)
+    after = artefacts.load(tmp_path, "sample", Sample)
+
+    assert np.array_equal(before.volume.array, after.volume.array)
+    assert before.volume.array.dtype == after.volume.array.dtype
+    assert np.array_equal(before.volume.affine, after.volume.affine)
+    assert np.array_equal(before.field.displacement.array, after.field.displacement.array)
+    assert (before.checks, before.pair, before.when, before.folder) == (after.checks, after.pair, after.when, after.folder)
+    assert np.array_equal(before.numbers, after.numbers)
+
+
+def test_an_artefact_is_there_only_when_it_is_whole(tmp_path: Path) -> None:
+    assert not artefacts.exists(tmp_path, "sample")
+    artefacts.save(tmp_path, "sample", sample(None))
+    assert artefacts.exists(tmp_path, "sample")
+    (tmp_path / "sample.npz").write_bytes(b"cut short")
+    with pytest.raises(DataError, match="expected a whole Sample"):
+        artefacts.load(tmp_path, "sample", Sample)
+
+
+def test_an_artefact_of_another_kind_is_refused(tmp_path: Path) -> None:
+    artefacts.save(tmp_path, "check", Check("a", True, "b"))
+    with pytest.raises(DataError, match="expected a whole Sample"):
+        artefacts.load(tmp_path, "check", Sample)
+
+
+def test_what_is_not_data_cannot_be_kept(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="cannot hold a function"):
+        artefacts.save(tmp_path, "x", test_what_is_not_data_cannot_be_kept)

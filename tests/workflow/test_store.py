@@ -1,0 +1,134 @@
+"""The store: one transaction a method, durable, and the schema as the migrations make it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from node.domain.ports import DeliveryState, Received, Recorded
+from node.workflow.states import State
+from node.workflow.store import Store
+from node.workflow.store.deliveries import Posting, parcel
+from node.workflow.store.register import HeaderRow
+from node.workflow.store.tables import metadata
+
+
+class StoppedClock:
+    """A clock that moves when told."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.time
+
+    def pass_s(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> StoppedClock:
+    return StoppedClock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: StoppedClock) -> Iterator[Store]:
+    store = Store(tmp_path, clock)
+    store.migrate()
+    yield store
+    store.close()
+
+
+def received(uid: str = "1.2.3", digest: str = "aa", association: str = "A1") -> Received:
+    mr, explicit = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.1.2.1"
+    return Received(uid, mr, explicit, digest, 10, f"inbox/{uid}", association, "MR", "EMBER", "127.0.0.1")
+
+
+def test_the_migrations_make_the_tables_that_the_code_knows(store: Store) -> None:
+    engine = sa.create_engine(store.url)
+    with engine.connect() as connection:
+        difference = compare_metadata(MigrationContext.configure(connection), metadata)
+    engine.dispose()
+    assert difference == []
+
+
+def test_migrating_twice_changes_nothing(store: Store) -> None:
+    store.register.record(received())
+    store.migrate()
+    assert store.register.known_digest("1.2.3") == "aa"
+    store.check()
+
+
+def test_the_first_bytes_of_a_uid_stay(store: Store) -> None:
+    assert store.register.record(received()) is Recorded.NEW
+    assert store.register.record(received()) is Recorded.SAME
+    assert store.register.record(received(digest="bb")) is Recorded.CHANGED
+    store.register.record_changed(received(digest="bb"))
+    assert store.register.known_digest("1.2.3") == "aa"
+    assert store.register.counts() == {"instances": 1, "unread": 1, "unreadable": 0, "changed": 1}
+
+
+def test_headers_make_series_and_open_associations_are_seen(store: Store, clock: StoppedClock) -> None:
+    store.register.association_opened("A1", calling_ae="MR", called_ae="EMBER", address="127.0.0.1")
+    store.register.record(received("1.2.3"))
+    clock.pass_s(5)
+    store.register.record(received("1.2.4"))
+    assert store.register.unread(10) == (("1.2.3", "inbox/1.2.3"), ("1.2.4", "inbox/1.2.4"))
+
+    rows = [HeaderRow("1.2.3", "P", "1.2", "1.2.9", {"a": 1}, None), HeaderRow("1.2.4", None, None, None, None, "cut short")]
+    store.register.headers_read(rows)
+
+    assert store.register.unread(10) == ()
+    (series,) = store.register.series_of_patient("P")
+    assert (series.series_uid, series.images) == ("1.2.9", 1)
+    assert store.register.instances_of("1.2.9")[0].header == {"a": 1}
+    assert store.register.open_associations(["1.2.9"]) == ("MR",)
+    store.register.association_closed("A1", "released")
+    assert store.register.open_associations(["1.2.9"]) == ()
+    assert store.register.studies_without_exam([]) == (("1.2", "P"),)
+    assert store.register.studies_without_exam(["1.2"]) == ()
+
+
+def test_a_receiver_that_starts_closes_what_the_one_before_left_open(store: Store) -> None:
+    store.register.association_opened("A1", calling_ae="MR", called_ae="EMBER", address="127.0.0.1")
+    assert store.register.close_all_associations() == 1
+    assert store.register.close_all_associations() == 0
+
+
+def test_each_change_of_an_exam_is_told_once(store: Store) -> None:
+    exam = store.exams.create(anchor="1.2", patient_key="P", text="images of a new study")
+    assert (exam.name, exam.state) == ("E00001", State.RECEIVED)
+    store.exams.move(1, State.WAITING, "waiting for the T1")
+    store.exams.move(1, State.WAITING, "waiting for the T1")
+    store.exams.move(1, State.RECEIVED, "complete", plan={"pet": "1.2.9"}, made_at="2026-03-01T12:00:00+00:00")
+    assert [event.text for event in store.exams.events(1)] == ["images of a new study", "waiting for the T1", "complete"]
+    assert store.exams.get(1).plan == {"pet": "1.2.9"}
+    assert store.exams.get(1).made_at == datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def test_tries_start_anew_when_a_step_is_done(store: Store) -> None:
+    store.exams.create(anchor="1.2", patient_key="P", text="new")
+    assert (store.exams.tried(1), store.exams.tried(1)) == (1, 2)
+    store.exams.reached(1, State.ASSEMBLED, "assembled")
+    assert store.exams.get(1).tries == 0
+    with pytest.raises(KeyError):
+        store.exams.get(2)
+
+
+def test_what_is_in_the_outbox_stays_as_it_is_when_posted_again(store: Store, tmp_path: Path) -> None:
+    store.exams.create(anchor="1.2", patient_key="P", text="new")
+    posting = Posting("9.9", "pacs", 1, 1, "SEG", "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.1.2.1", "exams/x.dcm", "cc")
+    store.deliveries.post([posting])
+    receipts = store.deliveries.receipts("pacs")
+    receipts.sending("9.9")
+    receipts.stored("9.9", "answered 0x0000")
+    store.deliveries.post([posting])
+    (row,) = store.deliveries.of_exam(1, 1)
+    assert (row.state, row.detail, row.attempts) == (DeliveryState.STORED, "answered 0x0000", 1)
+    assert parcel(row, tmp_path).path == tmp_path / "exams/x.dcm"
