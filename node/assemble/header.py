@@ -1,0 +1,180 @@
+"""Header: what one DICOM instance says of itself, without its pixels.
+
+Everything that grouping, roles, completeness, identity and timing need, so that a file is parsed once (`read_header`) and its header
+lives in a row of the store (`to_json`, `from_json`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from datetime import date, datetime, time
+from functools import cache
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+
+from node.assemble.attributes import date_time, encodings_of, moment, number, text, texts, whole
+from node.assemble.enhanced import frame_geometry, frame_physics
+from node.assemble.parts import Geometry, MrPhysics, Person, PetPhysics, SegmentLabel
+from node.assemble.tags import WANTED, geometry_of, mr_of, person_of, pet_of, procedure_codes_of, segments_of
+from node.errors import DataError
+
+ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.4.1"
+UNREAD = {
+    "1.2.840.10008.5.1.4.1.1.130": "enhanced multi-frame PET is not read yet",
+    "1.2.840.10008.5.1.4.1.1.128.1": "legacy converted enhanced PET is not read yet",
+    "1.2.840.10008.5.1.4.1.1.4.3": "enhanced multi-frame colour MR is not read",
+    "1.2.840.10008.5.1.4.1.1.4.4": "legacy converted enhanced MR is not read yet",
+}
+
+
+@dataclass(frozen=True)
+class Header:
+    """One instance.
+
+    Parameters
+    ----------
+    procedure_codes : "value^scheme" of ProcedureCodeSequence, PerformedProtocolCodeSequence and the requested procedure
+    acquired_at : AcquisitionDateTime, or AcquisitionDate and AcquisitionTime; local time of the scanner
+    series_at : SeriesDate and SeriesTime
+    weight_kg, height_m : as written, before any guard
+    n_frames : NumberOfFrames, 1 where absent
+    unread : why the node cannot read this kind of object, as a sentence; empty where it can
+    """
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    study_uid: str
+    series_uid: str
+    modality: str
+    person: Person
+    study_at: datetime | None
+    study_description: str
+    accession: str
+    procedure_codes: tuple[str, ...]
+    series_at: datetime | None
+    series_description: str
+    protocol: str
+    series_number: int | None
+    acquired_at: datetime | None
+    image_type: tuple[str, ...]
+    body_part: str
+    manufacturer: str
+    model: str
+    station: str
+    weight_kg: float | None
+    height_m: float | None
+    n_frames: int
+    geometry: Geometry | None
+    mr: MrPhysics | None
+    pet: PetPhysics | None
+    segments: tuple[SegmentLabel, ...]
+    unread: str = ""
+
+
+def read_header(path: Path) -> Header:
+    """Header of one stored DICOM file; its pixels are not touched.
+
+    Raises
+    ------
+    DataError : the file is no DICOM file, or has no UIDs
+    """
+    try:
+        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=WANTED)
+    except (InvalidDicomError, OSError, ValueError, EOFError) as error:
+        raise DataError(f"expected a DICOM file (PS3.10); could not read {path.name}: {type(error).__name__}") from error
+    return header_of(dataset)
+
+
+def header_of(dataset: Dataset) -> Header:
+    """Header of a dataset that has been read.
+
+    Raises
+    ------
+    DataError : it has no UIDs
+    """
+    uids = {k: text(dataset, k) for k in ("SOPInstanceUID", "SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID")}
+    if not all(uids.values()):
+        missing = ", ".join(keyword for keyword, uid in uids.items() if not uid)
+        raise DataError(f"instance {uids['SOPInstanceUID'] or 'without UID'}: expected four UIDs; found no {missing}")
+    encodings = encodings_of(dataset)
+    modality = text(dataset, "Modality")
+    enhanced = uids["SOPClassUID"] == ENHANCED_MR
+    return Header(
+        sop_instance_uid=uids["SOPInstanceUID"],
+        sop_class_uid=uids["SOPClassUID"],
+        study_uid=uids["StudyInstanceUID"],
+        series_uid=uids["SeriesInstanceUID"],
+        modality=modality,
+        person=person_of(dataset, encodings),
+        study_at=moment(dataset, "StudyDate", "StudyTime"),
+        study_description=text(dataset, "StudyDescription", encodings=encodings),
+        accession=text(dataset, "AccessionNumber", encodings=encodings),
+        procedure_codes=procedure_codes_of(dataset),
+        series_at=moment(dataset, "SeriesDate", "SeriesTime"),
+        series_description=text(dataset, "SeriesDescription", encodings=encodings),
+        protocol=text(dataset, "ProtocolName", encodings=encodings),
+        series_number=whole(dataset, "SeriesNumber"),
+        acquired_at=moment(dataset, "AcquisitionDate", "AcquisitionTime") or date_time(dataset, "AcquisitionDateTime"),
+        image_type=texts(dataset, "ImageType"),
+        body_part=text(dataset, "BodyPartExamined"),
+        manufacturer=text(dataset, "Manufacturer", encodings=encodings),
+        model=text(dataset, "ManufacturerModelName", encodings=encodings),
+        station=text(dataset, "StationName", encodings=encodings),
+        weight_kg=number(dataset, "PatientWeight"),
+        height_m=number(dataset, "PatientSize"),
+        n_frames=whole(dataset, "NumberOfFrames") or 1,
+        geometry=frame_geometry(dataset) if enhanced else geometry_of(dataset),
+        mr=(frame_physics(dataset) if enhanced else mr_of(dataset)) if modality == "MR" else None,
+        pet=pet_of(dataset, encodings) if modality == "PT" else None,
+        segments=segments_of(dataset, encodings) if modality == "SEG" else (),
+        unread=UNREAD.get(uids["SOPClassUID"], ""),
+    )
+
+
+def to_json(header: Header) -> str:
+    """The header as text for a row of the store."""
+    return json.dumps(asdict(header), default=_isoformat, separators=(",", ":"), ensure_ascii=False)
+
+
+def from_json(text: str) -> Header:
+    """The header back from `to_json`."""
+    header = _build(Header, json.loads(text))
+    assert isinstance(header, Header)
+    return header
+
+
+def _isoformat(value: date | datetime | time) -> str:
+    return value.isoformat()
+
+
+def _build(kind: type, values: dict[str, Any]) -> Any:
+    converters = _converters(kind)
+    return kind(**{name: value if value is None or name not in converters else converters[name](value) for name, value in values.items()})
+
+
+@cache
+def _converters(kind: type) -> dict[str, Callable[[Any], Any]]:
+    hints = get_type_hints(kind)
+    found = ((f.name, _converter(hints[f.name])) for f in fields(kind))
+    return {name: converter for name, converter in found if converter is not None}
+
+
+def _converter(hint: Any) -> Callable[[Any], Any] | None:
+    """What turns a JSON value into the hinted type; None where it already is one."""
+    if get_origin(hint) in (Union, UnionType):
+        (hint,) = (arm for arm in get_args(hint) if arm is not type(None))
+    if get_origin(hint) is tuple:
+        inner = _converter(get_args(hint)[0])
+        return tuple if inner is None else lambda values: tuple(inner(value) for value in values)
+    if hint in (date, datetime, time):
+        return lambda value: hint.fromisoformat(value)
+    if is_dataclass(hint):
+        return lambda value: _build(hint, value)  # type: ignore[arg-type]
+    return None

@@ -1,0 +1,111 @@
+"""The parts of a Header: who, where, how an MR was made, how a PET was made, what a SEG holds.
+
+In the house's units (s, mm, kg, Bq; MR times in ms, as MR people say them). An empty text or None means that the file does not say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+from node.domain.codes import Code
+
+Point = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who the file says it is of. `name_key` is the name made comparable over character sets; none of it reaches a log line."""
+
+    patient_id: str
+    issuer: str
+    name: str
+    name_key: str
+    birth_date: date | None
+    sex: str
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where the pixels lie: `positions` LPS mm of the first pixel of each frame (one for a classic image), `row_axis` and `column_axis`
+    unit vectors along rising column and row index, `pixel_spacing` mm between rows and between columns (PS3.3 C.7.6.2)."""
+
+    frame_of_reference_uid: str
+    positions: tuple[Point, ...]
+    row_axis: Point
+    column_axis: Point
+    rows: int
+    columns: int
+    pixel_spacing: tuple[float, float]
+    slice_thickness_mm: float | None
+
+
+@dataclass(frozen=True)
+class MrPhysics:
+    """How an MR image was made, in the words of the classic MR IOD (PS3.3 C.8.3.1); times in ms as MR people say them.
+
+    `complex_component` is MAGNITUDE, PHASE, REAL, IMAGINARY or empty; `preparation` says INVERSION where TI or the sequence says so.
+    """
+
+    scanning_sequence: tuple[str, ...]
+    sequence_variant: tuple[str, ...]
+    acquisition_type: str
+    repetition_ms: float | None
+    echo_ms: float | None
+    inversion_ms: float | None
+    flip_deg: float | None
+    contrast_agent: str
+    angiography: bool
+    complex_component: str = ""
+
+
+@dataclass(frozen=True)
+class PetPhysics:
+    """How a PET image was made (PS3.3 C.8.9), vendors' private values included.
+
+    Parameters
+    ----------
+    corrections : CorrectedImage
+    reconstruction : ReconstructionMethod and ConvolutionKernel
+    activity : RadionuclideTotalDose as written (Bq by the standard, MBq in some files)
+    injected_at : RadiopharmaceuticalStartDateTime; None where only the time of day is given
+    injection_time : RadiopharmaceuticalStartTime
+    radiopharmaceuticals : number of items of RadiopharmaceuticalInformationSequence
+    frame_duration_s, frame_reference_s : ActualFrameDuration and FrameReferenceTime, which the standard has in ms
+    decay_instant : GE scan_datetime or Siemens decay correction date-time, private
+    philips_suv_factor, philips_activity_factor : (7053,1000) and (7053,1009), private
+    """
+
+    series_type: tuple[str, ...]
+    units: str
+    suv_type: str
+    corrections: tuple[str, ...]
+    decay_correction: str
+    attenuation_method: str
+    reconstruction: str
+    radiopharmaceutical: str
+    radiopharmaceutical_code: Code | None
+    radionuclide_code: Code | None
+    radiopharmaceuticals: int
+    half_life_s: float | None
+    activity: float | None
+    injected_at: datetime | None
+    injection_time: time | None
+    slices: int | None
+    time_slices: int | None
+    image_index: int | None
+    frame_duration_s: float | None
+    frame_reference_s: float | None
+    decay_factor: float | None
+    decay_instant: datetime | None
+    philips_suv_factor: float | None
+    philips_activity_factor: float | None
+
+
+@dataclass(frozen=True)
+class SegmentLabel:
+    """One segment of a DICOM SEG: its number, free label and coded property type."""
+
+    number: int
+    label: str
+    type: Code | None

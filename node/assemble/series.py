@@ -1,0 +1,244 @@
+"""SeriesSummary: what the headers of one series say together, as far as it has arrived."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+import numpy as np
+
+from node.assemble.geometry import SAME_PLANE_MM, depths_mm, gaps_in, gaps_text, normal_of, planes_mm
+from node.assemble.header import Header
+from node.assemble.parts import Person
+from node.domain.volume import Array
+
+SAME_AXIS = 1e-3
+"""Largest difference between two direction cosines of one series: rounding in the header, no turn of the head."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class FrameGroup:
+    """One time frame of a series: `acquired_at` its start, `indices` of its headers as given to `summarise`."""
+
+    acquired_at: datetime | None
+    reference_s: float | None
+    duration_s: float | None
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class SeriesSummary:
+    """One series.
+
+    Parameters
+    ----------
+    header : of one instance, the first by UID, for what is the same in all
+    people : every distinct Person among the instances; more than one is a conflict
+    acquired_at : start of the first acquisition; the series' own time where no instance has one
+    n_instances, n_expected : files here, and as the headers promise (PET; None where they promise nothing that can be believed)
+    frames : PET time frames in order; a single group for anything else
+    n_slices : distinct slice positions
+    spacing_mm : usual step along the normal; None for fewer than two slices
+    extent_mm : along (slice normal, rows, columns); None without geometry
+    complete : nothing is known to be missing. An MR header does not say how many images there are: only waiting tells
+    completeness : the same as a sentence: "654 of 654 images, 6 frames of 109 slices"
+    trouble : why the series cannot make a volume even when all of it is here; empty where it can
+    """
+
+    series_uid: str
+    study_uid: str
+    modality: str
+    header: Header
+    people: tuple[Person, ...]
+    acquired_at: datetime | None
+    n_instances: int
+    n_expected: int | None
+    frames: tuple[FrameGroup, ...]
+    n_slices: int
+    spacing_mm: float | None
+    extent_mm: tuple[float, float, float] | None
+    complete: bool
+    completeness: str
+    trouble: str
+
+
+def summarise(headers: Sequence[Header]) -> SeriesSummary:
+    """What the headers of one series say together.
+
+    Parameters
+    ----------
+    headers : of one series UID, in any order, at least one
+
+    Raises
+    ------
+    ValueError : no header, or headers of several series
+    """
+    uids = {header.series_uid for header in headers}
+    if len(uids) != 1:
+        raise ValueError(f"expected headers of one series; found {len(uids)}")
+    first = min(headers, key=lambda header: header.sop_instance_uid)
+    trouble = _mixture(headers)
+    depths = None if trouble or first.geometry is None else [_depths(header, first) for header in headers]
+    frames = time_frames(headers, depths) if first.modality == "PT" and depths else (_frame(headers, range(len(headers))),)
+    planes = planes_mm(np.concatenate(depths)) if depths else np.zeros(0)
+    expected = _expected(headers, frames, planes.size) if first.modality == "PT" else None
+    missing = _missing(len(headers), expected, frames, planes, depths)
+    return SeriesSummary(
+        series_uid=first.series_uid,
+        study_uid=first.study_uid,
+        modality=first.modality,
+        header=first,
+        people=tuple(dict.fromkeys(header.person for header in sorted(headers, key=lambda h: h.sop_instance_uid))),
+        acquired_at=min((h.acquired_at for h in headers if h.acquired_at), default=first.series_at),
+        n_instances=len(headers),
+        n_expected=expected,
+        frames=frames,
+        n_slices=int(planes.size),
+        spacing_mm=float(np.median(np.diff(planes))) if planes.size > 1 else None,
+        extent_mm=_extent(first, planes),
+        complete=not missing,
+        completeness=_sentence(len(headers), expected, frames, planes.size, missing),
+        trouble=trouble or _repeats(first, depths, frames, planes.size),
+    )
+
+
+def time_frames(headers: Sequence[Header], depths: Sequence[Array]) -> tuple[FrameGroup, ...]:
+    """Time frames of a PET series, in order of time.
+
+    Images of one frame share the start of the acquisition and its length. Where that leaves several images at one position, because a
+    console wrote one time over all frames, FrameReferenceTime tells them apart. A static series whose positions are all
+    different is one frame, though its bed positions have times of their own. InstanceNumber is never asked.
+    """
+    everything = range(len(headers))
+    dynamic = any("DYNAMIC" in header.pet.series_type for header in headers if header.pet)
+    if not dynamic and not _overlap(everything, depths):
+        return (_frame(headers, everything),)
+    groups = _grouped(everything, lambda i: _time_key(headers[i], reference=False))
+    if any(_overlap(group, depths) for group in groups):
+        groups = _grouped(everything, lambda i: _time_key(headers[i], reference=True))
+    frames = [_frame(headers, group) for group in groups]
+    return tuple(sorted(frames, key=lambda f: (f.acquired_at or datetime.min, f.reference_s or 0.0, f.duration_s or 0.0)))  # noqa: DTZ901 only for the order
+
+
+def _time_key(header: Header, *, reference: bool) -> Hashable:
+    pet = header.pet
+    if pet is None:
+        return (header.acquired_at,)
+    key = (header.acquired_at, pet.frame_duration_s)
+    return (*key, pet.frame_reference_s) if reference else key
+
+
+def _grouped(indices: Iterable[int], key: Callable[[int], Hashable]) -> list[list[int]]:
+    groups: dict[Hashable, list[int]] = defaultdict(list)
+    for index in indices:
+        groups[key(index)].append(index)
+    return list(groups.values())
+
+
+def _frame(headers: Sequence[Header], indices: Iterable[int]) -> FrameGroup:
+    chosen = tuple(indices)
+    first = min((headers[i] for i in chosen), key=lambda h: (h.acquired_at is None, h.acquired_at, h.sop_instance_uid))
+    pet = first.pet
+    return FrameGroup(first.acquired_at, pet.frame_reference_s if pet else None, pet.frame_duration_s if pet else None, chosen)
+
+
+def _overlap(indices: Iterable[int], depths: Sequence[Array]) -> bool:
+    """Whether two images of a group lie in one plane."""
+    rising = np.sort(np.concatenate([depths[i] for i in indices]))
+    return bool((np.diff(rising) <= SAME_PLANE_MM).any())
+
+
+def _depths(header: Header, first: Header) -> Array:
+    if header.geometry is None or first.geometry is None:
+        raise AssertionError("a mixture was let through")
+    return depths_mm(header.geometry.positions, normal_of(first.geometry))
+
+
+def _mixture(headers: Sequence[Header]) -> str:
+    """Why these headers do not share one kind of slice; empty where they do."""
+    if len({header.sop_class_uid for header in headers}) > 1:
+        return "the series holds objects of different kinds"
+    geometries = [header.geometry for header in headers]
+    known = [geometry for geometry in geometries if geometry is not None]
+    if not known:
+        return "its images do not say where they lie" if headers[0].modality in ("MR", "PT") else ""
+    if len(known) < len(geometries):
+        return f"{len(geometries) - len(known)} of {len(geometries)} images do not say where they lie"
+    axes = np.array([geometry.row_axis + geometry.column_axis for geometry in known])
+    if np.ptp(axes, axis=0).max() > SAME_AXIS:
+        return "its images have different orientations"
+    if len({(geometry.rows, geometry.columns) for geometry in known}) > 1:
+        return "its images have different sizes"
+    if np.ptp(np.array([geometry.pixel_spacing for geometry in known]), axis=0).max() > 1e-3:
+        return "its images have different pixel spacings"
+    if len({geometry.frame_of_reference_uid for geometry in known}) > 1:
+        return "its images have different frames of reference"
+    return ""
+
+
+def _expected(headers: Sequence[Header], frames: Sequence[FrameGroup], n_slices: int) -> int | None:
+    """Images that the headers promise: NumberOfSlices, times NumberOfTimeSlices where the series is dynamic (PS3.3 C.8.9.1).
+
+    A static GE series may say six time slices, one a bed, so that number is not believed there. A promise below what has come is none.
+    """
+    slices = _only(header.pet.slices for header in headers if header.pet)
+    times = _only(header.pet.time_slices for header in headers if header.pet)
+    dynamic = any("DYNAMIC" in header.pet.series_type for header in headers if header.pet)
+    if slices is None or (dynamic and times is None):
+        return None
+    promised = slices * times if dynamic and times else slices * len(frames)
+    return promised if promised >= len(headers) else None
+
+
+def _only(values: Iterable[T | None]) -> T | None:
+    """The value that all share; None where they do not."""
+    distinct = set(values)
+    return distinct.pop() if len(distinct) == 1 else None
+
+
+def _missing(n_instances: int, expected: int | None, frames: Sequence[FrameGroup], planes: Array, depths: Sequence[Array] | None) -> str:
+    """What is known to be missing; empty where nothing is."""
+    if expected is not None and n_instances < expected:
+        return f"{expected - n_instances} images missing"
+    if depths and len(frames) > 1:
+        short = [number for number, frame in enumerate(frames, 1) if _planes(frame, depths) < planes.size]
+        if short:
+            return f"frame {short[0]} has {_planes(frames[short[0] - 1], depths)} of {planes.size} slices"
+    gaps = gaps_in(planes)
+    return gaps_text(gaps) if gaps else ""
+
+
+def _planes(frame: FrameGroup, depths: Sequence[Array]) -> int:
+    return int(planes_mm(np.concatenate([depths[i] for i in frame.indices])).size)
+
+
+def _sentence(n_instances: int, expected: int | None, frames: Sequence[FrameGroup], n_slices: int, missing: str) -> str:
+    noun = "image" if n_slices else "object"
+    images = f"{n_instances} of {expected} images" if expected else f"{n_instances} {noun}{'s' if n_instances > 1 else ''}"
+    shape = f"{len(frames)} frames of {n_slices} slices" if len(frames) > 1 else f"{n_slices} slices" if n_slices else ""
+    lacking = missing if missing and "images missing" not in missing else ""
+    return ", ".join(part for part in (images, shape, lacking) if part)
+
+
+def _repeats(first: Header, depths: Sequence[Array] | None, frames: Sequence[FrameGroup], n_slices: int) -> str:
+    """Trouble where several images lie at one position of one frame: echoes, phases, volumes in time, or a series sent twice."""
+    if not depths:
+        return ""
+    most = max(sum(depths[i].size for i in frame.indices) for frame in frames)
+    if most > n_slices and any(_overlap(frame.indices, depths) for frame in frames):
+        return f"{most} images at {n_slices} slice positions: more than one volume"
+    return ""
+
+
+def _extent(first: Header, planes: Array) -> tuple[float, float, float] | None:
+    geometry = first.geometry
+    if geometry is None or planes.size == 0:
+        return None
+    step = float(np.median(np.diff(planes))) if planes.size > 1 else geometry.slice_thickness_mm or 0.0
+    height, width = geometry.rows * geometry.pixel_spacing[0], geometry.columns * geometry.pixel_spacing[1]
+    return (float(planes[-1] - planes[0]) + step, height, width)

@@ -1,0 +1,150 @@
+"""From a dataset to the parts of a Header, and the list of tags that are wanted for it (PS3.3 C.7, C.8.3, C.8.9, C.8.20)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydicom.dataset import Dataset
+
+from node.assemble.attributes import (
+    code,
+    date_time,
+    day,
+    items,
+    number,
+    numbers,
+    parse_date_time,
+    private,
+    private_tags,
+    tag_of,
+    text,
+    texts,
+    time_of_day,
+    whole,
+)
+from node.assemble.enhanced import ENHANCED_KEYWORDS
+from node.assemble.names import name_key
+from node.assemble.parts import Geometry, MrPhysics, Person, PetPhysics, SegmentLabel
+
+_GE, _SIEMENS, _PHILIPS = "GEMS_PETD_01", "SIEMENS MED PT", "Philips PET Private Group"
+
+_KEYWORDS = """
+SpecificCharacterSet ImageType SOPClassUID SOPInstanceUID StudyDate SeriesDate AcquisitionDate StudyTime SeriesTime AcquisitionTime
+AcquisitionDateTime AccessionNumber Modality Manufacturer StationName StudyDescription SeriesDescription ProcedureCodeSequence
+ManufacturerModelName PatientName PatientID IssuerOfPatientID PatientBirthDate PatientSex PatientSize PatientWeight BodyPartExamined
+ScanningSequence SequenceVariant MRAcquisitionType AngioFlag SliceThickness RepetitionTime EchoTime InversionTime FlipAngle
+ContrastBolusAgent ProtocolName ConvolutionKernel ActualFrameDuration StudyInstanceUID SeriesInstanceUID SeriesNumber
+ImagePositionPatient ImageOrientationPatient FrameOfReferenceUID NumberOfFrames Rows Columns PixelSpacing CorrectedImage
+RadiopharmaceuticalInformationSequence NumberOfSlices NumberOfTimeSlices SeriesType Units SUVType DecayCorrection
+AttenuationCorrectionMethod ReconstructionMethod FrameReferenceTime DecayFactor ImageIndex SegmentSequence
+RequestAttributesSequence PerformedProtocolCodeSequence ComplexImageComponent
+"""
+WANTED = (
+    [tag_of(keyword) for keyword in (_KEYWORDS + ENHANCED_KEYWORDS).split()]
+    + private_tags(0x0009, [0x0D])
+    + private_tags(0x0071, [0x22])
+    + private_tags(0x7053, [0x00, 0x09])
+)
+
+
+def person_of(dataset: Dataset, encodings: Sequence[str]) -> Person:
+    name = text(dataset, "PatientName", encodings=encodings)
+    return Person(
+        patient_id=text(dataset, "PatientID", encodings=encodings),
+        issuer=text(dataset, "IssuerOfPatientID", encodings=encodings),
+        name=name,
+        name_key=name_key(name),
+        birth_date=day(dataset, "PatientBirthDate"),
+        sex=text(dataset, "PatientSex").upper(),
+    )
+
+
+def procedure_codes_of(dataset: Dataset) -> tuple[str, ...]:
+    holders = [(dataset, "ProcedureCodeSequence"), (dataset, "PerformedProtocolCodeSequence")]
+    holders += [(item, "RequestedProcedureCodeSequence") for item in items(dataset, "RequestAttributesSequence")]
+    found = (code(holder, key) for holder, key in holders)
+    return tuple(dict.fromkeys(f"{c.value}^{c.scheme}" for c in found if c is not None))
+
+
+def geometry_of(dataset: Dataset) -> Geometry | None:
+    """Of a classic image; None where a part of it is missing (a SEG, a report, a secondary capture)."""
+    position, orientation = numbers(dataset, "ImagePositionPatient"), numbers(dataset, "ImageOrientationPatient")
+    spacing, rows, columns = numbers(dataset, "PixelSpacing"), whole(dataset, "Rows"), whole(dataset, "Columns")
+    uid = text(dataset, "FrameOfReferenceUID")
+    if len(position) != 3 or len(orientation) != 6 or len(spacing) != 2 or not rows or not columns:
+        return None
+    return Geometry(
+        uid,
+        (position,),
+        orientation[:3],
+        orientation[3:],
+        rows,
+        columns,
+        (spacing[0], spacing[1]),
+        number(dataset, "SliceThickness"),
+    )
+
+
+def mr_of(dataset: Dataset) -> MrPhysics:
+    return MrPhysics(
+        scanning_sequence=texts(dataset, "ScanningSequence"),
+        sequence_variant=texts(dataset, "SequenceVariant"),
+        acquisition_type=text(dataset, "MRAcquisitionType"),
+        repetition_ms=number(dataset, "RepetitionTime"),
+        echo_ms=number(dataset, "EchoTime"),
+        inversion_ms=number(dataset, "InversionTime"),
+        flip_deg=number(dataset, "FlipAngle"),
+        contrast_agent=text(dataset, "ContrastBolusAgent"),
+        angiography=text(dataset, "AngioFlag") == "Y",
+        complex_component=text(dataset, "ComplexImageComponent"),
+    )
+
+
+def pet_of(dataset: Dataset, encodings: Sequence[str]) -> PetPhysics:
+    injections = items(dataset, "RadiopharmaceuticalInformationSequence")
+    first = injections[0] if injections else Dataset()
+    duration, reference = number(dataset, "ActualFrameDuration"), number(dataset, "FrameReferenceTime")
+    return PetPhysics(
+        series_type=texts(dataset, "SeriesType"),
+        units=text(dataset, "Units"),
+        suv_type=text(dataset, "SUVType"),
+        corrections=texts(dataset, "CorrectedImage"),
+        decay_correction=text(dataset, "DecayCorrection"),
+        attenuation_method=text(dataset, "AttenuationCorrectionMethod"),
+        reconstruction=" ".join(filter(None, (text(dataset, "ReconstructionMethod"), text(dataset, "ConvolutionKernel")))),
+        radiopharmaceutical=text(first, "Radiopharmaceutical", encodings=encodings),
+        radiopharmaceutical_code=code(first, "RadiopharmaceuticalCodeSequence", encodings=encodings),
+        radionuclide_code=code(first, "RadionuclideCodeSequence", encodings=encodings),
+        radiopharmaceuticals=len(injections),
+        half_life_s=number(first, "RadionuclideHalfLife"),
+        activity=number(first, "RadionuclideTotalDose"),
+        injected_at=date_time(first, "RadiopharmaceuticalStartDateTime"),
+        injection_time=time_of_day(first, "RadiopharmaceuticalStartTime"),
+        slices=whole(dataset, "NumberOfSlices"),
+        time_slices=whole(dataset, "NumberOfTimeSlices"),
+        image_index=whole(dataset, "ImageIndex"),
+        frame_duration_s=None if duration is None else duration / 1000.0,
+        frame_reference_s=None if reference is None else reference / 1000.0,
+        decay_factor=number(dataset, "DecayFactor"),
+        decay_instant=parse_date_time(private(dataset, 0x0009, _GE, 0x0D) or private(dataset, 0x0071, _SIEMENS, 0x22)),
+        philips_suv_factor=_factor(private(dataset, 0x7053, _PHILIPS, 0x00)),
+        philips_activity_factor=_factor(private(dataset, 0x7053, _PHILIPS, 0x09)),
+    )
+
+
+def _factor(value: str) -> float | None:
+    try:
+        return float(value) or None
+    except ValueError:
+        return None
+
+
+def segments_of(dataset: Dataset, encodings: Sequence[str]) -> tuple[SegmentLabel, ...]:
+    return tuple(
+        SegmentLabel(
+            number=whole(item, "SegmentNumber") or 0,
+            label=text(item, "SegmentLabel", encodings=encodings),
+            type=code(item, "SegmentedPropertyTypeCodeSequence", encodings=encodings),
+        )
+        for item in items(dataset, "SegmentSequence")
+    )
