@@ -1,0 +1,158 @@
+"""Other people's judgement of the objects that the node wrote.
+
+::
+
+    python benchmarks/conformance.py OBJECTS_FOLDER [INPUTS_FOLDER]
+
+dciodvfy must print no error for any object. dcentvfy must find nothing in inputs and outputs together that it does not find in the inputs
+alone. dcmqi's segimage2itkimage, which shares no code with pydicom or highdicom, must read every segmentation with the same voxels at the
+same places in the patient. Ends with 1 and the complaints where one of them disagrees.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import SimpleITK as sitk
+from pydicom.uid import SegmentationStorage
+from scipy.spatial import cKDTree
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.peers import command
+from node.domain.volume import Array
+
+SAME_PLACE_MM = 0.05
+"""Two readers agree on a voxel when they put its centre this close."""
+
+
+def complaints(objects: Sequence[Path], inputs: Sequence[Path]) -> list[str]:
+    """Everything that the three judges say against these objects; one sentence each, none where all is well."""
+    found = [f"dciodvfy: {file.name}: {line}" for file in objects for line in iod_errors(file)]
+    found += [f"dcentvfy: {line}" for line in entity_errors(objects, inputs)]
+    for file in objects:
+        if pydicom.filereader.read_file_meta_info(file).MediaStorageSOPClassUID == SegmentationStorage:
+            found += [f"dcmqi: {file.name}: {line}" for line in segment_errors(file)]
+    return found
+
+
+def iod_errors(file: Path) -> list[str]:
+    """dciodvfy's error lines for one object."""
+    return _errors([command("dciodvfy"), "-new", str(file)])
+
+
+def entity_errors(objects: Sequence[Path], inputs: Sequence[Path]) -> list[str]:
+    """dcentvfy's error lines for objects and inputs together that it does not have for the inputs alone."""
+    known = set(_entities(inputs)) if inputs else set()
+    return [line for line in _entities([*inputs, *objects]) if line not in known]
+
+
+def segment_errors(file: Path) -> list[str]:
+    """Where dcmqi and our own reading of the frames disagree about a DICOM SEG; one sentence a segment."""
+    ours = _our_points(file)
+    theirs = _their_points(file, len(ours))
+    found = []
+    for number, points in ours.items():
+        others = theirs.get(number, np.empty((0, 3)))
+        if len(points) != len(others):
+            found.append(f"segment {number}: {len(points)} voxels by its frames, {len(others)} by dcmqi")
+        elif len(points):
+            distance, index = cKDTree(others).query(points)
+            if distance.max() > SAME_PLACE_MM or len(np.unique(index)) != len(points):
+                found.append(f"segment {number}: a voxel lies {distance.max():.2f} mm away from where dcmqi reads it")
+    return found
+
+
+def _errors(words: list[str]) -> list[str]:
+    done = subprocess.run(words, text=True, errors="replace", capture_output=True, check=False)
+    lines = (done.stdout + done.stderr).splitlines()
+    if done.returncode < 0:
+        lines.append(f"Error - {Path(words[0]).name} was ended by signal {-done.returncode}")
+    return [line.strip() for line in lines if line.startswith("Error")]
+
+
+def _entities(files: Sequence[Path]) -> list[str]:
+    with tempfile.TemporaryDirectory(prefix="ember-dcentvfy-") as folder:
+        for number, file in enumerate(files):
+            (Path(folder) / f"{number}.dcm").symlink_to(file.resolve())
+        names = Path(folder) / "names.txt"
+        names.write_text("".join(f"{folder}/{number}.dcm\n" for number in range(len(files))))
+        lines = _errors([command("dcentvfy"), "-f", str(names)])
+        return [re.sub(r"<?" + re.escape(folder) + r"/\d+\.dcm>?", "FILE", line) for line in lines]
+
+
+def _our_points(file: Path) -> dict[int, Array]:
+    """Segment number → (n, 3) LPS mm of its voxels, frame by frame from the functional groups (PS3.3 C.7.6.16)."""
+    seg = pydicom.dcmread(file)
+    pixels = seg.pixel_array.reshape(-1, seg.Rows, seg.Columns)
+    shared = seg.SharedFunctionalGroupsSequence[0]
+    points: dict[int, list[Array]] = {int(item.SegmentNumber): [] for item in seg.SegmentSequence}
+    for frame, groups in zip(pixels, seg.PerFrameFunctionalGroupsSequence, strict=True):
+        number = int(_group(groups, shared, "SegmentIdentificationSequence").ReferencedSegmentNumber)
+        axes = np.array(_group(groups, shared, "PlaneOrientationSequence").ImageOrientationPatient, dtype=float).reshape(2, 3)
+        spacing = np.array(_group(groups, shared, "PixelMeasuresSequence").PixelSpacing, dtype=float)
+        origin = np.array(_group(groups, shared, "PlanePositionSequence").ImagePositionPatient, dtype=float)
+        row, column = np.nonzero(frame)
+        points[number].append(origin + np.outer(column * spacing[1], axes[0]) + np.outer(row * spacing[0], axes[1]))
+    return {number: np.concatenate(parts) if parts else np.empty((0, 3)) for number, parts in points.items()}
+
+
+def _group(groups: pydicom.Dataset, shared: pydicom.Dataset, name: str) -> pydicom.Dataset:
+    return (groups if name in groups else shared)[name][0]
+
+
+def _their_points(file: Path, segments: int) -> dict[int, Array]:
+    """The same by dcmqi, which writes one image a segment."""
+    with tempfile.TemporaryDirectory(prefix="ember-dcmqi-") as folder:
+        words = [
+            command("segimage2itkimage"),
+            "--inputDICOM",
+            str(file),
+            "--outputDirectory",
+            folder,
+            "--outputType",
+            "nrrd",
+            "--prefix",
+            "s",
+        ]
+        done = subprocess.run(words, text=True, capture_output=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"segimage2itkimage ended with {done.returncode}: {done.stdout[-500:]}{done.stderr[-1000:]}")
+        found = {}
+        for number in range(1, segments + 1):
+            path = Path(folder) / f"s-{number}.nrrd"
+            if path.is_file():
+                found[number] = _image_points(sitk.ReadImage(str(path)))
+        return found
+
+
+def _image_points(image: sitk.Image) -> Array:
+    index = np.argwhere(sitk.GetArrayFromImage(image) > 0)[:, ::-1] * np.array(image.GetSpacing())
+    return np.asarray(index @ np.array(image.GetDirection()).reshape(3, 3).T + np.array(image.GetOrigin()))
+
+
+def main() -> int:
+    """Judge the objects of a folder."""
+    parser = argparse.ArgumentParser(description="dciodvfy, dcentvfy and dcmqi on the objects that the node wrote.")
+    parser.add_argument("objects", type=Path)
+    parser.add_argument("inputs", type=Path, nargs="?")
+    options = parser.parse_args()
+    objects = sorted(options.objects.rglob("*.dcm"))
+    inputs = [path for path in sorted(options.inputs.rglob("*")) if path.is_file()] if options.inputs else []
+    if not objects:
+        parser.error(f"{options.objects} holds no *.dcm")
+    found = complaints(objects, inputs)
+    print("\n".join(found) if found else f"{len(objects)} objects: no complaint")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

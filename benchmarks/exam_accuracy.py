@@ -1,0 +1,200 @@
+"""Whole exams through a running node: the numbers beside the known truth, the time, the memory, the objects.
+
+::
+
+    python benchmarks/exam_accuracy.py EXAM_FOLDER… [--keep FOLDER] [--json]
+
+An exam folder holds ``dicom/`` (what a scanner would send) and ``truth/`` (see `benchmarks.truth`). For each one a fresh node and a fresh
+Orthanc are started; all files go by DCMTK's storescu, in shuffled order, over two associations at the same time; nobody touches anything.
+
+What is compared:
+
+- *brain*: the node's brain mask on the truth's labels.
+- *pet_to_t1_mm*: the node's PET → T1 against the true pose, over the truth's grey and white matter.
+- *own_mask_bias_percent*: the node's value against the noise-free blurred truth over the node's own mask, put on the PET grid by the
+  node's own transform, so that the measurement alone is judged (registration and masks have their own lines). A region's SUVR truth is
+  divided by the same over the node's own reference mask.
+- *bias_percent*: against the truth's region. `suvr_psf` is relative to the whole cerebellar grey matter; the node's reference differs by
+  one factor that is common to all regions (`reference_factor`: blurred truth over the node's reference mask ÷ over the whole label),
+  and that factor is taken out. How far the node's reference itself is off is judged on the line "reference", against the truth's
+  `cereb_gm_eroded1mm`.
+- *seconds*: from the end of storescu to the moment when the Orthanc's count of instances last rose (looked at every 0.1 s).
+- *peak_mib*: proportional set size of all processes of the node together, looked at every 0.2 s.
+
+Ends with 1 when an exam did not come to DELIVERED, with 2 when one was delivered and a limit does not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pydicom
+from pydicom.uid import UID
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks import report, truth
+from benchmarks.peers import Orthanc, send
+from benchmarks.running import Memory, RunningNode
+from node.domain.result import Alignment, Quantity, Result, Segmentation
+
+SEED = 20260101
+TIMEOUT_S = 1800.0
+
+
+class ArrivalClock:
+    """When the count of instances in an Orthanc last rose, as a context manager that looks every 0.1 s."""
+
+    def __init__(self, orthanc: Orthanc) -> None:
+        self.last_s: float | None = None
+        self._orthanc = orthanc
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> ArrivalClock:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        seen = 0
+        while not self._done.wait(0.1):
+            count = self._orthanc.count()
+            if count > seen:
+                seen, self.last_s = count, time.monotonic()
+
+
+def run(exam: Path, keep: Path | None, *, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
+    """One exam through a fresh node; the record that ``--json`` prints.
+
+    Parameters
+    ----------
+    exam : folder with ``dicom/`` and ``truth/``
+    keep : folder for the objects that reached the PACS, None to throw them away
+    """
+    with tempfile.TemporaryDirectory(prefix="ember-accuracy-") as scratch, Orthanc(Path(scratch) / "pacs") as orthanc:
+        node = RunningNode(Path(scratch), destination=(orthanc.dicom_port, orthanc.ae_title))
+        with node, Memory(node) as memory, ArrivalClock(orthanc) as arrival:
+            files = [path for path in sorted((exam / "dicom").rglob("*")) if path.is_file()]
+            send(files, node.port, called=node.ae_title, associations=2, seed=SEED)
+            sent_s = time.monotonic()
+            states = _settled(node, timeout_s)
+            time.sleep(0.5)
+        record = _frame(exam, states)
+        record["seconds_last_image_to_last_result"] = None if arrival.last_s is None else arrival.last_s - sent_s
+        record["peak_mib"] = memory.peak_mib
+        objects = orthanc.download(Path(scratch) / "objects")
+        record["objects"] = _classes(objects)
+        if keep is not None:
+            shutil.copytree(Path(scratch) / "objects", keep / exam.name, dirs_exist_ok=True)
+        if record["state"] == "DELIVERED":
+            record |= measure(node, str(states[0]["exam"]), int(states[0]["version"]), truth.read(exam / "truth"))
+        return record
+
+
+def measure(node: RunningNode, exam: str, version: int, known: truth.Truth) -> dict[str, Any]:
+    """What the node made of an exam beside the truth."""
+    alignment = node.artefact(exam, "alignment", Alignment, version=version)
+    segmentation = node.artefact(exam, "segmentation", Segmentation, version=version)
+    result = node.artefact(exam, "result", Result, version=version)
+    reference = result.tracer.reference
+    t1_from_pet = alignment.t1_from_pet.matrix
+    own_reference = truth.own_mask_suv(known, segmentation.region(reference).mask, t1_from_pet)
+    factor = own_reference / known.reference_suv()
+    regions = {}
+    for name, label in truth.REGIONS.items():
+        if name != reference:
+            own = truth.own_mask_suv(known, segmentation.region(name).mask, t1_from_pet) / own_reference
+            regions[name] = _compared("suvr", _value(result, name, Quantity.SUVR), own, known.suvr_blurred[label] / factor)
+    whole = known.suvr_blurred[truth.REGIONS[reference]] * known.reference_suv()
+    return {
+        "brain": truth.brain(known, alignment.brain),
+        "pet_to_t1_mm": truth.pet_to_t1_mm(known, t1_from_pet),
+        "reference": {"region": reference, **_compared("suv_mean", _value(result, reference, Quantity.SUV), own_reference, whole)},
+        "reference_factor": factor,
+        "regions": regions,
+        "lesions": truth.lesions(known, segmentation.lesions),
+        "checks_failed": [check.name for check in result.checks if not check.passed],
+        "headline": result.headline,
+    }
+
+
+def _settled(node: RunningNode, timeout_s: float) -> list[dict[str, Any]]:
+    """What `list` says when nothing more happens, or when the time is over."""
+    try:
+        return node.wait(timeout_s=timeout_s, every_s=3.0)
+    except TimeoutError as error:
+        none = {"exam": "", "version": 0, "state": "NONE", "reason": "the node knows of no exam"}
+        return [{**state, "reason": f"{state['reason']} ({error})"} for state in node.exams()] or [none]
+
+
+def _frame(exam: Path, states: list[dict[str, Any]]) -> dict[str, Any]:
+    """The record of an exam of which nothing was measured."""
+    several = {"exams": len(states)} if len(states) > 1 else {}
+    nothing = {"suvr": None, "own_mask_truth": None, "own_mask_bias_percent": None, "truth": None, "bias_percent": None}
+    return {
+        "exam": exam.name,
+        "state": states[0]["state"] if len(states) == 1 else " + ".join(state["state"] for state in states),
+        "reason": "; ".join(str(state["reason"]) for state in states),
+        **several,
+        "brain": {"parenchyma_inside_percent": None, "mask_on_other_tissue_percent": None},
+        "pet_to_t1_mm": {"mean": None, "max": None},
+        "reference": {"region": None, "suv_mean": None, "truth": None, "bias_percent": None},
+        "regions": {name: dict(nothing) for name in truth.REGIONS if name != truth.REFERENCE},
+        "lesions": {"found": None, "true": None, "hit": None, "false": None, "dice": None},
+        "checks_failed": [],
+    }
+
+
+def _value(result: Result, region: str, quantity: Quantity) -> float | None:
+    finding = result.finding(region, quantity)
+    return None if finding is None else finding.value
+
+
+def _compared(key: str, value: float | None, own: float, known: float) -> dict[str, float | None]:
+    return {
+        key: value,
+        "own_mask_truth": own,
+        "own_mask_bias_percent": None if value is None else 100.0 * (value / own - 1.0),
+        "truth": known,
+        "bias_percent": None if value is None else 100.0 * (value / known - 1.0),
+    }
+
+
+def _classes(files: list[Path]) -> dict[str, int]:
+    found = (pydicom.filereader.read_file_meta_info(file).MediaStorageSOPClassUID for file in files)
+    return dict(sorted(Counter(UID(uid).name for uid in found).items()))
+
+
+def main() -> int:
+    """Run the exams that the command line names."""
+    parser = argparse.ArgumentParser(description="Whole exams through a running node, beside their truth.")
+    parser.add_argument("exams", nargs="+", type=Path, metavar="EXAM_FOLDER")
+    parser.add_argument("--keep", type=Path, help="folder for every object that reached the PACS")
+    parser.add_argument("--json", action="store_true", help="one object an exam, one a line")
+    parser.add_argument("--timeout", type=float, default=TIMEOUT_S, help="seconds that an exam may take")
+    options = parser.parse_args()
+    records = []
+    for exam in options.exams:
+        record = run(exam, options.keep, timeout_s=options.timeout)
+        records.append(record)
+        print(json.dumps(record, ensure_ascii=False) if options.json else report.table(record), flush=True)
+    if any(record["state"] != "DELIVERED" for record in records):
+        return 1
+    return 0 if all(report.holds(record) for record in records) else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

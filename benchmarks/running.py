@@ -1,0 +1,243 @@
+"""A node of our own: settings in a folder, started as a site starts it, watched from outside, killed at will."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import psutil
+
+from benchmarks.peers import free_port
+from node.workflow import artefacts
+
+T = TypeVar("T")
+
+END_STATES = ("DELIVERED", "IGNORED", "HELD", "REJECTED", "FAILED")
+"""States in which nothing more happens by itself."""
+
+SHIPPED = Path(__file__).parent.parent / "config"
+SAMPLE_S = 0.2
+
+
+class RunningNode:
+    """A node with storage and settings of its own, as a context manager: started on entering, ended on leaving.
+
+    Parameters
+    ----------
+    folder : for settings, storage and log; a second node in the same folder goes on where the first one ended
+    destination : port and AE title of the PACS on this machine; None for a node without one
+    changes : lines of ``rules.toml`` to replace, old text → new text; each must be there
+    environment : variables on top of ours
+    """
+
+    ae_title = "EMBER"
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        destination: tuple[int, str] | None = None,
+        changes: dict[str, str] | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.storage = folder / "storage"
+        self.port = free_port()
+        self._destination = destination
+        self._changes = changes or {}
+        self._environment = {**os.environ, "TCP_NODELAY": "1", **(environment or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> RunningNode:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    @property
+    def log(self) -> str:
+        """What it has written to its standard error."""
+        return (self.folder / "node.log").read_text(errors="replace")
+
+    @property
+    def pid(self) -> int:
+        """The process of ``ember serve``."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self, *, timeout_s: float = 90.0) -> None:
+        """Start ``ember serve`` and wait until it accepts connections."""
+        self._write_settings()
+        with (self.folder / "node.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._words("serve"), stdout=log, stderr=log, env=self._environment, cwd=self.folder, start_new_session=True
+            )
+        deadline = time.monotonic() + timeout_s
+        while not _listens(self.port):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the node did not start: {self.log[-3000:]}")
+            time.sleep(0.1)
+
+    def stop(self, *, timeout_s: float = 30.0) -> None:
+        """End it politely; what does not end is killed."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout_s)
+        self.kill()
+
+    def kill(self) -> None:
+        """kill -9 of the whole node."""
+        if self._process is not None:
+            for process in self.processes():
+                _kill(process.pid)
+            self._process.wait(30)
+            self._process = None
+
+    def kill_process(self, name: str) -> bool:
+        """kill -9 of one process by its pid file in ``run/``: "worker", "receiver". False where there is none."""
+        try:
+            pid = int((self.storage / "run" / f"{name}.pid").read_text())
+        except (OSError, ValueError):
+            return False
+        return pid in {process.pid for process in self.processes()} and _kill(pid)
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process of the node: those under it, and those of its session whose parent has died."""
+        if self._process is None:
+            return []
+        try:
+            found = set(psutil.Process(self.pid).children(recursive=True))
+        except psutil.NoSuchProcess:
+            found = set()
+        return [process for process in psutil.process_iter() if process in found or _session(process.pid) == self.pid]
+
+    def exams(self) -> list[dict[str, Any]]:
+        """What ``ember list --json`` says."""
+        found = self.command("list", "--json")
+        assert isinstance(found, list)
+        return found
+
+    def show(self, exam: str) -> dict[str, Any]:
+        """What ``ember show EXAM --json`` says."""
+        found = self.command("show", exam, "--json")
+        assert isinstance(found, dict)
+        return found
+
+    def command(self, *words: str) -> Any:
+        """One command with ``--json``, as read.
+
+        Raises
+        ------
+        RuntimeError : it failed; says what it printed
+        """
+        done = subprocess.run(self._words(*words), text=True, capture_output=True, env=self._environment, cwd=self.folder, timeout=120)
+        if done.returncode:
+            raise RuntimeError(f"ember {' '.join(words)} ended with {done.returncode}: {done.stdout[-800:]}{done.stderr[-2000:]}")
+        return json.loads(done.stdout)
+
+    def wait(self, states: Iterable[str] = END_STATES, *, timeout_s: float, every_s: float = 2.0) -> list[dict[str, Any]]:
+        """Wait until there is an exam and every exam is in one of these states; what `exams` says then.
+
+        Raises
+        ------
+        TimeoutError : says what the exams are in instead
+        """
+        wanted = set(states)
+        deadline = time.monotonic() + timeout_s
+        while True:
+            exams = self.exams()
+            if exams and all(exam["state"] in wanted for exam in exams):
+                return exams
+            if time.monotonic() > deadline:
+                story = [(exam["exam"], exam["state"], exam["reason"]) for exam in exams]
+                raise TimeoutError(f"after {timeout_s:.0f} s: {story}; log: {self.log[-2000:]}")
+            time.sleep(every_s)
+
+    def artefact(self, exam: str, name: str, kind: type[T], *, version: int = 1) -> T:
+        """What a step of an exam made."""
+        return artefacts.load(self.storage / "exams" / exam / f"v{version}", name, kind)
+
+    def _words(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "node.cli", "--config", str(self.folder / "config" / "node.toml"), *words]
+
+    def _write_settings(self) -> None:
+        config = self.folder / "config"
+        shutil.copytree(SHIPPED, config, dirs_exist_ok=True)
+        rules = config / "rules.toml"
+        for old, new in self._changes.items():
+            text = rules.read_text()
+            assert old in text, f"rules.toml has no {old!r}"
+            rules.write_text(text.replace(old, new))
+        lines = ["[node]", f'ae_title = "{self.ae_title}"', f'storage = "{self.storage}"']
+        lines += ["[receiver]", 'host = "127.0.0.1"', f"port = {self.port}", "min_free_gib = 0.5"]
+        if self._destination:
+            port, ae_title = self._destination
+            lines += ["[[destination]]", 'name = "pacs"', 'host = "127.0.0.1"', f"port = {port}", f'ae_title = "{ae_title}"']
+        (config / "node.toml").write_text("\n".join(lines) + "\n")
+
+
+class Memory:
+    """Peak memory of all processes of a node together, as a context manager that samples in a thread.
+
+    The kernel's proportional set size is summed, so that pages which several processes share are counted once.
+    """
+
+    def __init__(self, node: RunningNode) -> None:
+        self.peak_mib = 0.0
+        self._node = node
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Memory:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._done.wait(SAMPLE_S):
+            kib = sum(_pss_kib(process.pid) for process in self._node.processes())
+            self.peak_mib = max(self.peak_mib, kib / 1024)
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except OSError:  # it has ended
+        return 0
+
+
+def _pss_kib(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:  # it has ended
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
+def _listens(port: int) -> bool:
+    return any(connection.laddr.port == port and connection.status == psutil.CONN_LISTEN for connection in psutil.net_connections("tcp"))
+
+
+def _kill(pid: int) -> bool:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
