@@ -34,7 +34,6 @@ def frame_geometry(dataset: Dataset) -> Geometry | None:
     thickness = _of(shared, frames[0], "PixelMeasuresSequence", "SliceThickness")
     orientation = orientations[0]
     return Geometry(
-        text(dataset, "FrameOfReferenceUID"),
         tuple(cast(Point, position) for position in positions),
         cast(Point, orientation[:3]),
         cast(Point, orientation[3:]),

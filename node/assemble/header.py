@@ -71,6 +71,7 @@ class Header:
     weight_kg: float | None
     height_m: float | None
     n_frames: int
+    frame_of_reference_uid: str
     geometry: Geometry | None
     mr: MrPhysics | None
     pet: PetPhysics | None
@@ -130,6 +131,7 @@ def header_of(dataset: Dataset) -> Header:
         weight_kg=number(dataset, "PatientWeight"),
         height_m=number(dataset, "PatientSize"),
         n_frames=whole(dataset, "NumberOfFrames") or 1,
+        frame_of_reference_uid=text(dataset, "FrameOfReferenceUID"),
         geometry=frame_geometry(dataset) if enhanced else geometry_of(dataset),
         mr=(frame_physics(dataset) if enhanced else mr_of(dataset)) if modality == "MR" else None,
         pet=pet_of(dataset, encodings) if modality == "PT" else None,

@@ -30,7 +30,6 @@ class Geometry:
     """Where the pixels lie: `positions` LPS mm of the first pixel of each frame (one for a classic image), `row_axis` and `column_axis`
     unit vectors along rising column and row index, `pixel_spacing` mm between rows and between columns (PS3.3 C.7.6.2)."""
 
-    frame_of_reference_uid: str
     positions: tuple[Point, ...]
     row_axis: Point
     column_axis: Point

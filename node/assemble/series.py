@@ -176,7 +176,7 @@ def _mixture(headers: Sequence[Header]) -> str:
         return "its images have different sizes"
     if np.ptp(np.array([geometry.pixel_spacing for geometry in known]), axis=0).max() > 1e-3:
         return "its images have different pixel spacings"
-    if len({geometry.frame_of_reference_uid for geometry in known}) > 1:
+    if len({header.frame_of_reference_uid for header in headers}) > 1:
         return "its images have different frames of reference"
     return ""
 

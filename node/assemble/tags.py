@@ -70,11 +70,9 @@ def geometry_of(dataset: Dataset) -> Geometry | None:
     """Of a classic image; None where a part of it is missing (a SEG, a report, a secondary capture)."""
     position, orientation = numbers(dataset, "ImagePositionPatient"), numbers(dataset, "ImageOrientationPatient")
     spacing, rows, columns = numbers(dataset, "PixelSpacing"), whole(dataset, "Rows"), whole(dataset, "Columns")
-    uid = text(dataset, "FrameOfReferenceUID")
     if len(position) != 3 or len(orientation) != 6 or len(spacing) != 2 or not rows or not columns:
         return None
     return Geometry(
-        uid,
         (position,),
         orientation[:3],
         orientation[3:],
