@@ -52,6 +52,8 @@ class Facts:
     unread : images received whose header has not been read yet
     quiet_s, quiet_needed_s : time since the last image, and the site's
     deadline_s : the site's, counted from the last image
+    begun : whether this version's series are fixed already
+    owes_page : whether a REJECTED exam's page has not been delivered yet
     """
 
     state: State
@@ -64,6 +66,8 @@ class Facts:
     quiet_s: float = 0.0
     quiet_needed_s: float = 0.0
     deadline_s: float = 0.0
+    begun: bool = False
+    owes_page: bool = False
 
     def candidate(self, role: Role) -> Candidate | None:
         """The series chosen for a role."""
@@ -86,10 +90,12 @@ class Decision:
 
 def decide(facts: Facts) -> Decision:
     """What is next."""
+    if facts.state is State.REJECTED and facts.owes_page:
+        return Decision(Action.STEP, "rejected; the page that says why is next", Verb.REFUSE)
     if facts.state in ENDED:
         return Decision(Action.REST, f"the exam is {facts.state.value}")
-    for state, verb, _ in PATH[1:]:
-        if facts.state is state:
+    for state, verb, _ in PATH:
+        if facts.state is state and (facts.begun or state is not State.RECEIVED):
             return Decision(Action.STEP, f"{state.value.lower()}; {verb.value} is next", verb)
     return _settling(facts) or _gathered(facts)
 

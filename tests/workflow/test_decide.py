@@ -68,3 +68,12 @@ def test_nothing_leaves_an_end_by_itself(state: State) -> None:
 
 def test_a_conflict_is_held_even_when_something_else_is_missing() -> None:
     assert decide(replace(LATE, chosen=(PET,), conflicts=("sexes differ",))).action is Action.HOLD
+
+
+def test_an_exam_that_was_begun_is_assembled_whatever_arrives() -> None:
+    assert decide(replace(WHOLE, begun=True, unread=3)).verb is Verb.ASSEMBLE
+
+
+def test_a_rejected_exam_owes_the_radiologist_a_page() -> None:
+    assert decide(Facts(State.REJECTED, owes_page=True)).verb is Verb.REFUSE
+    assert decide(Facts(State.REJECTED)).action is Action.REST

@@ -91,8 +91,18 @@ def test_headers_make_series_and_open_associations_are_seen(store: Store, clock:
     assert store.register.open_associations(["1.2.9"]) == ("MR",)
     store.register.association_closed("A1", "released")
     assert store.register.open_associations(["1.2.9"]) == ()
-    assert store.register.studies_without_exam([]) == (("1.2", "P"),)
-    assert store.register.studies_without_exam(["1.2"]) == ()
+    assert store.register.studies_without_exam() == (("1.2", "P"),)
+    store.register.assign(["1.2"], 1)
+    assert store.register.studies_without_exam() == ()
+    assert store.register.exam_of("1.2") == 1
+
+
+def test_an_unread_image_of_the_same_association_is_seen(store: Store) -> None:
+    store.register.record(received("1.2.3"))
+    store.register.record(received("1.2.4"))
+    store.register.record(received("1.2.5", association="A2"))
+    store.register.headers_read([HeaderRow("1.2.3", "P", "1.2", "1.2.9", {}, None)])
+    assert store.register.unread_beside(["1.2.9"]) == 1
 
 
 def test_a_receiver_that_starts_closes_what_the_one_before_left_open(store: Store) -> None:

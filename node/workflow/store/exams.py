@@ -109,11 +109,6 @@ class Exams:
         """Exams of one patient, oldest first."""
         return self._some(exams.c.patient_key == patient_key)
 
-    def anchors(self) -> tuple[str, ...]:
-        """The anchors of all exams."""
-        with self._reading.begin() as connection:
-            return tuple(row[0] for row in connection.execute(sa.select(exams.c.anchor)))
-
     def move(self, number: int, state: State, reason: str, *, detail: str | None = None, **columns: Any) -> None:
         """Put an exam into a state for a reason; nothing is written where both are as they were."""
         with self._engine.begin() as connection:

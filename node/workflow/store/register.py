@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from node.domain.ports import Clock, Received, Recorded
-from node.workflow.store.tables import associations, changed, instances
+from node.workflow.store.tables import associations, changed, instances, studies
 
 
 @dataclass(frozen=True)
@@ -128,9 +128,13 @@ class InstanceRegister:
             }
             for row in rows
         ]
-        if values:
-            with self._engine.begin() as connection:
+        seen = {value["new_study_uid"]: value["new_patient_key"] for value in reversed(values) if value["new_study_uid"]}
+        with self._engine.begin() as connection:
+            if values:
                 connection.execute(query, values)
+            for study_uid, patient_key in seen.items():
+                row = {"study_uid": study_uid, "patient_key": patient_key}
+                connection.execute(studies.insert().prefix_with("OR IGNORE", dialect="sqlite").values(row))
 
     def series_of_patient(self, patient_key: str) -> tuple[SeriesCount, ...]:
         """What is here of one patient, by series."""
@@ -160,17 +164,30 @@ class InstanceRegister:
             rows = [dict(row._mapping) for row in connection.execute(query)]
         return tuple(Row(**row | {"received_at": datetime.fromisoformat(row["received_at"])}) for row in rows)
 
-    def studies_without_exam(self, anchors: Iterable[str]) -> tuple[tuple[str, str], ...]:
-        """(study UID, patient key) of studies that are not among the anchors, oldest first."""
-        known = set(anchors)
-        query = (
-            sa.select(instances.c.study_uid, sa.func.min(instances.c.patient_key))
-            .where(instances.c.study_uid.is_not(None))
-            .group_by(instances.c.study_uid)
-            .order_by(sa.func.min(instances.c.received_at))
+    def studies_without_exam(self) -> tuple[tuple[str, str], ...]:
+        """(study UID, patient key) of studies that belong to no exam yet, oldest first."""
+        query = sa.select(studies.c.study_uid, studies.c.patient_key).where(studies.c.exam.is_(None)).order_by(sa.text("rowid"))
+        with self._reading.begin() as connection:
+            return tuple((study, patient) for study, patient in connection.execute(query))
+
+    def assign(self, study_uids: Iterable[str], exam: int) -> None:
+        """These studies belong to an exam from now on."""
+        with self._engine.begin() as connection:
+            connection.execute(studies.update().where(studies.c.study_uid.in_(list(study_uids))).values(exam=exam))
+
+    def exam_of(self, study_uid: str) -> int | None:
+        """The exam that a study belongs to."""
+        with self._reading.begin() as connection:
+            return connection.execute(sa.select(studies.c.exam).where(studies.c.study_uid == study_uid)).scalar()
+
+    def unread_beside(self, series_uids: Sequence[str]) -> int:
+        """Images not looked at yet that came over the associations which brought these series."""
+        beside = sa.select(instances.c.association).distinct().where(instances.c.series_uid.in_(series_uids))
+        query = sa.select(sa.func.count()).where(
+            instances.c.study_uid.is_(None), instances.c.problem.is_(None), instances.c.association.in_(beside)
         )
         with self._reading.begin() as connection:
-            return tuple((study, patient) for study, patient in connection.execute(query) if study not in known)
+            return int(connection.execute(query).scalar_one())
 
     def open_associations(self, series_uids: Sequence[str]) -> tuple[str, ...]:
         """Calling AE titles of associations that are still open and have sent images of these series."""

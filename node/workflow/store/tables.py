@@ -43,6 +43,15 @@ instances = Table(
     Index("instances_unread", "received_at", sqlite_where=text("study_uid IS NULL AND problem IS NULL")),
 )
 
+studies = Table(
+    "studies",
+    metadata,
+    Column("study_uid", Text, primary_key=True),
+    Column("patient_key", Text, nullable=False),
+    Column("exam", Integer),  # the exam that it belongs to; none until one is opened
+    Index("studies_without_exam", "study_uid", sqlite_where=text("exam IS NULL")),
+)
+
 changed = Table(
     "changed",
     metadata,

@@ -1,4 +1,4 @@
-"""The first schema: associations, instances, exams, deliveries, events."""
+"""The first schema: associations, instances, studies, exams, deliveries, events."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -75,6 +75,14 @@ def upgrade() -> None:
     op.create_index(
         "instances_unread", "instances", ["received_at"], unique=False, sqlite_where=sa.text("study_uid IS NULL AND problem IS NULL")
     )
+    op.create_table(
+        "studies",
+        sa.Column("study_uid", sa.Text(), nullable=False),
+        sa.Column("patient_key", sa.Text(), nullable=False),
+        sa.Column("exam", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("study_uid"),
+    )
+    op.create_index("studies_without_exam", "studies", ["study_uid"], unique=False, sqlite_where=sa.text("exam IS NULL"))
     op.create_table(
         "deliveries",
         sa.Column("sop_instance_uid", sa.Text(), nullable=False),

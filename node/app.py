@@ -1,0 +1,148 @@
+"""The composition root: settings → clock, store, steps, engine, processes. Only this file (and the command line) sees everything.
+
+The outside world enters here once, and is handed on.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from node.settings import Settings
+
+if TYPE_CHECKING:
+    from node.workflow.store import Store
+
+log = structlog.get_logger()
+
+SWEEP_PAUSE_S = 0.5
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The aware present instant, UTC."""
+        return datetime.now(UTC)
+
+
+def start_logging(settings: Settings) -> None:
+    """Log to standard error, as the site wants it."""
+    level = logging.getLevelNamesMapping()[settings.log.level.upper()]
+    last = structlog.processors.JSONRenderer() if settings.log.form == "json" else structlog.dev.ConsoleRenderer(colors=False)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            last,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+
+
+def open_store(settings: Settings) -> Store:
+    """The site's register; the storage folder is made where it is not there."""
+    from node.workflow.store import Store
+
+    settings.node.storage.mkdir(parents=True, exist_ok=True)
+    store = Store(settings.node.storage, SystemClock())
+    store.migrate()
+    return store
+
+
+def compute(settings: Settings) -> None:
+    """The compute process: do the verbs that the worker orders."""
+    from node.workflow.child import answer_orders
+    from node.workflow.steps.compute import ComputeSteps
+
+    store = open_store(settings)
+    answer_orders(lambda progress: ComputeSteps(settings, store, progress), settings.compute.memory_mib)
+
+
+def serve(config: Path, settings: Settings) -> None:
+    """Run the whole node until it is told to stop.
+
+    Raises
+    ------
+    TemporaryError : another node runs on this storage folder
+    """
+    from node.workflow.supervise import supervise
+
+    open_store(settings).close()  # one process alone brings the schema up to date
+    command = [sys.executable, "-m", "node.cli", "--config", str(config)]
+    stop = _stop_by_signal()
+    log.info("node starts", ae_title=settings.node.ae_title, port=settings.receiver.port, storage=str(settings.node.storage))
+    supervise({name: [*command, name] for name in ("receiver", "worker")}, settings.node.storage / "run", stop)
+    log.info("node has stopped")
+
+
+def receive(settings: Settings) -> None:
+    """The receiver process: listen until told to stop."""
+    from node.receive.inbox import Inbox
+    from node.receive.receiver import Receiver, ReceiverSettings
+    from node.workflow.child import die_with_parent
+
+    die_with_parent()
+    stop = _stop_by_signal()
+    store = open_store(settings)
+    lost = store.register.close_all_associations()
+    if lost:
+        log.warning("associations were cut off when the receiver last ended", associations=lost)
+    section = settings.receiver
+    receiver = Receiver(
+        ReceiverSettings(
+            ae_title=settings.node.ae_title,
+            host=section.host,
+            port=section.port,
+            max_associations=section.max_associations,
+            peers=section.accept_from,
+        ),
+        store.register,
+        Inbox(settings.node.storage, min_free_bytes=int(section.min_free_gib * 2**30)),
+    )
+    receiver.start()
+    stop.wait()
+    receiver.stop()
+    store.close()
+
+
+def work(config: Path, settings: Settings) -> None:
+    """The worker process: sweep and run the engine until told to stop."""
+    from node.workflow.child import die_with_parent
+    from node.workflow.engine import Engine
+    from node.workflow.steps.intake import ExamIntake
+    from node.workflow.steps.sending import Worker
+    from node.workflow.sweep import Sweep
+
+    die_with_parent()
+    stop = _stop_by_signal()
+    store = open_store(settings)
+    worker = Worker(config, settings, store)
+    engine = Engine(store.url, store.exams, worker, attempts=settings.compute.attempts)
+    clock = SystemClock()
+    sweep = Sweep(store.exams, ExamIntake(settings, store, clock), engine, clock, delivers=bool(settings.destination))
+    engine.launch()
+    log.info("worker is ready")
+    while not stop.wait(SWEEP_PAUSE_S):
+        sweep.once()
+    worker.close()
+    # The engine's threads may be in the middle of a step: everything that matters is on disk, and goes on at the next start.
+    os._exit(0)
+
+
+def _stop_by_signal() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop

@@ -1,0 +1,128 @@
+"""`ember check`: tries everything that must work before the node may be trusted, and says what to do where it does not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from node import settings as settings_module
+from node.errors import NodeError
+from node.settings import Destination, Settings
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that was tried."""
+
+    name: str
+    passed: bool
+    text: str
+
+
+def run(settings: Settings) -> tuple[Item, ...]:
+    """Try everything; nothing is changed but for a small file that is written to the storage folder and removed."""
+    items = [Item("settings", True, "read, no mistake")]
+    tries: list[tuple[str, Callable[[], str]]] = [
+        ("rules", lambda: _rules(settings)),
+        ("tracers", lambda: ", ".join(item.name for item in settings_module.tracers(settings.analysis.tracers).values())),
+        ("scanners", lambda: f"{len(settings_module.scanners(settings.analysis.scanners))} point spreads known"),
+        ("template", lambda: _template(settings)),
+        ("storage", lambda: _storage(settings)),
+        ("register", lambda: _register(settings)),
+        ("receiver", lambda: _port(settings)),
+    ]
+    tries += [(f"destination {item.name}", lambda item=item: _echo(item, settings)) for item in settings.destination]  # type: ignore[misc]
+    items += [_try(name, work) for name, work in tries]
+    if not settings.destination:
+        items.append(Item("destinations", False, "none is set: results stay in the storage folder; add a [[destination]]"))
+    return tuple(items)
+
+
+def text(items: tuple[Item, ...]) -> str:
+    """The items as a table for people."""
+    width = max(len(item.name) for item in items)
+    return "\n".join(f"{'ok  ' if item.passed else 'FAIL'}  {item.name.ljust(width)}  {line}" for item, line in _lines(items))
+
+
+def _lines(items: tuple[Item, ...]) -> Iterator[tuple[Item, str]]:
+    for item in items:
+        yield item, item.text.replace("\n", "; ")
+
+
+def _try(name: str, work: Callable[[], str]) -> Item:
+    try:
+        return Item(name, True, work())
+    except (NodeError, OSError) as error:
+        return Item(name, False, str(error))
+
+
+def _rules(settings: Settings) -> str:
+    from node.assemble.roles import load_rules
+
+    load_rules(settings_module.read_toml(settings.analysis.rules))
+    return f"{settings.analysis.rules.name}, no mistake"
+
+
+def _template(settings: Settings) -> str:
+    from node.atlas.template import load_template
+
+    return load_template(settings.analysis.template).source
+
+
+def _storage(settings: Settings) -> str:
+    folder = settings.node.storage
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".check-") as file:
+        file.write(b"ember")
+        file.flush()
+        os.fsync(file.fileno())
+    free_gib = shutil.disk_usage(folder).free / 2**30
+    if free_gib < settings.receiver.min_free_gib:
+        raise OSError(
+            f"{free_gib:.1f} GiB free in {folder}; below receiver.min_free_gib = {settings.receiver.min_free_gib} images are refused"
+        )
+    return f"{folder} can be written, {free_gib:.1f} GiB free"
+
+
+def _register(settings: Settings) -> str:
+    from node.app import open_store
+
+    store = open_store(settings)
+    store.check()
+    return f"whole; {store.register.counts()['instances']} images, {len(store.exams.all())} exams"
+
+
+def _port(settings: Settings) -> str:
+    """Free, or held by our own receiver, which then answers a C-ECHO."""
+    section = settings.receiver
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((section.host, section.port))
+        except OSError:
+            return _own_echo(settings)
+    return f"port {section.port} is free; the node is not running"
+
+
+def _own_echo(settings: Settings) -> str:
+    from node.dimse import Peer, echo
+
+    here = "127.0.0.1" if settings.receiver.host in ("0.0.0.0", "") else settings.receiver.host
+    # The node need not be among its own allowed callers: being asked for its title proves that it is ours.
+    calling = (settings.receiver.accept_from or (settings.node.ae_title,))[0]
+    result = echo(Peer("itself", here, settings.receiver.port, settings.node.ae_title, calling))
+    return f"the node is running and answers C-ECHO with 0x{result.status:04X} in {1000 * result.seconds:.0f} ms"
+
+
+def _echo(destination: Destination, settings: Settings) -> str:
+    from node.dimse import echo
+    from node.workflow.steps.sending import peer
+
+    result = echo(peer(destination, settings))
+    if result.status != 0:
+        raise OSError(f"C-ECHO was answered with 0x{result.status:04X}; expected 0x0000")
+    return f"{destination.ae_title} at {destination.host}:{destination.port} answers C-ECHO in {1000 * result.seconds:.0f} ms"

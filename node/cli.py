@@ -1,0 +1,231 @@
+"""The command `ember`: `serve`, `demo`, `check`, `list`, `show`, `rerun`, `release`, `reject`, `version`.
+
+Libraries are imported where they are used, so that a command that needs no DICOM answers at once. Tables are for people, `--json` is for
+programs. Exit status: 0 done, 1 it did not work, 2 wrong use or wrong settings.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from node import __version__
+from node.errors import NodeError, SettingsError
+
+if TYPE_CHECKING:
+    from node.settings import Settings
+    from node.workflow.store import Store
+    from node.workflow.store.exams import ExamRow
+
+as_json = click.option("--json", "as_json", is_flag=True, help="For programs.")
+exam_name = click.argument("exam", metavar="EXAM")
+
+
+class _Commands(click.Group):
+    """Turns the errors that the node raises on purpose into one sentence and an exit status."""
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except SettingsError as error:
+            click.echo("The settings are wrong:\n" + "\n".join(f"  {mistake}" for mistake in error.mistakes), err=True)
+            context.exit(2)
+        except NodeError as error:
+            click.echo(str(error), err=True)
+            context.exit(1)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default=Path("config/node.toml"),
+    envvar="EMBER_CONFIG",
+    show_default=True,
+    show_envvar=True,
+    help="The site's settings.",
+)
+@click.pass_context
+def main(context: click.Context, config: Path) -> None:
+    """Ember: a DICOM node that shows smouldering inflammation in TSPO PET and MR. Research use only."""
+    context.obj = config
+
+
+@main.command()
+@click.pass_obj
+def serve(config: Path) -> None:
+    """Run the node: receive, analyse, send back. Ends with Ctrl-C or SIGTERM."""
+    from node import app
+
+    app.serve(config, _settings(config))
+
+
+@main.command(hidden=True)
+@click.pass_obj
+def receiver(config: Path) -> None:
+    """The receiver process of `serve`."""
+    from node import app
+
+    app.receive(_settings(config))
+
+
+@main.command(hidden=True)
+@click.pass_obj
+def worker(config: Path) -> None:
+    """The worker process of `serve`."""
+    from node import app
+
+    app.work(config, _settings(config))
+
+
+@main.command(hidden=True)
+@click.pass_obj
+def compute(config: Path) -> None:
+    """The compute process of the worker."""
+    from node import app
+
+    app.compute(_settings(config))
+
+
+@main.command(name="list")
+@as_json
+@click.pass_obj
+def list_(config: Path, *, as_json: bool) -> None:
+    """All exams: state, and why."""
+    from node.workflow import story
+
+    store = _store(_settings(config))
+    click.echo(json.dumps(story.listing(store), indent=1) if as_json else story.listing_text(store, _width()))
+
+
+@main.command()
+@exam_name
+@as_json
+@click.pass_obj
+def show(config: Path, exam: str, *, as_json: bool) -> None:
+    """The whole story of one exam: series, findings, checks, events, deliveries."""
+    from node.workflow import story
+
+    settings = _settings(config)
+    store = _store(settings)
+    row = _exam(store, exam)
+    storage = settings.node.storage
+    if as_json:
+        click.echo(json.dumps(story.showing(store, storage, row), indent=1))
+    else:
+        click.echo(story.showing_text(store, storage, row, _width()))
+
+
+@main.command()
+@exam_name
+@click.option("--reason", required=True, help="Why, for the exam's story.")
+@click.pass_obj
+def rerun(config: Path, exam: str, reason: str) -> None:
+    """Analyse an exam again from what is here now, as a new version."""
+    from node.workflow.states import State
+
+    store = _store(_settings(config))
+    row = _exam(store, exam)
+    version = row.version + 1
+    text = f"run again by a person: {reason}"
+    store.exams.move(row.number, State.RECEIVED, text, version=version, plan=None, made_at=None, tries=0, released=0, progress=None)
+    click.echo(f"{row.name} is analysed again as version {version}.")
+
+
+@main.command()
+@exam_name
+@click.option("--reason", required=True, help="Why, for the exam's story.")
+@click.pass_obj
+def release(config: Path, exam: str, reason: str) -> None:
+    """Let an exam go on that is HELD for a failed check; the check stays printed on its pages."""
+    from node.workflow.steps.held import release as let_go
+
+    store = _store(_settings(config))
+    row = _exam(store, exam)
+    state = let_go(store, _settings(config).node.storage, row, reason)
+    click.echo(f"{row.name} goes on from {state.value}.")
+
+
+@main.command()
+@exam_name
+@click.option("--reason", required=True, help="Why, for the exam's story and the page.")
+@click.pass_obj
+def reject(config: Path, exam: str, reason: str) -> None:
+    """Reject an exam that is HELD: a page in the PACS says why it was not analysed."""
+    from node.workflow.steps.held import reject as turn_down
+
+    store = _store(_settings(config))
+    row = _exam(store, exam)
+    turn_down(store, row, reason)
+    click.echo(f"{row.name} is rejected; the page that says so is on its way.")
+
+
+@main.command()
+@as_json
+@click.pass_obj
+def check(config: Path, *, as_json: bool) -> None:
+    """Try everything that must work: settings, port, disk, register, tracers, destinations by C-ECHO."""
+    from node import check as checks
+
+    found = checks.run(_settings(config))
+    click.echo(json.dumps([vars(item) for item in found], indent=1) if as_json else checks.text(found))
+    if not all(item.passed for item in found):
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("ember-demo"), show_default=True, help="Where everything goes.")
+@click.option("--full", is_flag=True, help="An exam of clinical size (1 mm MR) instead of a small one.")
+@click.option("--keep", is_flag=True, help="Leave the node and the demo PACS running until Ctrl-C.")
+def demo(folder: Path, *, full: bool, keep: bool) -> None:
+    """Show the main job: node, demo PACS, a synthetic exam sent by C-STORE, its results back, beside the known truth."""
+    from node import demo as show_it
+
+    sys.exit(show_it.run(folder, full=full, keep=keep, say=click.echo))
+
+
+@main.command()
+def version() -> None:
+    """The version of Ember."""
+    click.echo(f"ember {__version__}")
+
+
+def _settings(config: Path) -> Settings:
+    from node.app import start_logging
+    from node.settings import load
+
+    settings = load(config)
+    start_logging(settings)
+    return settings
+
+
+def _store(settings: Settings) -> Store:
+    from node.errors import TemporaryError
+    from node.workflow.store import Store
+
+    if not (settings.node.storage / "node.db").is_file():
+        raise TemporaryError(f"no register in {settings.node.storage}: `ember serve` has not run with these settings yet")
+    from node.app import SystemClock
+
+    return Store(settings.node.storage, SystemClock())
+
+
+def _exam(store: Store, name: str) -> ExamRow:
+    digits = name.upper().removeprefix("E")
+    try:
+        return store.exams.get(int(digits))
+    except (KeyError, ValueError):
+        raise click.UsageError(f"no exam {name}; `ember list` shows them all") from None
+
+
+def _width() -> int:
+    return min(160, max(80, shutil.get_terminal_size((120, 40)).columns))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""The durable engine: runs an exam's steps so that a killed worker goes on where it stopped. DBOS is known in this file alone.
+
+A *workflow* here is one of three functions below; its id names the exam, the version and the run. Steps are at least once: each verb
+writes its artefact whole or not at all, and sending asks the PACS before it repeats. What DBOS remembers is a hint: `ensure` starts the
+work anew under the next run number wherever an exam has none alive, so that losing DBOS's tables would lose no exam.
+
+Decisions: JSON serialiser, so that nothing in the database can run code; the application version is the version of these workflows, not
+a hash of the source, so that an update resumes what was begun; only the worker launches DBOS.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+
+from node.errors import ConflictError, DataError, NodeError, QualityError, TemporaryError
+from node.workflow.states import COMPUTE, State, Verb
+from node.workflow.store.exams import Exams
+
+log = structlog.get_logger()
+
+WORKFLOW_VERSION = "1"
+"""Counts up when a workflow function changes so that what was begun under the old one could not go on."""
+
+ALIVE = frozenset({"PENDING", "ENQUEUED", "DELAYED"})
+RECOVERIES = 50
+"""Deaths of the worker during one run before DBOS gives that run up; `ensure` then starts the next."""
+
+
+class Work(Protocol):
+    """What the engine runs."""
+
+    def compute(self, exam: int, version: int, verb: Verb) -> str:
+        """Do one compute verb; a sentence tells what was done."""
+        ...
+
+    def release(self, exam: int) -> None:
+        """The exam needs its compute process no more."""
+        ...
+
+    def deliver(self, exam: int, version: int) -> float | None:
+        """Send what is not sent; seconds until the next try, None when nothing is left to try."""
+        ...
+
+
+class Engine:
+    """Runs the work of exams.
+
+    Parameters
+    ----------
+    url : database URL; DBOS keeps its tables beside ours
+    attempts : ends of the compute process in one verb before the exam is FAILED
+    """
+
+    def __init__(self, url: str, exams: Exams, work: Work, *, attempts: int) -> None:
+        self._exams = exams
+        self._work = work
+        self._attempts = attempts
+        self._runs: dict[str, int] = {}
+        config: DBOSConfig = {
+            "name": "ember",
+            "system_database_url": url,
+            "application_version": WORKFLOW_VERSION,
+            "executor_id": "worker",
+            "serializer": DBOSPortableJSONSerializer(),
+            "log_level": "WARNING",
+        }
+        DBOS(config=config)
+        self._functions: dict[str, Callable[[int, int], None]] = {
+            name: DBOS.workflow(name=name, max_recovery_attempts=RECOVERIES)(function)
+            for name, function in (("analyse", self._analyse), ("deliver", self._deliver), ("refuse", self._refuse))
+        }
+
+    def launch(self) -> None:
+        """Start running, beginning with what was cut off."""
+        DBOS.launch()
+        DBOS.register_queue("compute", worker_concurrency=1, polling_interval_sec=0.2, on_conflict="always_update")
+        DBOS.register_queue("network", worker_concurrency=4, polling_interval_sec=0.2, on_conflict="always_update")
+
+    def stop(self) -> None:
+        """Stop running; what is under way goes on at the next launch."""
+        DBOS.destroy(workflow_completion_timeout_sec=0)
+
+    def ensure(self, verb: Verb, exam: int, version: int) -> None:
+        """See to it that the work that begins with a verb is alive."""
+        name = {Verb.DELIVER: "deliver", Verb.REFUSE: "refuse"}.get(verb, "analyse")
+        stem = f"{name}-E{exam:05d}-v{version}"
+        run = self._runs.get(stem, 1)
+        while (status := DBOS.get_workflow_status(f"{stem}-{run}")) is not None:
+            if status.status in ALIVE:
+                return
+            run += 1
+        self._runs[stem] = run
+        queue = "compute" if name == "analyse" else "network"
+        with SetWorkflowID(f"{stem}-{run}"):
+            DBOS.enqueue_workflow(queue, self._functions[name], exam, version)
+
+    def _analyse(self, exam: int, version: int) -> None:
+        try:
+            for _, verb, _ in COMPUTE:
+                if not DBOS.run_step({"name": verb.value}, self._compute, exam, version, verb.value):
+                    return
+        finally:
+            self._work.release(exam)
+
+    def _deliver(self, exam: int, version: int) -> None:
+        while (delay := DBOS.run_step({"name": "deliver"}, self._send, exam, version)) is not None:
+            DBOS.sleep(delay)
+
+    def _refuse(self, exam: int, version: int) -> None:
+        try:
+            if DBOS.run_step({"name": "refuse"}, self._compute, exam, version, Verb.REFUSE.value):
+                self._deliver(exam, version)
+        finally:
+            self._work.release(exam)
+
+    def _send(self, exam: int, version: int) -> float | None:
+        return self._work.deliver(exam, version)
+
+    def _compute(self, exam: int, version: int, verb_name: str) -> bool:
+        """One verb, tried again after an end of the compute process; whether the exam goes on."""
+        verb = Verb(verb_name)
+        before, after = next(((a, b) for a, v, b in COMPUTE if v is verb), (State.REJECTED, State.REJECTED))
+        while True:
+            row = self._exams.get(exam)
+            if row.version != version:
+                return False
+            if row.state is not before and not (verb is Verb.ASSEMBLE and row.state is State.WAITING):
+                return row.state not in (State.HELD, State.REJECTED, State.FAILED, State.IGNORED)
+            try:
+                text = self._work.compute(exam, version, verb)
+            except TemporaryError as error:
+                if self._exams.tried(exam) >= self._attempts:
+                    self._fail(exam, f"{verb.value} was given up after {self._attempts} tries: {error}", None)
+                    return False
+                self._exams.note(exam, f"{error}; trying again")
+            except Exception as error:  # noqa: BLE001 - the one broad except: the node lives on
+                self._end(exam, verb, error)
+                return False
+            else:
+                if verb is not Verb.REFUSE:
+                    self._exams.reached(exam, after, text)
+                return True
+
+    def _end(self, exam: int, verb: Verb, error: Exception) -> None:
+        """The exam stops here: whose fault decides which end it is."""
+        if verb is Verb.REFUSE or not isinstance(error, NodeError):
+            self._fail(exam, f"{verb.value} failed by a fault of the node; the traceback is kept", str(error) or traceback.format_exc())
+        elif isinstance(error, DataError):
+            self._exams.move(exam, State.REJECTED, str(error), progress="page owed")
+        elif isinstance(error, (QualityError, ConflictError)):
+            self._exams.move(exam, State.HELD, str(error), progress=None)
+        else:
+            self._fail(exam, f"{verb.value}: {error}", traceback.format_exc())
+
+    def _fail(self, exam: int, text: str, detail: str | None) -> None:
+        log.error("exam failed", exam=f"E{exam:05d}", text=text)
+        self._exams.move(exam, State.FAILED, text, detail=detail, progress=None)

@@ -1,0 +1,220 @@
+"""`ComputeSteps`: the sums of one exam, in the compute process. Each verb reads the artefacts of those before it and writes its own.
+
+A verb whose artefact is there already is not done again: bytes are frozen with the first whole one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from node import __version__
+from node import settings as settings_module
+from node.domain.exam import Check, Exam, Gravity, SeriesSource
+from node.domain.result import Alignment, Provenance, Result, Segmentation
+from node.errors import DataError, QualityError
+from node.settings import Settings
+from node.workflow import artefacts
+from node.workflow.states import Verb
+from node.workflow.store import Store
+from node.workflow.store.deliveries import Posting
+from node.workflow.store.exams import ExamRow
+from node.workflow.story import version_folder
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """One object in the outbox: `path` relative to the version's folder, `digest` SHA-256 of the file."""
+
+    kind: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    path: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """The objects of one version; the artefact that freezes them."""
+
+    objects: tuple[Frozen, ...]
+
+
+class ComputeSteps:
+    """The verbs from assemble to encode, and refuse."""
+
+    def __init__(self, settings: Settings, store: Store, progress: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._store = store
+        self._progress = progress
+        self._storage = settings.node.storage
+
+    def run(self, verb: Verb, exam: int) -> str:
+        """Do one verb; returns the sentence that tells what was done.
+
+        Raises
+        ------
+        NodeError : as the verb raises it; QualityError for a failed check that only a person may pass
+        """
+        row = self._store.exams.get(exam)
+        folder = version_folder(self._storage, row)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._progress(f"{verb.value} …")
+        work = {
+            Verb.ASSEMBLE: self._assemble,
+            Verb.ALIGN: self._align,
+            Verb.SEGMENT: self._segment,
+            Verb.QUANTIFY: self._quantify,
+            Verb.ENCODE: self._encode,
+            Verb.REFUSE: self._refuse,
+        }
+        return work[verb](row, folder)
+
+    def _assemble(self, row: ExamRow, folder: Path) -> str:
+        from node.workflow.steps.reading import read_planned
+
+        if not artefacts.exists(folder, "exam"):
+            artefacts.save(folder, "exam", read_planned(row, self._settings, self._store))
+        exam = artefacts.load(folder, "exam", Exam)
+        self._hold(row, exam.checks)
+        lesions = "lesion SEG" if exam.lesions else "FLAIR" if exam.flair else "no lesion source"
+        return f"assembled: PET {exam.pet.volume.frames} frames, T1, {lesions}"
+
+    def _align(self, row: ExamRow, folder: Path) -> str:
+        from node.align import align
+        from node.atlas.template import load_template
+
+        if not artefacts.exists(folder, "alignment"):
+            exam = artefacts.load(folder, "exam", Exam)
+            template = load_template(self._settings.analysis.template)
+            artefacts.save(folder, "alignment", align(exam, template, seed=self._settings.analysis.seed))
+        alignment = artefacts.load(folder, "alignment", Alignment)
+        self._hold(row, alignment.checks)
+        return f"aligned: brain {alignment.brain.array.sum() * alignment.brain.voxel_ml:.0f} mL"
+
+    def _segment(self, row: ExamRow, folder: Path) -> str:
+        from node.atlas.template import load_template
+        from node.segment import segment
+
+        if not artefacts.exists(folder, "segmentation"):
+            exam = artefacts.load(folder, "exam", Exam)
+            alignment = artefacts.load(folder, "alignment", Alignment)
+            template = load_template(self._settings.analysis.template)
+            artefacts.save(folder, "segmentation", segment(exam, alignment, template, seed=self._settings.analysis.seed))
+        segmentation = artefacts.load(folder, "segmentation", Segmentation)
+        self._hold(row, segmentation.checks)
+        return f"segmented: {int(segmentation.lesions.array.max())} lesions ({segmentation.lesion_origin.value})"
+
+    def _quantify(self, row: ExamRow, folder: Path) -> str:
+        from node.quantify import quantify
+
+        if not artefacts.exists(folder, "result"):
+            exam = artefacts.load(folder, "exam", Exam)
+            profile = settings_module.tracers(self._settings.analysis.tracers)[exam.pet.administration.tracer]
+            result = quantify(
+                exam,
+                artefacts.load(folder, "alignment", Alignment),
+                artefacts.load(folder, "segmentation", Segmentation),
+                tracer=profile,
+                provenance=self._provenance(row, _sources(exam)),
+            )
+            artefacts.save(folder, "result", result)
+        result = artefacts.load(folder, "result", Result)
+        self._hold(row, result.checks)
+        return f"quantified: {len(result.findings)} findings, {len(result.lesions)} lesions"
+
+    def _encode(self, row: ExamRow, folder: Path) -> str:
+        from node.encode import EncodeOptions, encode
+
+        if not artefacts.exists(folder, "objects"):
+            place = folder / "objects"
+            place.mkdir(exist_ok=True)
+            encoded = encode(
+                artefacts.load(folder, "exam", Exam),
+                artefacts.load(folder, "alignment", Alignment),
+                artefacts.load(folder, "segmentation", Segmentation),
+                artefacts.load(folder, "result", Result),
+                storage=self._storage,
+                folder=place,
+                options=EncodeOptions(reading=self._settings.analysis.reading, device_serial_number=self._settings.node.ae_title),
+            )
+            self._freeze(folder, "objects", encoded)
+        return self._post(row, folder, "objects")
+
+    def _refuse(self, row: ExamRow, folder: Path) -> str:
+        from node.encode import EncodeOptions, encode_refusal
+        from node.workflow.steps.reading import planned_source
+
+        if not artefacts.exists(folder, "refusal"):
+            place = folder / "objects"
+            place.mkdir(exist_ok=True)
+            source = planned_source(row, self._store)
+            encoded = encode_refusal(
+                source,
+                row.reason,
+                f"Correct what is said above and send the images again, or ask the administrator of the node to run exam {row.name} again.",
+                self._provenance(row, (source,)),
+                storage=self._storage,
+                folder=place,
+                options=EncodeOptions(reading=self._settings.analysis.reading, device_serial_number=self._settings.node.ae_title),
+            )
+            self._freeze(folder, "refusal", encoded)
+        return self._post(row, folder, "refusal")
+
+    def _freeze(self, folder: Path, name: str, encoded: Iterable[object]) -> None:
+        from node.encode import Encoded
+
+        objects = []
+        for item in encoded:
+            assert isinstance(item, Encoded)
+            digest = hashlib.sha256(item.path.read_bytes()).hexdigest()
+            path = item.path.relative_to(folder).as_posix()
+            objects.append(Frozen(item.kind.value, item.sop_instance_uid, item.sop_class_uid, item.transfer_syntax_uid, path, digest))
+        artefacts.save(folder, name, Outbox(tuple(objects)))
+
+    def _post(self, row: ExamRow, folder: Path, name: str) -> str:
+        outbox = artefacts.load(folder, name, Outbox)
+        place = folder.relative_to(self._storage)
+        self._store.deliveries.post(
+            Posting(
+                sop_instance_uid=item.sop_instance_uid,
+                destination=destination.name,
+                exam=row.number,
+                version=row.version,
+                kind=item.kind,
+                sop_class_uid=item.sop_class_uid,
+                transfer_syntax_uid=item.transfer_syntax_uid,
+                path=(place / item.path).as_posix(),
+                digest=item.digest,
+            )
+            for destination in self._settings.destination
+            for item in outbox.objects
+        )
+        return f"encoded: {len(outbox.objects)} objects"
+
+    def _provenance(self, row: ExamRow, sources: tuple[SeriesSource, ...]) -> Provenance:
+        if row.made_at is None:
+            raise DataError(f"exam {row.name}: version {row.version} was never begun")
+        return Provenance(
+            exam=row.name,
+            version=row.version,
+            software=f"Ember {__version__}",
+            settings_digest=settings_module.digest(self._settings),
+            seed=self._settings.analysis.seed,
+            made_at=row.made_at,
+            inputs=tuple((item.sop_instance_uid, item.digest) for source in sources for item in source.instances),
+        )
+
+    def _hold(self, row: ExamRow, checks: tuple[Check, ...]) -> None:
+        """A failed check that only a person may pass stops the exam, unless a person has passed it."""
+        failed = [check.message for check in checks if not check.passed and check.gravity is Gravity.HOLD]
+        if failed and not row.released:
+            raise QualityError("; ".join(failed))
+
+
+def _sources(exam: Exam) -> tuple[SeriesSource, ...]:
+    series = (exam.pet, exam.t1, exam.flair, exam.lesions)
+    return tuple(item.source for item in series if item is not None)

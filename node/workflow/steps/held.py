@@ -1,0 +1,50 @@
+"""What a person says of an exam that is HELD: release it, or reject it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from node.errors import ConflictError
+from node.workflow import artefacts
+from node.workflow.states import COMPUTE, State
+from node.workflow.store import Store
+from node.workflow.store.exams import ExamRow
+
+ARTEFACT_OF = {
+    State.ASSEMBLED: "exam",
+    State.ALIGNED: "alignment",
+    State.SEGMENTED: "segmentation",
+    State.QUANTIFIED: "result",
+    State.ENCODED: "objects",
+}
+"""The artefact whose being there proves that a state was reached."""
+
+
+def release(store: Store, storage: Path, exam: ExamRow, reason: str) -> State:
+    """Go on from the last step that was done; failed checks stay in the result. Returns that state.
+
+    Raises
+    ------
+    ConflictError : the exam is not HELD, or is held since its series may be of two people, which nobody can release
+    """
+    if exam.state is not State.HELD:
+        raise ConflictError(f"{exam.name} is {exam.state.value}, not HELD: there is nothing to release")
+    if exam.plan is None:
+        raise ConflictError(f"{exam.name} is held since its series may be of two people: correct and send them again, or reject it")
+    folder = storage / "exams" / exam.name / f"v{exam.version}"
+    done = [after for _, _, after in COMPUTE if artefacts.exists(folder, ARTEFACT_OF[after])]
+    state = done[-1] if done else State.RECEIVED
+    store.exams.move(exam.number, state, f"released by a person: {reason}", released=1)
+    return state
+
+
+def reject(store: Store, exam: ExamRow, reason: str) -> None:
+    """The exam is not analysed, and a page says so.
+
+    Raises
+    ------
+    ConflictError : the exam is not HELD
+    """
+    if exam.state is not State.HELD:
+        raise ConflictError(f"{exam.name} is {exam.state.value}, not HELD: there is nothing to reject")
+    store.exams.move(exam.number, State.REJECTED, f"rejected by a person: {reason}", progress="page owed")

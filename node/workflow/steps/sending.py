@@ -1,0 +1,113 @@
+"""`Worker`: what the engine runs: verbs in the compute process, and frozen objects handed to the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+
+from node.deliver import retry_delay_s, send
+from node.dimse import Peer
+from node.domain.ports import DeliveryState
+from node.settings import Destination, Settings
+from node.workflow.child import ComputeProcess
+from node.workflow.states import State, Verb
+from node.workflow.store import Store
+from node.workflow.store.deliveries import DeliveryRow, parcel
+
+log = structlog.get_logger()
+
+
+class Worker:
+    """Fulfils `node.workflow.engine.Work`."""
+
+    def __init__(self, config: Path, settings: Settings, store: Store) -> None:
+        self._config = config
+        self._settings = settings
+        self._store = store
+        self._processes: dict[int, ComputeProcess] = {}
+
+    def compute(self, exam: int, version: int, verb: Verb) -> str:
+        """Do one verb in the exam's compute process; see `ComputeProcess.run` for the errors."""
+        self._store.exams.progress(exam, f"{verb.value} …")
+        process = self._processes.get(exam)
+        if process is None:
+            process = ComputeProcess(self._config, self._settings.compute.timeout_s, lambda text: self._store.exams.progress(exam, text))
+            self._processes[exam] = process
+        log.info("step", exam=f"E{exam:05d}", version=version, verb=verb.value)
+        return process.run(verb, exam)
+
+    def release(self, exam: int) -> None:
+        """The exam needs its compute process no more."""
+        process = self._processes.pop(exam, None)
+        if process is not None:
+            process.close()
+
+    def close(self) -> None:
+        """End all compute processes."""
+        for exam in list(self._processes):
+            self.release(exam)
+
+    def deliver(self, exam: int, version: int) -> float | None:
+        """Send what is not sent to each destination; seconds until the next try, None when nothing is left to try."""
+        delays = [self._send(exam, version, destination) for destination in self._settings.destination]
+        self._store.exams.progress(exam, _told(self._store.deliveries.of_exam(exam, version)))
+        if any(delay is not None for delay in delays):
+            return min(delay for delay in delays if delay is not None)
+        self._close(exam, version)
+        return None
+
+    def _send(self, exam: int, version: int, destination: Destination) -> float | None:
+        rows = [row for row in self._store.deliveries.of_exam(exam, version) if row.destination == destination.name]
+        waiting = [row for row in rows if row.state in (DeliveryState.QUEUED, DeliveryState.SENDING)]
+        if not waiting:
+            return None
+        parcels = [parcel(row, self._settings.node.storage) for row in waiting]
+        outcome = send(parcels, peer(destination, self._settings), self._store.deliveries.receipts(destination.name))
+        if not outcome.retry:
+            return None
+        attempt = max((row.attempts for row in waiting), default=0) + 1
+        uid, why = outcome.postponed[0]
+        delay = retry_delay_s(attempt, uid)
+        self._store.exams.note(
+            exam, f"{len(outcome.postponed)} objects could not be sent to {destination.name}: {why}; again in {delay:.0f} s"
+        )
+        return delay
+
+    def _close(self, exam: int, version: int) -> None:
+        """Everything was answered: the state says how."""
+        rows = self._store.deliveries.of_exam(exam, version)
+        refused = [row for row in rows if row.state is DeliveryState.REFUSED]
+        state = self._store.exams.get(exam).state
+        if state is State.REJECTED:
+            reason = self._store.exams.get(exam).reason
+            self._store.exams.move(exam, State.REJECTED, reason, progress=None)
+            self._store.exams.note(exam, f"the page that says why: {_told(rows)}")
+        elif refused:
+            text = f"{_told(rows)}; first refusal: {refused[0].kind} by {refused[0].destination}: {refused[0].detail}"
+            self._store.exams.move(exam, State.HELD, text, progress=None)
+        else:
+            self._store.exams.reached(exam, State.DELIVERED, _told(rows))
+
+
+def peer(destination: Destination, settings: Settings) -> Peer:
+    """A destination as the network code wants it."""
+    return Peer(
+        name=destination.name,
+        host=destination.host,
+        port=destination.port,
+        called_ae=destination.ae_title,
+        calling_ae=settings.node.ae_title,
+        connect_timeout_s=destination.timeout_s,
+        answer_timeout_s=destination.timeout_s,
+    )
+
+
+def _told(rows: tuple[DeliveryRow, ...]) -> str:
+    words = []
+    for name in dict.fromkeys(row.destination for row in rows):
+        mine = [row for row in rows if row.destination == name]
+        stored = sum(row.state is DeliveryState.STORED for row in mine)
+        refused = sum(row.state is DeliveryState.REFUSED for row in mine)
+        words.append(f"{stored} of {len(mine)} objects stored by {name}" + (f", {refused} refused" if refused else ""))
+    return "; ".join(words) or "no object was made"

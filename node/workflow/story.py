@@ -1,0 +1,152 @@
+"""The story of the exams, told from the rows alone: for `ember list` and `ember show`, as tables for people and JSON for programs.
+
+No patient appears in it: an exam is told by its number, its series by their descriptions and UIDs.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from node.workflow.store import Store
+from node.workflow.store.deliveries import DeliveryRow
+from node.workflow.store.exams import ExamRow
+
+Table = dict[str, Any]
+
+
+def version_folder(storage: Path, exam: ExamRow) -> Path:
+    """Where the artefacts and objects of an exam's present version lie."""
+    return storage / "exams" / exam.name / f"v{exam.version}"
+
+
+def listing(store: Store) -> list[Table]:
+    """One entry an exam, oldest first."""
+    return [_head(exam) for exam in store.exams.all()]
+
+
+def listing_text(store: Store, width: int) -> str:
+    """The same as a table for people."""
+    counts = store.register.counts()
+    rows = [(exam.name, f"v{exam.version}", exam.state.value, _time(exam.updated_at), _reason(exam)) for exam in store.exams.all()]
+    told = _columns(("EXAM", "", "STATE", "SINCE", "REASON"), rows, width) if rows else "No exam yet."
+    return f"{told}\n\n{_counted(counts)}"
+
+
+def showing(store: Store, storage: Path, exam: ExamRow) -> Table:
+    """Everything about one exam."""
+    deliveries = store.deliveries.of_exam(exam.number)
+    return _head(exam) | {
+        "anchor": exam.anchor,
+        "plan": exam.plan,
+        "events": [
+            {"version": event.version, "at": event.at.isoformat(), "state": event.state.value, "text": event.text, "detail": event.detail}
+            for event in store.exams.events(exam.number)
+        ],
+        "deliveries": [_delivery(row) for row in deliveries],
+        "result": _result(version_folder(storage, exam)),
+        "folder": str(version_folder(storage, exam)),
+    }
+
+
+def showing_text(store: Store, storage: Path, exam: ExamRow, width: int) -> str:
+    """The same for people."""
+    parts = [f"{exam.name}  version {exam.version}  {exam.state.value}", textwrap.fill(_reason(exam), width)]
+    parts.append(_section("Series", _series(exam.plan), width))
+    result = _result(version_folder(storage, exam))
+    if result:
+        parts.append(textwrap.fill(result["headline"], width))
+        parts.append(_section("Findings", [_finding(item) for item in result["findings"]], width))
+        parts.append(_section("Checks", [_check(item) for item in result["checks"]], width))
+        parts.append(_section("Not computed", [("·", text) for text in result["not_computed"]], width))
+    events = [(_time(event.at), f"v{event.version}", event.state.value, event.text) for event in store.exams.events(exam.number)]
+    parts.append(_section("Story", events, width))
+    details = [event.detail for event in store.exams.events(exam.number) if event.detail]
+    parts += [f"Traceback\n{textwrap.indent(detail, '  ')}" for detail in details[-1:]]
+    parts.append(_section("Deliveries", _deliveries(store.deliveries.of_exam(exam.number)), width))
+    parts.append(f"Files: {version_folder(storage, exam)}")
+    return "\n\n".join(part for part in parts if part)
+
+
+def _head(exam: ExamRow) -> Table:
+    return {
+        "exam": exam.name,
+        "version": exam.version,
+        "state": exam.state.value,
+        "reason": exam.reason,
+        "progress": exam.progress,
+        "created_at": exam.created_at.isoformat(),
+        "updated_at": exam.updated_at.isoformat(),
+    }
+
+
+def _result(folder: Path) -> Table | None:
+    file = folder / "result.json"
+    if not file.is_file():
+        return None
+    whole: Table = json.loads(file.read_text(encoding="utf-8"))
+    return {key: whole[key] for key in ("headline", "findings", "checks", "not_computed", "lesions", "tracer", "provenance")}
+
+
+def _delivery(row: DeliveryRow) -> Table:
+    kept = ("destination", "version", "kind", "sop_instance_uid", "sop_class_uid", "digest", "detail", "attempts")
+    return {key: getattr(row, key) for key in kept} | {"state": row.state.value, "updated_at": row.updated_at.isoformat()}
+
+
+def _deliveries(rows: Sequence[DeliveryRow]) -> list[tuple[str, ...]]:
+    """Grouped: an overlay of 170 slices is one line."""
+    groups = Counter((row.destination, f"v{row.version}", row.kind, row.state.value, row.detail) for row in rows)
+    return [(destination, version, f"{n} × {kind}", state, detail) for (destination, version, kind, state, detail), n in groups.items()]
+
+
+def _series(plan: Table | None) -> list[tuple[str, ...]]:
+    if not plan:
+        return []
+    return [(role, entry["description"], entry["told"], entry["series_uid"]) for role, entry in plan.get("series", {}).items()]
+
+
+def _finding(item: Table) -> tuple[str, ...]:
+    error = "" if item["uncertainty"] is None else f" ± {item['uncertainty']:.2g}"
+    unit = "" if item["unit"] == "1" else f" {item['unit']}"
+    return item["region"], item["quantity"], f"{item['value']:.4g}{error}{unit}", item["basis"]
+
+
+def _check(item: Table) -> tuple[str, ...]:
+    return ("ok" if item["passed"] else item["gravity"]), item["name"], item["message"]
+
+
+def _reason(exam: ExamRow) -> str:
+    return f"{exam.reason} ({exam.progress})" if exam.progress else exam.reason
+
+
+def _time(at: Any) -> str:
+    return str(at.astimezone().strftime("%Y-%m-%d %H:%M:%S"))
+
+
+def _counted(counts: dict[str, int]) -> str:
+    told = f"{counts['instances']} images received"
+    extra = {"unread": "not looked at yet", "unreadable": "could not be read", "changed": "kept aside: their UID was here with other bytes"}
+    return "; ".join([told, *(f"{counts[key]} {words}" for key, words in extra.items() if counts[key])])
+
+
+def _section(title: str, rows: Iterable[tuple[str, ...]], width: int) -> str:
+    rows = list(rows)
+    return f"{title}\n{textwrap.indent(_columns((), rows, width - 2), '  ')}" if rows else ""
+
+
+def _columns(head: tuple[str, ...], rows: Sequence[tuple[str, ...]], width: int) -> str:
+    """Columns as wide as their widest cell; the last one is wrapped."""
+    table = [head, *rows] if head else list(rows)
+    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]) - 1)]
+    indent = sum(widths) + 2 * len(widths)
+    lines = []
+    for row in table:
+        start = "".join(cell.ljust(n + 2) for cell, n in zip(row, widths, strict=False))
+        room = max(24, width - indent)
+        wrapped = textwrap.wrap(row[-1], room) or [""]
+        lines.append(start + f"\n{' ' * indent}".join(wrapped))
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,104 @@
+"""The sweep: the worker's heartbeat. It reads new headers, opens exams, gathers facts, and does what `decide` says.
+
+Every pass starts from the rows, so that a worker that died left nothing in its head: an exam whose work is not alive gets it again.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import structlog
+
+from node.domain.ports import Clock
+from node.errors import NodeError
+from node.workflow.decide import Action, Decision, Facts, decide
+from node.workflow.states import ENDED, State, Verb
+from node.workflow.store.exams import ExamRow, Exams
+
+log = structlog.get_logger()
+
+OPEN_STATES = tuple(state for state in State if state not in ENDED or state is State.REJECTED)
+
+
+class Intake(Protocol):
+    """What the sweep asks of the steps that look at what came in."""
+
+    def read_headers(self) -> int:
+        """Read the headers of new images; returns how many."""
+        ...
+
+    def open_exams(self) -> None:
+        """Give every study of interest its exam."""
+        ...
+
+    def facts(self, exam: ExamRow) -> Facts:
+        """What is known of an exam now."""
+        ...
+
+    def plan(self, exam: ExamRow) -> dict[str, object]:
+        """The series chosen for the version that begins now."""
+        ...
+
+
+class Runner(Protocol):
+    """What the sweep asks of the engine."""
+
+    def ensure(self, verb: Verb, exam: int, version: int) -> None:
+        """See to it that the work that begins with a verb is alive."""
+        ...
+
+
+class Sweep:
+    """One pass is `once`."""
+
+    def __init__(self, exams: Exams, intake: Intake, runner: Runner, clock: Clock, *, delivers: bool) -> None:
+        self._exams = exams
+        self._intake = intake
+        self._runner = runner
+        self._clock = clock
+        self._delivers = delivers
+
+    def once(self) -> None:
+        """Look at everything once."""
+        self._intake.read_headers()
+        self._intake.open_exams()
+        for exam in self._exams.in_states(*OPEN_STATES):
+            if exam.state is State.REJECTED and exam.progress is None:
+                continue
+            try:
+                self._act(exam, decide(self._intake.facts(exam)))
+            except NodeError as error:
+                # One exam that cannot be looked at must not keep the others waiting.
+                self._exams.move(exam.number, State.FAILED, f"the exam could not be looked at: {error}", progress=None)
+
+    def _act(self, exam: ExamRow, decision: Decision) -> None:
+        number = exam.number
+        match decision.action:
+            case Action.WAIT:
+                self._exams.move(number, State.WAITING, decision.reason)
+            case Action.IGNORE:
+                self._exams.move(number, State.IGNORED, decision.reason)
+            case Action.HOLD:
+                self._exams.move(number, State.HELD, decision.reason)
+            case Action.REJECT:
+                self._begin(exam, State.REJECTED, decision.reason, progress="page owed")
+                self._runner.ensure(Verb.REFUSE, number, exam.version)
+            case Action.BEGIN:
+                self._begin(exam, State.RECEIVED, decision.reason)
+                self._runner.ensure(Verb.ASSEMBLE, number, exam.version)
+            case Action.STEP:
+                self._step(exam, decision)
+            case Action.REST:
+                pass
+
+    def _begin(self, exam: ExamRow, state: State, reason: str, *, progress: str | None = None) -> None:
+        """Fix what this version is made from, and the one date that its objects carry."""
+        made_at = self._clock.now().isoformat()
+        self._exams.move(exam.number, state, reason, plan=self._intake.plan(exam), made_at=made_at, tries=0, progress=progress)
+
+    def _step(self, exam: ExamRow, decision: Decision) -> None:
+        assert decision.verb is not None
+        if not self._delivers and exam.state is State.ENCODED:
+            self._exams.move(exam.number, State.ENCODED, "no destination is set: the objects stay in the storage folder")
+            return
+        self._runner.ensure(decision.verb, exam.number, exam.version)
