@@ -170,11 +170,13 @@ def _fine_points(mask: Volume) -> Array:
 def _sample(volume: Volume, points: Array, *, order: int) -> Array:
     """(n,) values of a volume at points (n, 4) in its LPS mm."""
     index = (points @ volume.index_from_lps.T)[:, :3].T
-    return np.asarray(ndimage.map_coordinates(volume.array, index, order=order, mode="constant", output=np.float64))
+    return np.asarray(ndimage.map_coordinates(volume.array, index, order=order, mode="grid-constant", output=np.float64))
 
 
 def _at_labels(truth: Truth, volume: Volume) -> Array:
     """Values of a mask or of labels at the truth's voxel centres (nearest), on the grid of the truth's labels."""
     index = volume.index_from_lps @ truth.labels.affine
     array = volume.array.astype(np.int32)
-    return np.asarray(ndimage.affine_transform(array, index[:3, :3], index[:3, 3], truth.labels.shape, order=0, output=np.int32))
+    return np.asarray(
+        ndimage.affine_transform(array, index[:3, :3], index[:3, 3], truth.labels.shape, order=0, mode="grid-constant", output=np.int32)
+    )
