@@ -1,1 +1,28 @@
-"""(written by its builder)"""
+"""Results go out: C-STORE of frozen objects, and each one's fate.
+
+::
+
+    outcome = send(parcels, peer, receipts)
+    if outcome.retry:
+        ...  # again after retry_delay_s(attempt, uid)
+
+Words: a *parcel* is one frozen object on its way to one destination; its *fate* is stored, refused, postponed or unknown.
+
+Decisions
+---------
+*Frozen bytes.* A file of the outbox goes out as it lies on disk, never decoded and encoded again, so that a second send carries the
+bytes of the first.
+
+*Ask before sending again.* A parcel is noted as SENDING before it is handed to the network. Whoever finds it so later doesn't know
+whether the peer has it, and asks by C-FIND; only a peer that says no, or can't say, is sent the same bytes again.
+
+*What may pass is tried again for ever*, at growing distances (`retry_delay_s`), because a result that is not in the PACS is a result
+that nobody reads: an unreachable peer, a lost association, a full disk at the other end, an AE title that is not known there yet.
+*What the peer says of the object itself* (its class is not supported, it can't be understood) stops that object, with the reason.
+A warning (0xB000 …) is a stored object; its text is kept.
+"""
+
+from node.deliver.backoff import retry_delay_s
+from node.deliver.send import Outcome, send
+
+__all__ = ["Outcome", "retry_delay_s", "send"]

@@ -1,0 +1,73 @@
+"""What the receiver accepts: the storage classes, as a list, and the transfer syntaxes, as far as this installation can decode them."""
+
+from __future__ import annotations
+
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.uid import UID, AllTransferSyntaxes, JPEGExtended12Bit
+from pynetdicom.presentation import PresentationContext, build_context
+from pynetdicom.sop_class import (
+    BasicTextSRStorage,
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+    EnhancedMRImageStorage,
+    EnhancedPETImageStorage,
+    EnhancedSRStorage,
+    LabelMapSegmentationStorage,
+    LegacyConvertedEnhancedMRImageStorage,
+    LegacyConvertedEnhancedPETImageStorage,
+    MRImageStorage,
+    MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
+    MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
+    MultiFrameSingleBitSecondaryCaptureImageStorage,
+    MultiFrameTrueColorSecondaryCaptureImageStorage,
+    ParametricMapStorage,
+    PositronEmissionTomographyImageStorage,
+    SecondaryCaptureImageStorage,
+    SegmentationStorage,
+    Verification,
+)
+
+STORAGE_CLASSES: tuple[UID, ...] = (
+    MRImageStorage,
+    EnhancedMRImageStorage,
+    LegacyConvertedEnhancedMRImageStorage,
+    PositronEmissionTomographyImageStorage,
+    EnhancedPETImageStorage,
+    LegacyConvertedEnhancedPETImageStorage,
+    SegmentationStorage,
+    LabelMapSegmentationStorage,
+    BasicTextSRStorage,
+    EnhancedSRStorage,
+    ComprehensiveSRStorage,
+    Comprehensive3DSRStorage,
+    ParametricMapStorage,
+    SecondaryCaptureImageStorage,
+    MultiFrameSingleBitSecondaryCaptureImageStorage,
+    MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
+    MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
+    MultiFrameTrueColorSecondaryCaptureImageStorage,
+)
+
+_EIGHT_BIT_ONLY = {JPEGExtended12Bit: {"pillow"}}
+"""Decoders that call themselves available and decode only a part of the syntax: Pillow has no 12-bit JPEG."""
+
+
+def decodable_syntaxes() -> tuple[UID, ...]:
+    """The transfer syntaxes for which this installation has a pixel decoder, in ascending order of UID."""
+    return tuple(sorted(uid for uid in AllTransferSyntaxes if _is_decodable(uid)))
+
+
+def supported_contexts() -> list[PresentationContext]:
+    """C-ECHO, and each storage class in each decodable transfer syntax."""
+    syntaxes = list(decodable_syntaxes())
+    return [build_context(Verification), *(build_context(storage_class, syntaxes) for storage_class in STORAGE_CLASSES)]
+
+
+def _is_decodable(syntax: UID) -> bool:
+    try:
+        decoder = get_decoder(syntax)
+    except NotImplementedError:
+        return False
+    if not decoder.is_encapsulated:
+        return True
+    return bool(set(decoder.available_plugins) - _EIGHT_BIT_ONLY.get(syntax, set()))

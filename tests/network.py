@@ -1,0 +1,167 @@
+"""What the tests of receiving and delivering share: small instances, a register in SQLite, receipts that remember."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import sqlite3
+import threading
+from pathlib import Path
+
+import numpy as np
+from pydicom import dcmread
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage
+from pynetdicom import AE, evt
+from pynetdicom.association import Association
+from pynetdicom.dsutils import encode_file_meta
+
+from node.dimse import set_no_delay
+from node.domain.ports import DeliveryState, Parcel, Received, Recorded
+
+_opened: list[socket.socket] = []
+
+ROOT_UID = "1.2.826.0.1.3680043.8.498.77"
+STUDY = f"{ROOT_UID}.1"
+SERIES = f"{ROOT_UID}.1.1"
+
+
+def pixels(number: int = 0, size: int = 16) -> np.ndarray:
+    """(size, size) uint16 of 12 bits, another for each number."""
+    values = np.arange(size * size, dtype=np.int64).reshape(size, size) * 13 + 97 * number
+    return (values % 4096).astype(np.uint16)
+
+
+def instance(number: int = 0, *, sop_class: UID = MRImageStorage, size: int = 16) -> Dataset:
+    """A small image of its own UID, Explicit VR Little Endian, that decodes."""
+    dataset = Dataset()
+    dataset.SOPClassUID = sop_class
+    dataset.SOPInstanceUID = f"{SERIES}.{number + 1}"
+    dataset.PatientName = "Phantom^Secret"
+    dataset.PatientID = "SECRET-ID"
+    dataset.StudyInstanceUID = STUDY
+    dataset.SeriesInstanceUID = SERIES
+    dataset.Modality = "MR"
+    dataset.InstanceNumber = number + 1
+    dataset.Rows = dataset.Columns = size
+    dataset.SamplesPerPixel = 1
+    dataset.PhotometricInterpretation = "MONOCHROME2"
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 12, 11, 0
+    dataset.PixelData = pixels(number, size).tobytes()
+    dataset["PixelData"].VR = "OW"
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    return dataset
+
+
+def with_codestream(dataset: Dataset, syntax: UID, codestream: bytes) -> Dataset:
+    """The same image with its pixels as one frame of a compressed syntax."""
+    dataset.PixelData = encapsulate([codestream])
+    dataset["PixelData"].VR = "OB"
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = syntax
+    return dataset
+
+
+def write(dataset: Dataset, folder: Path) -> Path:
+    """A Part 10 file named after its instance."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{dataset.SOPInstanceUID}.dcm"
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+def dataset_bytes(path: Path) -> bytes:
+    """What follows the file meta information."""
+    encoded = path.read_bytes()
+    meta = dcmread(path, specific_tags=[]).file_meta
+    return encoded[132 + len(encode_file_meta(meta)) :]
+
+
+def associated(port: int, contexts: list[tuple[UID, UID]], *, called: str = "EMBER", calling: str = "MR3T") -> Association:
+    """An association that sends files as they are, with a context for each pair of SOP class and transfer syntax."""
+    entity = AE(ae_title=calling)
+    entity.dimse_timeout = 10
+    for sop_class, syntax in contexts:
+        entity.add_requested_context(sop_class, syntax)
+    handlers = [(evt.EVT_CONN_OPEN, set_no_delay), (evt.EVT_CONN_OPEN, lambda event: _opened.append(event.assoc.dul.socket.socket))]
+    return entity.associate("127.0.0.1", port, ae_title=called, evt_handlers=handlers)
+
+
+def close_connections() -> None:
+    """Close the sockets of all that `associated` has opened; the library forgets some, and Python warns."""
+    while _opened:
+        _opened.pop().close()
+
+
+def parcel(path: Path, state: DeliveryState = DeliveryState.QUEUED) -> Parcel:
+    """A file as a parcel."""
+    meta = dcmread(path, stop_before_pixels=True).file_meta
+    return Parcel(meta.MediaStorageSOPInstanceUID, meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID, path, state)
+
+
+def digest(encoded: bytes) -> str:
+    """SHA-256, hexadecimal."""
+    return hashlib.sha256(encoded).hexdigest()
+
+
+class SqliteRegister:
+    """A register that is as durable as the node's: one commit a call."""
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._connection = sqlite3.connect(path, check_same_thread=False)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=FULL")
+        self._connection.execute("CREATE TABLE IF NOT EXISTS instance (uid TEXT PRIMARY KEY, digest TEXT, path TEXT)")
+        self.new: list[Received] = []
+        self.changed: list[Received] = []
+        self.opened: dict[str, tuple[str, str, str]] = {}
+        self.closed: dict[str, str] = {}
+
+    def known_digest(self, sop_instance_uid: str) -> str | None:
+        with self._lock:
+            row = self._connection.execute("SELECT digest FROM instance WHERE uid = ?", (sop_instance_uid,)).fetchone()
+        return None if row is None else row[0]
+
+    def record(self, received: Received) -> Recorded:
+        known = self.known_digest(received.sop_instance_uid)
+        if known is not None:
+            return Recorded.SAME if known == received.digest else Recorded.CHANGED
+        with self._lock, self._connection:
+            row = (received.sop_instance_uid, received.digest, received.path)
+            self._connection.execute("INSERT INTO instance VALUES (?, ?, ?)", row)
+        self.new.append(received)
+        return Recorded.NEW
+
+    def record_changed(self, received: Received) -> None:
+        self.changed.append(received)
+
+    def association_opened(self, association: str, *, calling_ae: str, called_ae: str, address: str) -> None:
+        self.opened[association] = (calling_ae, called_ae, address)
+
+    def association_closed(self, association: str, how: str) -> None:
+        self.closed[association] = how
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class Receipts:
+    """Receipts that remember, and the order of what they were told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str, str]] = []
+
+    def sending(self, sop_instance_uid: str) -> None:
+        self.told.append(("sending", sop_instance_uid, ""))
+
+    def stored(self, sop_instance_uid: str, how: str) -> None:
+        self.told.append(("stored", sop_instance_uid, how))
+
+    def refused(self, sop_instance_uid: str, why: str) -> None:
+        self.told.append(("refused", sop_instance_uid, why))
+
+    def postponed(self, sop_instance_uid: str, why: str) -> None:
+        self.told.append(("postponed", sop_instance_uid, why))
