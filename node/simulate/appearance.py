@@ -1,0 +1,196 @@
+"""What T1 and FLAIR look like: intensity by tissue, the template's own texture, a receive field, noise.
+
+Intensities are those of an MPRAGE and a 3-D FLAIR at 3 T, in the arbitrary numbers of one scanner.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from node.domain.transform import Deformation
+from node.domain.volume import Array, Volume
+from node.imaging import resample
+from node.simulate.fields import smooth_noise
+from node.simulate.head import LABELS, Head
+from node.simulate.options import random_stream
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Intensity of each tissue in one MR contrast.
+
+    Parameters
+    ----------
+    tissue : name of the label and intensity
+    fat, muscle, skin, marrow, eye : of what carries the label "soft" or "bone"
+    lesion : mean of a lesion's middle
+    texture : intensity a unit of the template's own T1 beyond the mean of its tissue
+    noise : SD of each of the two channels
+    """
+
+    name: str
+    tissue: tuple[tuple[str, float], ...]
+    fat: float
+    muscle: float
+    skin: float
+    marrow: float
+    eye: float
+    lesion: float
+    texture: float
+    noise: float
+
+
+T1 = Contrast(
+    "T1",
+    (
+        ("csf", 270.0),
+        ("cortex", 790.0),
+        ("nawm", 1090.0),
+        ("cereb_gm", 810.0),
+        ("cereb_wm", 1110.0),
+        ("thalamus", 985.0),
+        ("brainstem", 1080.0),
+        ("deep_gm", 890.0),
+        ("soft", 560.0),
+        ("bone", 75.0),
+        ("sinus", 460.0),
+    ),
+    fat=1330.0,
+    muscle=560.0,
+    skin=640.0,
+    marrow=330.0,
+    eye=250.0,
+    lesion=760.0,
+    texture=700.0,
+    noise=20.0,
+)
+
+FLAIR = Contrast(
+    "FLAIR",
+    (
+        ("csf", 95.0),
+        ("cortex", 640.0),
+        ("nawm", 535.0),
+        ("cereb_gm", 640.0),
+        ("cereb_wm", 535.0),
+        ("thalamus", 570.0),
+        ("brainstem", 550.0),
+        ("deep_gm", 615.0),
+        ("soft", 250.0),
+        ("bone", 40.0),
+        ("sinus", 90.0),
+    ),
+    fat=430.0,
+    muscle=230.0,
+    skin=330.0,
+    marrow=150.0,
+    eye=70.0,
+    lesion=930.0,
+    texture=-150.0,
+    noise=12.0,
+)
+
+_EYE_MM = (33.0, -60.0, -37.0)
+_ORBIT_MM = (30.0, -48.0, -37.0)
+
+
+def paint(contrast: Contrast, head: Head, lesions: Array, *, seed: int) -> Volume:
+    """Intensity in template space, without noise and receive field.
+
+    Parameters
+    ----------
+    lesions : (S, R, C) lesion numbers on the head's grid, 0 background
+
+    Returns
+    -------
+    (S, R, C) float32
+    """
+    random = random_stream(seed, f"paint {contrast.name}")
+    table = np.zeros(256, dtype=np.float32)
+    for name, value in contrast.tissue:
+        table[LABELS[name]] = value
+    image = table[head.tissue.array]
+    _paint_soft(image, contrast, head)
+    _add_texture(image, contrast, head)
+    image *= 1.0 + 0.025 * smooth_noise(random, head.tissue, scale_mm=5.0)
+    _paint_lesions(image, contrast, head, lesions)
+    # Half a voxel of partial volume at every border.
+    return head.tissue.like(ndimage.gaussian_filter(image, 0.45 / head.tissue.spacing_mm, truncate=3.0), unit="")
+
+
+def acquire(painted: Volume, mr: Volume, template_from_mr: Deformation, contrast: Contrast, *, seed: int) -> Volume:
+    """The image that the scanner stores, on its own grid.
+
+    Returns
+    -------
+    (S, R, C) uint16, 12 bits
+    """
+    random = random_stream(seed, f"acquire {contrast.name}")
+    signal = resample(painted, mr, template_from_mr).array
+    signal = signal * (1.0 + 0.10 * smooth_noise(random, mr, scale_mm=120.0)) * _coil(mr)
+    real = signal + contrast.noise * random.standard_normal(mr.shape, dtype=np.float32)
+    imaginary = contrast.noise * random.standard_normal(mr.shape, dtype=np.float32)
+    magnitude = np.sqrt(real * real + imaginary * imaginary)
+    return mr.like(np.clip(np.round(magnitude), 0, 4095).astype(np.uint16))
+
+
+def _coil(mr: Volume) -> Array:
+    """A head coil hears the neck less and less."""
+    rows = np.arange(mr.shape[1])
+    z = mr.affine[2, 1] * rows + mr.affine[2, 3]
+    return np.asarray((1.0 / (1.0 + np.exp(-(z + 118.0) / 12.0)))[None, :, None].astype(np.float32))
+
+
+def _coordinates(head: Head) -> tuple[Array, Array, Array]:
+    s, r, c = (np.arange(n, dtype=np.float32) for n in head.tissue.shape)
+    step, origin = head.tissue.spacing_mm, head.tissue.affine[:3, 3]
+    return (c * step[2] + origin[0])[None, None, :], (r * step[1] + origin[1])[None, :, None], (s * step[0] + origin[2])[:, None, None]
+
+
+def _paint_soft(image: Array, contrast: Contrast, head: Head) -> None:
+    """Skin, then fat, then muscle; the eyes in their fat; marrow in the bone's middle."""
+    x, y, z = _coordinates(head)
+    soft = head.tissue.array == LABELS["soft"]
+    depth = head.skin_mm.array
+    image[soft & (depth < 1.8)] = contrast.skin
+    temple = (np.abs(x) > 55.0) & (z < 25.0) & (head.hull_mm.array < 14.0)
+    image[soft & (depth >= 1.8) & (depth < 6.0) & ~temple] = contrast.fat
+    image[soft & (depth >= 6.0)] = contrast.muscle
+    muscles = np.sin(x / 7.0) * np.sin(y / 9.0) > 0.72
+    image[soft & (depth >= 8.0) & muscles & (z < -50.0)] = contrast.fat
+    _paint_eyes(image, contrast, soft, (x, y, z))
+    bone = head.tissue.array == LABELS["bone"]
+    hull = head.hull_mm.array
+    image[bone & (hull > 4.6) & (hull < 6.6)] = contrast.marrow
+    image[bone & (hull > 12.0)] = contrast.marrow
+
+
+def _paint_eyes(image: Array, contrast: Contrast, soft: Array, axes: tuple[Array, Array, Array]) -> None:
+    x, y, z = axes
+    side = np.abs(x)
+    orbit = ((side - _ORBIT_MM[0]) / 17.0) ** 2 + ((y - _ORBIT_MM[1]) / 26.0) ** 2 + ((z - _ORBIT_MM[2]) / 16.0) ** 2 < 1.0
+    ball = (side - _EYE_MM[0]) ** 2 + (y - _EYE_MM[1]) ** 2 + (z - _EYE_MM[2]) ** 2
+    image[soft & orbit] = contrast.fat
+    image[soft & (ball < 12.5**2)] = contrast.muscle
+    image[soft & (ball < 11.3**2)] = contrast.eye
+    image[soft & ((side - _EYE_MM[0]) ** 2 + (y - _EYE_MM[1] + 9.0) ** 2 * 4.0 + (z - _EYE_MM[2]) ** 2 < 4.5**2)] = contrast.muscle
+
+
+def _add_texture(image: Array, contrast: Contrast, head: Head) -> None:
+    """The template's T1 relative to the mean of each tissue."""
+    for name in ("csf", "cortex", "nawm", "cereb_gm", "cereb_wm", "thalamus", "brainstem", "deep_gm"):
+        inside = (head.tissue.array == LABELS[name]) & (head.t1.array > 0)
+        if inside.any():
+            values = head.t1.array[inside]
+            image[inside] += contrast.texture * np.clip(values - values.mean(), -0.25, 0.25)
+
+
+def _paint_lesions(image: Array, contrast: Contrast, head: Head, lesions: Array) -> None:
+    """Strongest in the middle, fading over the outer millimetre."""
+    inside = lesions > 0
+    depth = ndimage.gaussian_filter(inside.astype(np.float32), 0.8 / head.tissue.spacing_mm, truncate=3.0)
+    weight = np.clip(1.4 * depth, 0.0, 1.0) * inside
+    image += weight * (contrast.lesion - image)

@@ -1,0 +1,119 @@
+"""`write_exam`: from options to a folder of DICOM files and their truth."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+from node.atlas.template import load_template
+from node.domain.transform import Deformation
+from node.domain.volume import Volume
+from node.simulate.anatomy import Anatomy, individual_anatomy
+from node.simulate.appearance import FLAIR, T1, Contrast, acquire, paint
+from node.simulate.head import Head, build_head
+from node.simulate.headers import Identifiers, Study
+from node.simulate.kinetics import TRACERS, frame_timing
+from node.simulate.lesions import DrawnLesions, draw_lesions
+from node.simulate.mr_series import FLAIR_3D, MPRAGE, MrProtocol, write_mr
+from node.simulate.options import Attenuation, SimulatedExam, SimulationOptions, StudyLayout
+from node.simulate.pet_series import PetScan, write_pet
+from node.simulate.truth import PetTruth, judge, save_json, write_tacs, write_volumes
+from node.simulate.truth_table import describe
+from node.simulate.uptake import Uptake, add_noise, distribute, measure
+from node.simulate.warp import individual, mr_grid, pet_from_mr, pet_grid
+
+ATTENUATION_PER_MM = 0.015
+"""How much darker an uncorrected PET gets a millimetre below the skin; roughly, and for looks alone."""
+
+
+def write_exam(folder: Path, options: SimulationOptions) -> SimulatedExam:
+    """Make an exam and write it: ``folder/dicom/{PET,MR_T1,MR_FLAIR}/*.dcm`` and ``folder/truth``.
+
+    The same options give the same bytes.
+
+    Parameters
+    ----------
+    folder : is made; must not hold an exam already
+
+    Raises
+    ------
+    FileExistsError : there is one
+    DataError : the template cannot be read
+    """
+    dicom, truth = folder / "dicom", folder / "truth"
+    truth.mkdir(parents=True)
+    ids = Identifiers.of(options)
+    mr = mr_grid(options.seed, options.mr_spacing_mm, ids.uid("MR frame of reference"))
+    head = build_head(load_template(), spacing_mm=max(1.0, options.mr_spacing_mm))
+    drawn = draw_lesions(head, seed=options.seed, count=options.lesions)
+    template_from_mr = individual(options.seed, mr)
+    files = _write_mrs(dicom, options, head, drawn, mr, template_from_mr)
+    anatomy = individual_anatomy(head, drawn, mr, template_from_mr)
+    if options.with_pet:
+        files += _write_pet_and_truth(dicom, truth, options, anatomy)
+    mr_study, pet_study = studies(options)
+    return SimulatedExam(folder, files, truth / "truth.json", options.patient.patient_id, mr_study.uid, pet_study.uid)
+
+
+def studies(options: SimulationOptions) -> tuple[Study, Study]:
+    """The MR's and the PET's study; twice the same where they are one."""
+    ids = Identifiers.of(options)
+    mr = Study(ids.uid("MR study"), "1", f"A{options.seed:06d}1", "Brain MR and TSPO PET", options.start)
+    if options.layout is StudyLayout.ONE_STUDY:
+        return mr, mr
+    return mr, Study(ids.uid("PET study"), "2", f"A{options.seed:06d}2", "Brain PET", options.injected_at)
+
+
+def _write_mrs(
+    dicom: Path, options: SimulationOptions, head: Head, drawn: DrawnLesions, mr: Volume, template_from_mr: Deformation
+) -> tuple[Path, ...]:
+    wanted: list[tuple[Contrast, MrProtocol]] = [(T1, MPRAGE)]
+    if options.with_flair:
+        wanted.append((FLAIR, FLAIR_3D))
+    files: tuple[Path, ...] = ()
+    for number, (contrast, protocol) in enumerate(wanted):
+        painted = paint(contrast, head, drawn.ids.array, seed=options.seed)
+        image = acquire(painted, mr, template_from_mr, contrast, seed=options.seed)
+        started = options.start + timedelta(minutes=9 + 6 * number)
+        files += write_mr(dicom, image, protocol, options=options, study=studies(options)[0], started=started)
+    return files
+
+
+def _write_pet_and_truth(dicom: Path, truth: Path, options: SimulationOptions, anatomy: Anatomy) -> tuple[Path, ...]:
+    tracer = TRACERS[options.tracer]
+    timing = frame_timing(tracer, options.protocol)
+    uptake = distribute(anatomy, tracer, timing, seed=options.seed)
+    on = pet_grid(options.pose, options.pet_spacing_mm, Identifiers.of(options).uid("PET frame of reference"))
+    placed = pet_from_mr(options.pose)
+    clean = measure(uptake, on, placed, psf_fwhm_mm=options.psf_fwhm_mm)
+    written = add_noise(clean, timing, tracer, options)
+    if options.attenuation is Attenuation.UNCORRECTED:
+        written = _darkened(written)
+    scan = PetScan(tracer, timing, tracer.injected_bq, options.injected_at, _description(options))
+    factor = np.float32(scan.suv_per_bqml(options.patient.weight_kg))
+    files = write_pet(dicom, written.like(written.array / factor, unit="Bq/mL"), scan, options=options, study=studies(options)[1])
+    _write_truth(truth, options, anatomy, uptake, PetTruth(clean, written, timing, tracer, placed, options.psf_fwhm_mm), scan)
+    return files
+
+
+def _description(options: SimulationOptions) -> str:
+    corrected = "AC" if options.attenuation is Attenuation.CORRECTED else "NAC"
+    return f"PET Brain {corrected} {options.protocol.value}"
+
+
+def _darkened(suv: Volume) -> Volume:
+    """What it would look like without correction for attenuation."""
+    body = suv.array.mean(axis=0) > 0.1
+    depth = ndimage.distance_transform_edt(body, sampling=suv.spacing_mm)
+    return suv.like((suv.array * np.exp(-ATTENUATION_PER_MM * depth)).astype(np.float32))
+
+
+def _write_truth(truth: Path, options: SimulationOptions, anatomy: Anatomy, uptake: Uptake, pet: PetTruth, scan: PetScan) -> None:
+    measured = judge(anatomy, uptake, pet)
+    write_volumes(truth, anatomy, uptake, pet, measured)
+    write_tacs(truth / "tacs_true.csv", uptake, pet.timing)
+    mr_study, pet_study = studies(options)
+    save_json(truth / "truth.json", describe(options, anatomy, uptake, pet, measured, scan, study_uids=(mr_study.uid, pet_study.uid)))

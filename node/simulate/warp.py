@@ -1,0 +1,72 @@
+"""An individual out of the template: a random affine map and a smooth random deformation, and the MR's grid.
+
+Names read target-from-source: `template_from_mr` takes LPS mm of the MR to LPS mm of the template, as resampling needs it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from node.domain.transform import Deformation, Transform
+from node.domain.volume import Array, Volume
+from node.simulate.fields import centred_grid, coarse, smooth_noise
+from node.simulate.options import Pose, random_stream
+
+MR_EXTENT_MM = (184.0, 256.0, 256.0)
+"""Field of view of the sagittal MR, mm along slice, row and column."""
+
+PET_EXTENT_MM = (216.0, 288.0, 288.0)
+"""Field of view of the PET, mm along slice, row and column."""
+
+BRAIN_CENTRE_MM = np.array([0.0, 18.0, 5.0])
+"""Middle of the template's brain."""
+
+_FIELD_CENTRE_MM = np.array([0.0, 8.0, -22.0])
+
+
+def individual(seed: int, mr: Volume) -> Deformation:
+    """A random head's `template_from_mr`: scales 0.93–1.07, different per axis, tilt up to 6°, and a deformation of about 2.5 mm SD."""
+    random = random_stream(seed, "individual")
+    scales = random.uniform(0.93, 1.07, 3)
+    turn = Rotation.from_euler("xyz", random.uniform(-6.0, 6.0, 3), degrees=True).as_matrix()
+    matrix = np.eye(4)
+    matrix[:3, :3] = turn @ np.diag(scales)
+    matrix[:3, 3] = BRAIN_CENTRE_MM + random.uniform(-4.0, 4.0, 3) - matrix[:3, :3] @ BRAIN_CENTRE_MM
+    return Deformation(Transform(matrix).inverse(), _displacement(random, mr))
+
+
+def _displacement(random: np.random.Generator, mr: Volume) -> Volume:
+    on = coarse(mr, 8.0)
+    wide = [smooth_noise(random, on, scale_mm=60.0) for _ in range(3)]
+    fine = [smooth_noise(random, on, scale_mm=24.0) for _ in range(3)]
+    return on.like(np.stack([2.2 * a + 1.1 * b for a, b in zip(wide, fine, strict=True)]).astype(np.float32), unit="mm")
+
+
+def mr_grid(seed: int, spacing_mm: float, frame_of_reference_uid: str) -> Volume:
+    """The sagittal, slightly oblique grid of the MR: slices to the left, rows down, columns back."""
+    random = random_stream(seed, "mr grid")
+    sagittal = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+    turn = Rotation.from_euler("xyz", random.uniform(-3.0, 3.0, 3), degrees=True).as_matrix()
+    centre = _FIELD_CENTRE_MM + random.uniform(-3.0, 3.0, 3)
+    return centred_grid(MR_EXTENT_MM, turn @ sagittal * spacing_mm, centre, frame_of_reference_uid)
+
+
+def pet_from_mr(pose: Pose) -> Transform:
+    """Rigid: turn about the middle of the brain, shift, then the bed."""
+    turn = np.eye(4)
+    turn[:3, :3] = Rotation.from_euler("xyz", pose.rotation_deg, degrees=True).as_matrix()
+    shift = BRAIN_CENTRE_MM + np.array(pose.shift_mm) + np.array(pose.bed_mm)
+    turn[:3, 3] = shift - turn[:3, :3] @ BRAIN_CENTRE_MM
+    return Transform(turn)
+
+
+def pet_grid(pose: Pose, spacing_mm: tuple[float, float, float], frame_of_reference_uid: str) -> Volume:
+    """The axial grid of the PET, around where the brain would lie unshifted."""
+    centre = BRAIN_CENTRE_MM + np.array(pose.bed_mm) + np.array([0.0, -6.0, -18.0])
+    return centred_grid(PET_EXTENT_MM, _axial(spacing_mm), centre, frame_of_reference_uid)
+
+
+def _axial(spacing_mm: tuple[float, float, float]) -> Array:
+    slices, rows, columns = spacing_mm
+    return np.array([[0.0, 0.0, columns], [0.0, rows, 0.0], [slices, 0.0, 0.0]])
