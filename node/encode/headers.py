@@ -1,0 +1,207 @@
+"""What an object copies from the study that it goes into, and what it says of itself.
+
+An object's patient and study must be, byte for byte, those of its study, or the PACS files it elsewhere: the attributes of the
+Patient, General Study and Patient Study modules are taken from one instance of that study, with its character set. All text of our
+own is ASCII, which every character set of DICOM holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from pydicom import Dataset, dcmread
+from pydicom.dataset import FileMetaDataset
+from pydicom.errors import InvalidDicomError
+from pydicom.uid import UID, ExplicitVRLittleEndian
+
+from node.domain.exam import SeriesSource
+from node.domain.result import Provenance
+from node.encode.objects import FIRST_SERIES_NUMBER, SERIES_OFFSET, Encoded, EncodeOptions, Kind
+from node.encode.uids import UidMaker
+from node.errors import DataError
+
+MANUFACTURER = "Ember"
+MODEL = "Ember TSPO node"
+IMPLEMENTATION_UID = UID("2.25.138417466137106128914106262213246093861")
+"""A random UUID, made once for this implementation (PS3.7 D.3.3.2)."""
+
+_COPIED = (
+    *("SpecificCharacterSet", "TimezoneOffsetFromUTC"),
+    # Patient, PS3.3 C.7.1.1
+    *("PatientName", "PatientID", "IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence", "TypeOfPatientID", "PatientBirthDate"),
+    *("PatientBirthTime", "PatientSex", "OtherPatientIDs", "OtherPatientIDsSequence", "OtherPatientNames", "EthnicGroup"),
+    *("PatientComments", "QualityControlSubject", "PatientIdentityRemoved", "DeidentificationMethod"),
+    *("DeidentificationMethodCodeSequence", "ReferencedPatientSequence", "PatientSpeciesDescription", "ResponsiblePerson"),
+    # Clinical Trial Subject and Study, C.7.1.3 and C.7.2.3
+    *("ClinicalTrialSponsorName", "ClinicalTrialProtocolID", "ClinicalTrialProtocolName", "ClinicalTrialSiteID"),
+    *("ClinicalTrialSiteName", "ClinicalTrialSubjectID", "ClinicalTrialSubjectReadingID", "ClinicalTrialTimePointID"),
+    *("ClinicalTrialTimePointDescription",),
+    # General Study, C.7.2.1
+    *("StudyInstanceUID", "StudyDate", "StudyTime", "ReferringPhysicianName", "ReferringPhysicianIdentificationSequence", "StudyID"),
+    *("AccessionNumber", "IssuerOfAccessionNumberSequence", "StudyDescription", "PhysiciansOfRecord", "ConsultingPhysicianName"),
+    *("NameOfPhysiciansReadingStudy", "ProcedureCodeSequence", "ReferencedStudySequence", "RequestingService"),
+    # Patient Study, C.7.2.2
+    *("AdmittingDiagnosesDescription", "AdmittingDiagnosesCodeSequence", "PatientAge", "PatientSize", "PatientWeight"),
+    *("PatientBodyMassIndex", "MedicalAlerts", "Allergies", "SmokingStatus", "PregnancyStatus", "LastMenstrualDate"),
+    *("PatientState", "Occupation", "AdditionalPatientHistory", "AdmissionID", "IssuerOfAdmissionIDSequence", "ServiceEpisodeID"),
+    *("ServiceEpisodeDescription", "PatientSexNeutered"),
+)
+_TYPE_2 = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "ReferringPhysicianName", "StudyID")
+
+
+@dataclass(frozen=True, eq=False)
+class Maker:
+    """Who makes the objects, when, and with which UIDs."""
+
+    provenance: Provenance
+    options: EncodeOptions
+    folder: Path
+
+    @property
+    def uid(self) -> UidMaker:
+        """Maker of UIDs."""
+        return UidMaker(self.provenance, self.options)
+
+
+def read_header(storage: Path, source: SeriesSource, index: int = 0) -> Dataset:
+    """The header of one instance of a series, without pixels.
+
+    Raises
+    ------
+    DataError : the file is missing, is not DICOM, or holds another instance
+    """
+    instance = source.instances[index]
+    try:
+        header = dcmread(storage / instance.path, stop_before_pixels=True)
+    except (OSError, InvalidDicomError) as error:
+        raise DataError(f"instance {instance.sop_instance_uid} cannot be read from the storage") from error
+    if header.SOPInstanceUID != instance.sop_instance_uid:
+        raise DataError(f"expected instance {instance.sop_instance_uid} in its file; found {header.SOPInstanceUID}")
+    return header
+
+
+def describe(
+    dataset: Dataset, kind: Kind, study: Dataset, maker: Maker, *, cited: tuple[SeriesSource, ...], description: str, number: int = 1
+) -> None:
+    """Fill in everything of an object that is not its picture: patient, study, series, equipment, dates, UIDs, references.
+
+    Parameters
+    ----------
+    study : header of one instance of the study that the object goes into
+    cited : the series, and of them the instances, that it names as its sources, in this study or another
+    description : ASCII, at most 64 characters
+    number : InstanceNumber, from 1
+    """
+    _copy_study(dataset, study)
+    provenance, uid = maker.provenance, maker.uid
+    dataset.SeriesInstanceUID = uid(kind, "series")
+    dataset.SeriesNumber = FIRST_SERIES_NUMBER + 10 * (provenance.version - 1) + SERIES_OFFSET[kind]
+    dataset.SeriesDescription = description if provenance.version == 1 else f"{description} (version {provenance.version})"
+    dataset.BodyPartExamined = "BRAIN"
+    dataset.SOPInstanceUID = uid(kind, "instance", number)
+    dataset.InstanceNumber = number
+    _date(dataset, provenance.made_at)
+    _equip(dataset, maker)
+    _refer(dataset, cited)
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.file_meta.ImplementationClassUID = IMPLEMENTATION_UID
+    dataset.file_meta.ImplementationVersionName = "EMBER"
+
+
+def write(dataset: Dataset, kind: Kind, maker: Maker) -> Encoded:
+    """Write an object that has been described, as ``<SOP Instance UID>.dcm``."""
+    path = maker.folder / f"{dataset.SOPInstanceUID}.dcm"
+    dataset.save_as(path, enforce_file_format=True)
+    return Encoded(
+        path,
+        str(dataset.SOPInstanceUID),
+        str(dataset.SOPClassUID),
+        str(dataset.file_meta.TransferSyntaxUID),
+        str(dataset.StudyInstanceUID),
+        str(dataset.SeriesInstanceUID),
+        kind,
+    )
+
+
+def _copy_study(dataset: Dataset, header: Dataset) -> None:
+    for keyword in _COPIED:
+        if keyword in dataset:
+            del dataset[keyword]
+        if keyword in header:
+            dataset[keyword] = header[keyword]
+    for keyword in (*_TYPE_2, "AccessionNumber"):
+        if keyword not in dataset:
+            setattr(dataset, keyword, "")
+
+
+def _date(dataset: Dataset, made_at: datetime) -> None:
+    moment = _in_zone_of(dataset, made_at)
+    for name in ("InstanceCreation", "Content", "Series"):
+        setattr(dataset, f"{name}Date", moment.strftime("%Y%m%d"))
+        setattr(dataset, f"{name}Time", moment.strftime("%H%M%S"))
+
+
+def _in_zone_of(dataset: Dataset, moment: datetime) -> datetime:
+    # Timezone Offset From UTC rules every time in an object: with the study's, ours must be told in it.
+    offset = str(dataset.get("TimezoneOffsetFromUTC", "") or "")
+    if len(offset) != 5:
+        return moment
+    shift = timedelta(hours=int(offset[1:3]), minutes=int(offset[3:5]))
+    return moment.astimezone(timezone(-shift if offset[0] == "-" else shift))
+
+
+def _equip(dataset: Dataset, maker: Maker) -> None:
+    dataset.Manufacturer = MANUFACTURER
+    dataset.ManufacturerModelName = MODEL
+    dataset.DeviceSerialNumber = maker.options.device_serial_number
+    dataset.SoftwareVersions = [maker.provenance.software, f"settings {short_digest(maker.provenance)}"]
+
+
+def short_digest(provenance: Provenance) -> str:
+    """The settings' digest, as short as it can be printed and still told from another."""
+    return provenance.settings_digest.removeprefix("sha256:")[:12]
+
+
+def by_one_image(source: SeriesSource) -> SeriesSource:
+    """The series cited by its first image: the series is what is meant, and thousands of references would outweigh a picture."""
+    return replace(source, instances=source.instances[:1])
+
+
+def _refer(dataset: Dataset, cited: tuple[SeriesSource, ...]) -> None:
+    # Common Instance Reference, PS3.3 C.12.2: the series of this study, and those of the others by study.
+    for keyword in ("ReferencedSeriesSequence", "StudiesContainingOtherReferencedInstancesSequence"):
+        if keyword in dataset:
+            del dataset[keyword]
+    own = str(dataset.StudyInstanceUID)
+    here = [_series_item(source) for source in cited if source.study_uid == own]
+    if here:
+        dataset.ReferencedSeriesSequence = here
+    others = sorted({source.study_uid for source in cited} - {own})
+    if others:
+        dataset.StudiesContainingOtherReferencedInstancesSequence = [_study_item(uid, cited) for uid in others]
+
+
+def _series_item(source: SeriesSource) -> Dataset:
+    item = Dataset()
+    item.SeriesInstanceUID = source.series_uid
+    item.ReferencedInstanceSequence = [_reference(i.sop_class_uid, i.sop_instance_uid) for i in source.instances]
+    return item
+
+
+def _study_item(study_uid: str, sources: tuple[SeriesSource, ...]) -> Dataset:
+    item = Dataset()
+    item.StudyInstanceUID = study_uid
+    item.ReferencedSeriesSequence = [_series_item(source) for source in sources if source.study_uid == study_uid]
+    return item
+
+
+def _reference(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
+    item = Dataset()
+    item.ReferencedSOPClassUID = sop_class_uid
+    item.ReferencedSOPInstanceUID = sop_instance_uid
+    return item

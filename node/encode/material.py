@@ -1,0 +1,126 @@
+"""Material: everything that the objects of one exam are made from, gathered once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from pydicom import Dataset
+
+from node import imaging
+from node.domain.exam import Exam, MrSeries, SeriesSource
+from node.domain.result import Alignment, Result, Segmentation
+from node.domain.transform import Transform
+from node.domain.volume import Volume
+from node.encode.headers import Maker, by_one_image, read_header
+from node.encode.objects import EncodeOptions
+from node.encode.project import Projection, components, project_labels
+from node.encode.slices import Slices, read_slices
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """One exam's results, and where they are shown.
+
+    Parameters
+    ----------
+    reading : the MR series on whose grid results are shown
+    t1_from_reading : LPS mm of that series → LPS mm of the T1
+    slices : its images, slice for slice
+    lesions : the lesions' numbers on its grid
+    raised : (S, R, C) bool, region of raised TSPO signal on its grid
+    pet_header : of the PET's first image: the study that pages go into; `slices.header` tells the other
+    """
+
+    exam: Exam
+    alignment: Alignment
+    segmentation: Segmentation
+    result: Result
+    maker: Maker
+    reading: MrSeries
+    t1_from_reading: Transform
+    slices: Slices
+    lesions: Projection
+    raised: Volume
+    pet_header: Dataset
+
+    @property
+    def pet_from_reading(self) -> Transform:
+        """LPS mm of the reading series → LPS mm of the PET's reference pose."""
+        return self.alignment.t1_from_pet.inverse() @ self.t1_from_reading
+
+    def cited(self) -> tuple[SeriesSource, ...]:
+        """Every series that the result was made from, by one image each."""
+        optional = (self.exam.flair, self.exam.lesions)
+        sources = (self.exam.pet.source, self.exam.t1.source, *(series.source for series in optional if series is not None))
+        return tuple(by_one_image(source) for source in sources)
+
+    def cited_for_grid(self) -> tuple[SeriesSource, ...]:
+        """The same, with every image of the reading series."""
+        return (self.reading.source, *self._cited_beside_reading())
+
+    def cited_for_slice(self, index: int) -> tuple[SeriesSource, ...]:
+        """The same, with the one image of the reading series that shows a slice."""
+        source = self.reading.source
+        image = source.instances[index if len(source.instances) > 1 else 0]
+        return (replace(source, instances=(image,)), *self._cited_beside_reading())
+
+    def _cited_beside_reading(self) -> tuple[SeriesSource, ...]:
+        return tuple(source for source in self.cited() if source.series_uid != self.reading.source.series_uid)
+
+
+def gather(exam: Exam, alignment: Alignment, segmentation: Segmentation, result: Result, *, storage: Path, maker: Maker) -> Material:
+    """Read the headers and bring lesions and raised signal onto the reading grid.
+
+    Raises
+    ------
+    DataError : a source file is missing or does not fit its series
+    ValueError : a lesion label that the result does not list
+    """
+    _match_lesions(segmentation, result)
+    reading, t1_from_reading = _reading(exam, alignment, maker.options)
+    slices = read_slices(reading, storage)
+    return Material(
+        exam,
+        alignment,
+        segmentation,
+        result,
+        maker,
+        reading,
+        t1_from_reading,
+        slices,
+        project_labels(segmentation.lesions, reading.volume, t1_from_reading),
+        _raised(result, reading.volume, alignment.t1_from_pet.inverse() @ t1_from_reading),
+        read_header(storage, exam.pet.source),
+    )
+
+
+def _match_lesions(segmentation: Segmentation, result: Result) -> None:
+    drawn = set(np.unique(segmentation.lesions.array).tolist()) - {0}
+    listed = {lesion.number for lesion in result.lesions}
+    if drawn != listed:
+        raise ValueError(f"lesions that are drawn and lesions that are listed differ: {sorted(drawn ^ listed)}")
+
+
+def _reading(exam: Exam, alignment: Alignment, options: EncodeOptions) -> tuple[MrSeries, Transform]:
+    if options.reading == "FLAIR" and exam.flair is not None and alignment.t1_from_flair is not None:
+        return exam.flair, alignment.t1_from_flair
+    return exam.t1, Transform.identity()
+
+
+def _raised(result: Result, grid: Volume, pet_from_grid: Transform) -> Volume:
+    pieces = result.raised.like(components(result.raised.array.astype(bool)), unit="1")
+    # A voxel of the MR is not larger than the PET's by much: eight probes tell a half.
+    labels = project_labels(pieces, grid, pet_from_grid, samples=2).labels
+    return grid.like(labels.array > 0, unit="1")
+
+
+def map_on_reading(material: Material) -> Volume:
+    """The SUVR map (S, R, C) on the reading grid, linear between PET voxels, 0 where the PET does not reach."""
+    return imaging.resample(material.result.suvr.volume, material.reading.volume, material.pet_from_reading)
+
+
+def brain_on_reading(material: Material) -> Volume:
+    """The brain mask (S, R, C) bool on the reading grid."""
+    return imaging.resample(material.alignment.brain, material.reading.volume, material.t1_from_reading, interpolation="nearest")

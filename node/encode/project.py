@@ -1,0 +1,142 @@
+"""Masks and maps brought onto the grid of the MR series that the radiologist scrolls.
+
+A mask fills a voxel of that grid when at least half of the voxel's volume lies in it. A lesion, or a piece of the region of raised
+signal, that is too thin to fill any voxel by half gets the one voxel that it fills most: on the grid being read it must not vanish.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from node import imaging
+from node.domain.transform import Transform
+from node.domain.volume import Array, Volume
+
+HALF = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Labels on another grid.
+
+    Parameters
+    ----------
+    labels : (S, R, C) int32 on the new grid, 0 background
+    outside : labels of which no part lies on the new grid
+    """
+
+    labels: Volume
+    outside: tuple[int, ...]
+
+
+def project_labels(labels: Volume, grid: Volume, labels_from_grid: Transform, *, samples: int = 4) -> Projection:
+    """Labels on another grid, half a voxel or more deciding, and none lost that lies on it at all.
+
+    Parameters
+    ----------
+    labels : (S, R, C) integers, 0 background
+    grid : its grid alone is used
+    labels_from_grid : LPS mm of the grid → LPS mm of the labels
+    samples : points an axis at which each voxel of the grid is probed
+    """
+    if labels.same_grid(grid) and np.allclose(labels_from_grid.matrix, np.eye(4)):
+        return Projection(grid.like(labels.array.astype(np.int32), unit="1"), ())
+    out = np.zeros(grid.shape, dtype=np.int32)
+    share = np.zeros(grid.shape, dtype=np.float32)  # of the label in `out`
+    union = np.zeros(grid.shape, dtype=np.float32)
+    best: dict[int, tuple[int, ...]] = {}
+    outside = []
+    for label, box in _boxes(labels.array):
+        window = _window(labels, box, grid, labels_from_grid)
+        if window is None:
+            outside.append(label)
+            continue
+        part = imaging.fractions(_crop(labels, box, label), _sub_grid(grid, window), labels_from_grid, samples=samples).array
+        if not part.any():
+            outside.append(label)
+            continue
+        best[label] = tuple(int(i) + w.start for i, w in zip(np.unravel_index(part.argmax(), part.shape), window, strict=True))
+        union[window] += part
+        mine = part > share[window]
+        out[window][mine] = label
+        share[window][mine] = part[mine]
+    out[union < HALF] = 0
+    for label in sorted(set(best) - set(np.unique(out).tolist())):
+        out[best[label]] = label
+    return Projection(grid.like(out, unit="1"), tuple(outside))
+
+
+def components(mask: Array) -> Array:
+    """Connected pieces of a mask, by faces.
+
+    Parameters
+    ----------
+    mask : (S, R, C) bool
+
+    Returns
+    -------
+    (S, R, C) int32: 0 background, pieces from 1 on
+    """
+    labels = np.zeros(mask.shape, dtype=np.int32)
+    left = {(int(s), int(r), int(c)) for s, r, c in np.argwhere(mask)}
+    number = 0
+    while left:
+        number += 1
+        front = [left.pop()]
+        while front:
+            s, r, c = front.pop()
+            labels[s, r, c] = number
+            beside = {(s - 1, r, c), (s + 1, r, c), (s, r - 1, c), (s, r + 1, c), (s, r, c - 1), (s, r, c + 1)} & left
+            left -= beside
+            front.extend(beside)
+    return labels
+
+
+Box = tuple[slice, slice, slice]
+
+
+def _boxes(labels: Array) -> list[tuple[int, Box]]:
+    """Each label with the smallest box that holds it, one voxel wider on each side where there is room."""
+    where = np.argwhere(labels > 0)
+    values = labels[tuple(where.T)]
+    found = []
+    for label in np.unique(values):
+        own = where[values == label]
+        low, high = np.maximum(own.min(0) - 1, 0), own.max(0) + 2
+        found.append((int(label), _slices(low, high)))
+    return found
+
+
+def _slices(low: Array, high: Array) -> Box:
+    s, r, c = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    return s, r, c
+
+
+def _crop(labels: Volume, box: Box, label: int) -> Volume:
+    return _moved(labels, box, labels.array[box] == label)
+
+
+def _sub_grid(grid: Volume, window: Box) -> Volume:
+    return _moved(grid, window, np.broadcast_to(np.uint8(0), tuple(w.stop - w.start for w in window)))
+
+
+def _moved(volume: Volume, box: Box, array: Array) -> Volume:
+    affine = volume.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ [b.start for b in box]
+    return replace(volume, array=array, affine=affine)
+
+
+def _window(labels: Volume, box: Box, grid: Volume, labels_from_grid: Transform) -> Box | None:
+    """The part of the grid that a box of the labels can touch; None where they do not meet."""
+    corners = np.array([[s, r, c, 1] for s in _ends(box[0]) for r in _ends(box[1]) for c in _ends(box[2])], dtype=np.float64)
+    grid_from_labels = grid.index_from_lps @ labels_from_grid.inverse().matrix @ labels.affine
+    points = (corners @ grid_from_labels.T)[:, :3]
+    low = np.maximum(np.floor(points.min(0)), 0)
+    high = np.minimum(np.ceil(points.max(0)) + 1, grid.shape)
+    return _slices(low, high) if (low < high).all() else None
+
+
+def _ends(part: slice) -> tuple[float, float]:
+    return part.start - 0.5, part.stop - 0.5

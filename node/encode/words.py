@@ -1,0 +1,53 @@
+"""Names, numbers and dates in the words of the pages."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from node.domain.result import Tracer
+
+REGIONS = {
+    "cerebellar_gm": "Cerebellar grey matter",
+    "nawm": "Normal-appearing white matter",
+    "white_matter": "White matter",
+    "thalamus": "Thalamus",
+    "cortex": "Cortex",
+    "brain": "Brain",
+    "lesions": "Lesions",
+    "raised": "Raised TSPO signal",
+}
+"""How a region's key is printed; a key that is not here is printed as it is, without underscores."""
+
+MISSING = "–"
+
+
+def region_words(key: str) -> str:
+    """A region's name for a reader."""
+    return REGIONS.get(key, key.replace("_", " ").capitalize())
+
+
+def window_words(tracer: Tracer) -> str:
+    """The window of the scan, "60–90 min": minutes after the injection."""
+    start, end = (f"{second / 60:.4g}" for second in tracer.window_s)
+    return f"{start}–{end} min"
+
+
+def number_words(value: float | None, digits: int = 2) -> str:
+    """A number with so many decimals; a dash where there is none."""
+    return MISSING if value is None else f"{value:.{digits}f}".replace("-", "−")
+
+
+def date_words(day: date | None) -> str:
+    """A date, ISO 8601: the one form that no country reads the wrong way round."""
+    return MISSING if day is None else day.isoformat()
+
+
+def moment_words(moment: datetime | None) -> str:
+    """Date and time to the minute."""
+    return MISSING if moment is None else moment.strftime("%Y-%m-%d %H:%M")
+
+
+def dicom_moment_words(day: str, time: str) -> str:
+    """DICOM DA and TM in the words of the pages."""
+    words = f"{day[:4]}-{day[4:6]}-{day[6:8]}" if len(day) == 8 else MISSING
+    return f"{words} {time[:2]}:{time[2:4]}" if len(time) >= 4 else words
