@@ -5,17 +5,18 @@
     python benchmarks/kill.py EXAM_FOLDER [MOMENT…] [--json]
 
 For each moment a fresh node and a fresh PACS that counts are started, the exam is sent by storescu, and when the moment has come the
-worker (or, for "node", everything) is killed. The node's own supervisor must bring the worker back; a whole node is started again in
-its folder. Moments are read from what lies on disk, which needs no help from the node:
+worker (or everything, where its name begins with "node-") is killed. The node's own supervisor must bring the worker back; a whole node is
+started again in its folder. Moments are read from what lies on disk, which needs no help from the node:
 
-========== ================================================================
-received   the last image was answered, nothing is assembled yet
-assembled  ``exam.json`` is there: aligning
-aligned    ``alignment.json`` is there: segmenting
-segmented  ``segmentation.json`` is there: quantifying, encoding
-delivering the PACS has accepted the first object and is slow with the next
-node       everything is killed while aligning, and started again
-========== ================================================================
+=============== ===============================================================
+received        the last image was answered, nothing is assembled yet
+assembled       ``exam.json`` is there: aligning
+aligned         ``alignment.json`` is there: segmenting
+segmented       ``segmentation.json`` is there: quantifying, encoding
+delivering      the PACS has accepted the first object and is slow with the next
+node-assembled  as assembled; everything is killed
+node-delivering as delivering; everything is killed
+=============== ===============================================================
 
 Ends with 1 where an exam did not come to DELIVERED, or the PACS complains.
 """
@@ -27,7 +28,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -46,7 +47,8 @@ MOMENTS = {
     "aligned": "alignment.json",
     "segmented": "segmentation.json",
     "delivering": "",
-    "node": "exam.json",
+    "node-assembled": "exam.json",
+    "node-delivering": "",
 }
 """Moment → the artefact that has just appeared; None for the end of the sending, "" for the PACS's first receipt."""
 
@@ -64,29 +66,23 @@ class Outcome:
     complaints: tuple[str, ...]
 
 
-def kill_at(moment: str, files: list[Path], folder: Path, *, timeout_s: float = 900.0) -> Outcome:
-    """Send an exam, kill at the moment, wait for the end."""
-    with CountingPacs(free_port(), delay_s=1.0) as pacs:
-        node = RunningNode(folder, destination=(pacs.port, pacs.ae_title))
-        with node:
-            began = time.monotonic()
-            send(files, node.port, called=node.ae_title, associations=2)
-            wait_for(lambda: _has_come(moment, node, pacs), f"moment {moment!r}", timeout_s=timeout_s)
-            time.sleep(INTO_THE_STEP_S)
-            killed_in = node.exams()[0]["state"] if node.exams() else "no exam yet"
-            _kill(node, moment)
-            complaints = []
-            try:
-                exam = node.wait(timeout_s=timeout_s)[0]
-            except TimeoutError as error:
-                exam = {"state": "UNFINISHED", "reason": str(error)}
-            if exam["state"] != "DELIVERED":
-                complaints.append(f"the exam is {exam['state']}: {exam['reason']}")
-            if not pacs.accepted:
-                complaints.append("nothing reached the PACS")
-            complaints += pacs.complaints()
+def kill_at(moments: Sequence[str], files: list[Path], folder: Path, *, timeout_s: float = 900.0) -> Outcome:
+    """Send an exam, kill at each of these moments, one after the other, and wait for the end."""
+    with CountingPacs(free_port(), delay_s=1.0) as pacs, RunningNode(folder, destination=(pacs.port, pacs.ae_title)) as node:
+        began = time.monotonic()
+        send(files, node.port, called=node.ae_title, associations=2)
+        killed_in = [_kill_at_one(moment, node, pacs, timeout_s) for moment in moments]
+        try:
+            exam = node.wait(timeout_s=timeout_s)[0]
+        except TimeoutError as error:
+            exam = {"state": "UNFINISHED", "reason": str(error)}
         seconds = time.monotonic() - began
-        return Outcome(moment, exam["state"], exam["reason"], killed_in, pacs.classes(), seconds, tuple(complaints))
+        complaints = pacs.complaints()
+        if exam["state"] != "DELIVERED":
+            complaints.append(f"the exam is {exam['state']}: {exam['reason']}")
+        if not pacs.accepted:
+            complaints.append("nothing reached the PACS")
+        return Outcome("+".join(moments), exam["state"], exam["reason"], "+".join(killed_in), pacs.classes(), seconds, tuple(complaints))
 
 
 def wait_for(condition: Callable[[], bool], what: str, *, timeout_s: float) -> None:
@@ -103,6 +99,19 @@ def wait_for(condition: Callable[[], bool], what: str, *, timeout_s: float) -> N
         time.sleep(0.05)
 
 
+def _kill_at_one(moment: str, node: RunningNode, pacs: CountingPacs, timeout_s: float) -> str:
+    """Wait for the moment, kill, and say in which state the exam was."""
+    wait_for(lambda: _has_come(moment, node, pacs), f"moment {moment!r}", timeout_s=timeout_s)
+    time.sleep(INTO_THE_STEP_S)
+    if moment.startswith("node-"):
+        node.kill()
+        node.start()
+    elif not node.kill_process("worker"):
+        raise RuntimeError("there is no worker to kill: run/worker.pid names no process of this node")
+    exams = node.exams()
+    return str(exams[0]["state"]) if exams else "no exam yet"
+
+
 def _has_come(moment: str, node: RunningNode, pacs: CountingPacs) -> bool:
     artefact = MOMENTS[moment]
     if artefact is None:
@@ -110,14 +119,6 @@ def _has_come(moment: str, node: RunningNode, pacs: CountingPacs) -> bool:
     if not artefact:
         return bool(pacs.accepted)
     return any((node.storage / "exams").glob(f"*/v*/{artefact}"))
-
-
-def _kill(node: RunningNode, moment: str) -> None:
-    if moment == "node":
-        node.kill()
-        node.start()
-    elif not node.kill_process("worker"):
-        raise RuntimeError("there is no worker to kill: run/worker.pid names no process of this node")
 
 
 def main() -> int:
@@ -133,7 +134,7 @@ def main() -> int:
     failed = False
     for moment in options.moments or MOMENTS:
         with tempfile.TemporaryDirectory(prefix="ember-kill-") as folder:
-            outcome = kill_at(moment, files, Path(folder))
+            outcome = kill_at([moment], files, Path(folder))
         failed |= bool(outcome.complaints)
         print(json.dumps(asdict(outcome)) if options.json else _line(outcome), flush=True)
     return 1 if failed else 0
@@ -142,7 +143,7 @@ def main() -> int:
 def _line(outcome: Outcome) -> str:
     objects = ", ".join(f"{count} × {name}" for name, count in outcome.accepted.items())
     mark = "✗" if outcome.complaints else "✓"
-    head = f"{mark} {outcome.moment:<11} killed in {outcome.killed_in}, then {outcome.state} after {outcome.seconds:.0f} s"
+    head = f"{mark} {outcome.moment:<15} killed in {outcome.killed_in}, then {outcome.state} after {outcome.seconds:.0f} s"
     return "\n".join([f"{head}; accepted {objects or 'nothing'}", *(f"    {line}" for line in outcome.complaints)])
 
 
