@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -25,7 +24,7 @@ class Row:
     calling_ae: str
     called_ae: str
     received_at: datetime
-    header: dict[str, Any] | None
+    header: str | None
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class HeaderRow:
     patient_key: str | None
     study_uid: str | None
     series_uid: str | None
-    header: dict[str, Any] | None
+    header: str | None
     problem: str | None
 
 

@@ -36,7 +36,7 @@ instances = Table(
     Column("patient_key", Text),
     Column("study_uid", Text),
     Column("series_uid", Text),
-    Column("header", JSON(none_as_null=True)),
+    Column("header", Text),
     Column("problem", Text),
     Index("instances_by_series", "series_uid"),
     Index("instances_by_patient", "patient_key"),

@@ -66,7 +66,7 @@ def upgrade() -> None:
         sa.Column("patient_key", sa.Text(), nullable=True),
         sa.Column("study_uid", sa.Text(), nullable=True),
         sa.Column("series_uid", sa.Text(), nullable=True),
-        sa.Column("header", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("header", sa.Text(), nullable=True),
         sa.Column("problem", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("sop_instance_uid"),
     )

@@ -1,0 +1,216 @@
+"""`ExamIntake`: looks at what came in: reads headers, gives every study its exam, and gathers the facts for `decide`.
+
+An exam is *anchored* at a study: the PET's where there is one. MR that comes first waits under an exam of its own, which the PET's study
+takes over when it arrives; MR that comes later belongs to its patient's open exam. So an exam keeps its number whichever comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from node import settings as settings_module
+from node.assemble.choice import Choice, choose
+from node.assemble.header import Header, from_json, read_header, to_json
+from node.assemble.identity import conflicts
+from node.assemble.roles import Judgement, judge
+from node.assemble.rules import load_rules
+from node.assemble.series import SeriesSummary, summarise
+from node.domain.exam import Role
+from node.domain.ports import Clock
+from node.errors import DataError
+from node.settings import Settings
+from node.workflow.decide import Candidate, Facts
+from node.workflow.states import ENDED, State
+from node.workflow.store import Store
+from node.workflow.store.exams import ExamRow
+from node.workflow.store.register import HeaderRow, SeriesCount
+
+BATCH = 400
+"""Headers read between two commits."""
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A series as it was when it had so many images."""
+
+    count: SeriesCount
+    summary: SeriesSummary
+    judgement: Judgement
+
+
+class ExamIntake:
+    """Fulfils `node.workflow.sweep.Intake`."""
+
+    def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._storage = settings.node.storage
+        self._tracers = settings_module.tracers(settings.analysis.tracers)
+        self._rules = load_rules(settings_module.read_toml(settings.analysis.rules))
+        self._judged: dict[str, _Judged] = {}
+        self._touched: set[str] = set()
+
+    def read_headers(self) -> int:
+        """Read the headers of new images; returns how many."""
+        total = 0
+        while unread := self._store.register.unread(BATCH):
+            rows = [self._read(uid, path) for uid, path in unread]
+            self._store.register.headers_read(rows)
+            self._touched |= {row.study_uid for row in rows if row.study_uid}
+            total += len(rows)
+        return total
+
+    def _read(self, uid: str, path: str) -> HeaderRow:
+        try:
+            header = read_header(self._storage / path)
+        except DataError as error:
+            return HeaderRow(uid, None, None, None, None, str(error))
+        return HeaderRow(uid, patient_key(header), header.study_uid, header.series_uid, to_json(header), None)
+
+    def open_exams(self) -> None:
+        """Give every study its exam, and open those again whose end new images may have overtaken."""
+        touched, self._touched = self._touched, set()
+        for study_uid, patient in self._store.register.studies_without_exam():
+            self._open(study_uid, patient)
+        for study_uid in sorted(touched):
+            number = self._store.register.exam_of(study_uid)
+            if number is not None:
+                self._overtaken(self._store.exams.get(number))
+
+    def _open(self, study_uid: str, patient: str) -> None:
+        exams = self._store.exams.of_patient(patient)
+        waiting = [exam for exam in exams if exam.state not in ENDED and exam.plan is None]
+        without_pet = next((exam for exam in waiting if not self._has_pet(exam.anchor)), None)
+        without_mr = next((exam for exam in exams if exam.state is State.REJECTED and Role.T1.value not in _roles(exam)), None)
+        if self._has_pet(study_uid):
+            if without_pet is not None:
+                self._store.exams.adopt(without_pet.number, anchor=study_uid, text="a TSPO PET has arrived for this patient's MR")
+            self._assign(study_uid, without_pet or self._create(study_uid, patient))
+        elif without_mr is not None and not waiting:
+            self._assign(study_uid, without_mr)
+            self._overtaken(without_mr)
+        elif not waiting:
+            self._assign(study_uid, self._create(study_uid, patient))
+
+    def _create(self, study_uid: str, patient: str) -> ExamRow:
+        return self._store.exams.create(anchor=study_uid, patient_key=patient, text="images of a new study have arrived")
+
+    def _assign(self, study_uid: str, exam: ExamRow) -> None:
+        self._store.register.assign([study_uid], exam.number)
+
+    def _overtaken(self, exam: ExamRow) -> None:
+        """New images of an exam that has ended: what was ended for want of images begins again, anything else is only told."""
+        text = "new images have arrived"
+        if exam.state is State.IGNORED:
+            self._store.exams.move(exam.number, State.RECEIVED, f"{text}; looked at again")
+        elif exam.state is State.REJECTED and exam.progress is None:
+            self._store.exams.move(
+                exam.number, State.RECEIVED, f"{text}; looked at again as a new version", version=exam.version + 1, plan=None, made_at=None
+            )
+        elif exam.plan is not None:
+            self._store.exams.note(exam.number, f"{text} that version {exam.version} does not hold; `ember rerun` takes them in")
+
+    def _has_pet(self, study_uid: str) -> bool:
+        items = self._look(self._store.register.series_of_studies([study_uid]))
+        return any(item.judgement.wanted and item.summary.modality == "PT" for item in items)
+
+    def facts(self, exam: ExamRow) -> Facts:
+        """What is known of an exam now."""
+        owes_page = exam.state is State.REJECTED and exam.progress is not None
+        if exam.plan is not None or owes_page:
+            return Facts(exam.state, begun=True, owes_page=owes_page)
+        items = self._of_exam(exam)
+        choice = self._choose(items)
+        relevant = self._relevant(exam, items, choice)
+        series_uids = [item.count.series_uid for item in relevant]
+        last_at = max((item.count.last_at for item in relevant), default=exam.created_at)
+        return Facts(
+            state=exam.state,
+            chosen=tuple(_candidate(one.role, one.summary) for one in choice.chosen),
+            unusable=choice.unusable,
+            not_taken=choice.not_taken,
+            conflicts=_conflicts(choice),
+            open_from=self._store.register.open_associations(series_uids),
+            unread=self._store.register.unread_beside(series_uids),
+            quiet_s=self._since(last_at),
+            quiet_needed_s=self._rules.quiet_s,
+            deadline_s=self._rules.deadline_s,
+        )
+
+    def plan(self, exam: ExamRow) -> dict[str, object]:
+        """The series chosen for the version that begins now; their studies belong to the exam from now on."""
+        items = self._of_exam(exam)
+        choice = self._choose(items)
+        series = {one.role.value: _planned(one.summary, one.judgement, one.why) for one in choice.chosen}
+        unusable = next((item for item in items if item.judgement.wanted and item.judgement.role is None), None)
+        if Role.PET.value not in series and unusable is not None:
+            series[Role.PET.value] = _planned(unusable.summary, unusable.judgement, "wanted, and cannot be used")
+        self._store.register.assign({one.summary.study_uid for one in choice.chosen} | {exam.anchor}, exam.number)
+        return {"series": series, "not_taken": list(choice.not_taken)}
+
+    def _choose(self, items: Sequence[_Judged]) -> Choice:
+        return choose([(item.summary, item.judgement) for item in items], self._rules)
+
+    def _of_exam(self, exam: ExamRow) -> list[_Judged]:
+        """All series of the patient and of the anchor's study, but for PET of other studies: each PET study is an exam."""
+        counts = {count.series_uid: count for count in self._store.register.series_of_patient(exam.patient_key)}
+        counts |= {count.series_uid: count for count in self._store.register.series_of_studies([exam.anchor])}
+        items = self._look(counts.values())
+        return [item for item in items if item.summary.modality != "PT" or item.summary.study_uid == exam.anchor]
+
+    def _relevant(self, exam: ExamRow, items: Sequence[_Judged], choice: Choice) -> list[_Judged]:
+        """The series whose arrival the exam waits for: those of the anchor's study and of the studies chosen from."""
+        studies = {exam.anchor} | {one.summary.study_uid for one in choice.chosen}
+        return [item for item in items if item.summary.study_uid in studies]
+
+    def _look(self, counts: Iterable[SeriesCount]) -> list[_Judged]:
+        return [self._judge(count) for count in counts]
+
+    def _judge(self, count: SeriesCount) -> _Judged:
+        """Judge a series anew only when images have come."""
+        known = self._judged.get(count.series_uid)
+        if known is None or known.count != count:
+            rows = self._store.register.instances_of(count.series_uid)
+            headers = [from_json(row.header) for row in rows if row.header is not None]
+            summary = summarise(headers)
+            known = _Judged(count, summary, judge(summary, self._rules, self._tracers, source=rows[0].calling_ae))
+            self._judged[count.series_uid] = known
+        return known
+
+    def _since(self, at: datetime) -> float:
+        return (self._clock.now() - at).total_seconds()
+
+
+def patient_key(header: Header) -> str:
+    """By what images are taken to be of one patient: the ID with its issuer; the study where there is no ID."""
+    person = header.person
+    return f"{person.issuer}\x1f{person.patient_id}" if person.patient_id else f"study\x1f{header.study_uid}"
+
+
+def _candidate(role: Role, summary: SeriesSummary) -> Candidate:
+    return Candidate(role, summary.series_uid, summary.complete, summary.completeness)
+
+
+def _planned(summary: SeriesSummary, judgement: Judgement, why: str) -> dict[str, object]:
+    return {
+        "series_uid": summary.series_uid,
+        "study_uid": summary.study_uid,
+        "description": summary.header.series_description,
+        "told": summary.completeness,
+        "reason": judgement.reason,
+        "why": why,
+    }
+
+
+def _roles(exam: ExamRow) -> frozenset[str]:
+    return frozenset((exam.plan or {}).get("series", {}))
+
+
+def _conflicts(choice: Choice) -> tuple[str, ...]:
+    pet = choice.get(Role.PET)
+    if pet is None:
+        return ()
+    others = [one.summary for one in choice.chosen if one.role is not Role.PET]
+    return conflicts(pet.summary, others)
