@@ -26,7 +26,8 @@ T = TypeVar("T")
 END_STATES = ("DELIVERED", "IGNORED", "HELD", "REJECTED", "FAILED")
 """States in which nothing more happens by itself."""
 
-SHIPPED = Path(__file__).parent.parent / "config"
+ROOT = Path(__file__).resolve().parent.parent
+SHIPPED = ROOT / "config"
 SAMPLE_S = 0.2
 
 
@@ -56,7 +57,7 @@ class RunningNode:
         self.port = free_port()
         self._destination = destination
         self._changes = changes or {}
-        self._environment = {**os.environ, "TCP_NODELAY": "1", **(environment or {})}
+        self._environment = {**os.environ, "TCP_NODELAY": "1", "PYTHONPATH": str(ROOT), **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> RunningNode:
