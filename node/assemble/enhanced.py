@@ -11,8 +11,10 @@ from typing import cast
 import numpy as np
 from pydicom.dataset import Dataset
 
-from node.assemble.attributes import items, number, numbers, text, whole
+from node.assemble.attributes import items, number, numbers, private, text, whole
 from node.assemble.parts import Geometry, MrPhysics, Point
+
+_SIEMENS_FRAME = 0x002111FE
 
 ENHANCED_KEYWORDS = """
 SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence EchoPulseSequence InversionRecovery SteadyStatePulseSequence
@@ -64,6 +66,15 @@ def frame_physics(dataset: Dataset) -> MrPhysics:
         angiography="YES" in (text(dataset, "TimeOfFlightContrast"), text(dataset, "PhaseContrast")),
         complex_component=text(kind, "ComplexImageComponent") or text(dataset, "ComplexImageComponent"),
     )
+
+
+def vendor_image_type(dataset: Dataset) -> tuple[str, ...]:
+    """Values of ImageType that Siemens XA keeps per frame and leaves out above: NORM, DIS2D and the like; (0021,xx75), private."""
+    _, frames = _groups(dataset)
+    for holder in (item for frame in frames[:1] for item in items(frame, _SIEMENS_FRAME)):
+        values = private(holder, 0x0021, "SIEMENS MR SDI 02", 0x75)
+        return tuple(value for value in values.split("\\")[3:] if value)
+    return ()
 
 
 def _sequence(dataset: Dataset, modifier: Dataset) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
 from node.assemble.attributes import date_time, encodings_of, moment, number, text, texts, whole
-from node.assemble.enhanced import frame_geometry, frame_physics
+from node.assemble.enhanced import frame_geometry, frame_physics, vendor_image_type
 from node.assemble.parts import Geometry, MrPhysics, Person, PetPhysics, SegmentLabel
 from node.assemble.tags import WANTED, geometry_of, mr_of, person_of, pet_of, procedure_codes_of, segments_of
 from node.errors import DataError
@@ -123,7 +123,7 @@ def header_of(dataset: Dataset) -> Header:
         protocol=text(dataset, "ProtocolName", encodings=encodings),
         series_number=whole(dataset, "SeriesNumber"),
         acquired_at=moment(dataset, "AcquisitionDate", "AcquisitionTime") or date_time(dataset, "AcquisitionDateTime"),
-        image_type=texts(dataset, "ImageType"),
+        image_type=texts(dataset, "ImageType") + (vendor_image_type(dataset) if enhanced else ()),
         body_part=text(dataset, "BodyPartExamined"),
         manufacturer=text(dataset, "Manufacturer", encodings=encodings),
         model=text(dataset, "ManufacturerModelName", encodings=encodings),

@@ -1,0 +1,80 @@
+"""`read_exam`: the chosen series, from files to one Exam."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from node.assemble.identity import conflicts, identity_checks
+from node.assemble.injection import subject
+from node.assemble.lesions import read_lesions
+from node.assemble.mr import read_mr
+from node.assemble.pet import read_pet
+from node.assemble.roles import Judgement
+from node.assemble.rules import Rules
+from node.assemble.series import summarise
+from node.assemble.stored import StoredInstance
+from node.domain.exam import Check, Exam, Gravity, Role
+from node.domain.tracer import TracerProfile
+from node.errors import ConflictError, DataError
+
+
+def read_exam(
+    *,
+    pet: Sequence[StoredInstance],
+    t1: Sequence[StoredInstance],
+    flair: Sequence[StoredInstance] = (),
+    lesion_seg: Sequence[StoredInstance] = (),
+    judgement: Judgement,
+    storage: Path,
+    rules: Rules,
+    tracers: Mapping[str, TracerProfile],
+    checks: Sequence[Check] = (),
+    genotype: str | None = None,
+    identity_released: bool = False,
+) -> Exam:
+    """The exam that these instances make.
+
+    Parameters
+    ----------
+    pet, t1, flair, lesion_seg : every instance of the chosen series, in any order; none where the role is not filled
+    judgement : of the PET
+    storage : folder that the instances' paths are relative to
+    tracers : every profile of the site, by key
+    checks : what was assumed when the series were judged and chosen (`Choice.checks`)
+    genotype : rs6971 binding class HAB, MAB or LAB where the site knows it
+    identity_released : a person has looked at a conflict of identity and said that it is one patient
+
+    Raises
+    ------
+    DataError : an essential is missing or contradicts itself
+    ConflictError : the series may be of two people
+    """
+    if judgement.tracer is None or judgement.tracer not in tracers:
+        raise DataError(f"expected the tracer of the PET to be one of {', '.join(sorted(tracers))}; found {judgement.tracer}")
+    identity = _identity(pet, [series for series in (t1, flair, lesion_seg) if series], released=identity_released)
+    pet_series, pet_checks = read_pet(pet, judgement, tracers[judgement.tracer], storage)
+    who, who_checks = subject(pet[0].header, genotype=genotype)
+    t1_series, t1_checks = read_mr(t1, Role.T1, storage)
+    flair_series, flair_checks = read_mr(flair, Role.FLAIR, storage) if flair else (None, ())
+    return Exam(
+        subject=who,
+        pet=pet_series,
+        t1=t1_series,
+        flair=flair_series,
+        lesions=read_lesions(lesion_seg, rules, storage) if lesion_seg else None,
+        checks=(*checks, *identity, *who_checks, *pet_checks, *t1_checks, *flair_checks),
+    )
+
+
+def _identity(pet: Sequence[StoredInstance], others: Sequence[Sequence[StoredInstance]], *, released: bool) -> tuple[Check, ...]:
+    """Rule 9 of the house, once more at the door: whoever calls, two people are never fused."""
+    if not pet or not others:
+        raise DataError("expected a PET and a T1; found none of one")
+    lead = summarise([item.header for item in pet])
+    rest = [summarise([item.header for item in series]) for series in others]
+    found = conflicts(lead, rest)
+    if found and not released:
+        raise ConflictError("; ".join(found))
+    told = tuple(Check("identity_released", False, f"released by a person: {sentence}", Gravity.WARNING) for sentence in found)
+    return (*told, *identity_checks(lead, rest))
