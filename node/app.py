@@ -128,7 +128,7 @@ def work(config: Path, settings: Settings) -> None:
     die_with_parent()
     stop = _stop_by_signal()
     store = open_store(settings)
-    worker = Worker(config, settings, store)
+    worker = Worker([sys.executable, "-m", "node.cli", "--config", str(config), "compute"], settings, store)
     engine = Engine(store.url, store.exams, worker, attempts=settings.compute.attempts)
     clock = SystemClock()
     sweep = Sweep(store.exams, ExamIntake(settings, store, clock), engine, clock, delivers=bool(settings.destination))

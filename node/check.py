@@ -61,7 +61,7 @@ def _try(name: str, work: Callable[[], str]) -> Item:
 
 
 def _rules(settings: Settings) -> str:
-    from node.assemble.roles import load_rules
+    from node.assemble.rules import load_rules
 
     load_rules(settings_module.read_toml(settings.analysis.rules))
     return f"{settings.analysis.rules.name}, no mistake"

@@ -7,7 +7,8 @@ acknowledgement (20 images/s instead of 180).
 
 Two settings of pynetdicom are changed for the process, once, when this file is imported, because it has no other place for them:
 a file is sent as the bytes that lie on disk, instead of being decoded and encoded again (a result must reach the PACS with the bytes
-that were frozen); and its own event log is off, since it prints identifiers.
+that were frozen); and its own event log is off, since it prints identifiers. One mistake of its is repaired in the same place: it closes a socket only when
+it could shut it down first, which fails when the peer was quicker or was never reached, and leaves the socket to the garbage collector.
 
 A peer that rejects an association for good raises `RefusedError`; whatever may pass (no answer, busy, aborted) raises `TemporaryError`.
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
 
@@ -27,11 +28,22 @@ from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind, Verification
+from pynetdicom.transport import AssociationSocket
 
 from node.errors import RefusedError, TemporaryError
 
 _config.STORE_SEND_CHUNKED_DATASET = True
 _config.LOG_HANDLER_LEVEL = "none"
+
+
+def _close(connection: AssociationSocket) -> None:
+    if connection.socket is not None:
+        with suppress(OSError):
+            connection.socket.shutdown(socket.SHUT_RDWR)
+        connection.socket.close()
+
+
+AssociationSocket._shutdown_socket = _close
 
 IMPLEMENTATION_CLASS_UID = UID("2.25.262569185279787856321899357490645351346")
 """Who wrote a file or proposed an association (PS3.7 D.3.3.2). Never changed: it is part of each received file's digest."""
@@ -42,7 +54,6 @@ IMPLEMENTATION_VERSION_NAME = "EMBER"
 MAX_PDU_BYTES = 131072
 """Largest PDU that we take. 16 KiB, the library's default, costs one more turn of its state machine for each 16 KiB of image."""
 
-_LAST_BREATH_S = 2.0
 _PENDING = (0xFF00, 0xFF01)
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 
@@ -93,15 +104,6 @@ def set_no_delay(event: evt.Event) -> None:
     event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def close_connection(association: Association, connection: socket.socket) -> None:
-    """Close the socket of an association that has ended.
-
-    pynetdicom shuts a connection down before it closes it; where the peer was quicker the first fails, and the second is forgotten.
-    """
-    association.dul.join(timeout=_LAST_BREATH_S)
-    connection.close()
-
-
 @contextmanager
 def associate(peer: Peer, contexts: Sequence[PresentationContext]) -> Iterator[Association]:
     """An established association with a peer, released at the end, aborted when the block raises.
@@ -120,29 +122,23 @@ def associate(peer: Peer, contexts: Sequence[PresentationContext]) -> Iterator[A
     entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     entity.connection_timeout = entity.acse_timeout = peer.connect_timeout_s
     entity.dimse_timeout = entity.network_timeout = peer.answer_timeout_s
-    connections: list[socket.socket] = []
     association = entity.associate(
         peer.host,
         peer.port,
         contexts=list(contexts),
         ae_title=peer.called_ae,
         max_pdu=MAX_PDU_BYTES,
-        evt_handlers=[
-            (evt.EVT_CONN_OPEN, set_no_delay),
-            (evt.EVT_CONN_OPEN, lambda event: connections.append(event.assoc.dul.socket.socket)),
-        ],
+        evt_handlers=[(evt.EVT_CONN_OPEN, set_no_delay)],
     )
+    if not association.is_established:
+        raise _why_not(peer, association)
     try:
-        if not association.is_established:
-            raise _why_not(peer, association)
         yield association
         if association.is_established:
             association.release()
     finally:
         if association.is_established:
             association.abort()
-        for connection in connections:
-            close_connection(association, connection)
 
 
 def echo(peer: Peer) -> EchoResult:

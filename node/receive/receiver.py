@@ -15,7 +15,7 @@ from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import A_P_ABORT
 from pynetdicom.transport import ThreadedAssociationServer
 
-from node.dimse import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, MAX_PDU_BYTES, close_connection, set_no_delay
+from node.dimse import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, MAX_PDU_BYTES, set_no_delay
 from node.domain.ports import Recorded, Register
 from node.receive.answer import answer
 from node.receive.contexts import supported_contexts
@@ -120,6 +120,8 @@ class Receiver:
     def stop(self) -> None:
         """Stop listening, abort what is open, wait until the last image is kept or refused."""
         if self._server is not None:
+            # Nobody gets in from here on; and it wakes the library's server, which else looks up twice a second.
+            self._server.socket.shutdown(socket.SHUT_RDWR)
             self._server.shutdown()
         self._entity.shutdown()
         for watcher in list(self._watchers):
@@ -137,12 +139,15 @@ class Receiver:
             busy = len(self._links) >= self._settings.max_associations
             if not busy:
                 self._links[association] = _Link(uuid4().hex)
-        self._watch(association)
         if busy:
             log.warning("turned away: too many associations", limit=self._settings.max_associations)
             association.acse.send_reject(*_REJECT_BUSY)
             association.is_rejected = True
             association.kill()
+            return
+        watcher = threading.Thread(target=self._see_out, args=(association,), name="watch association", daemon=True)
+        self._watchers.add(watcher)
+        watcher.start()
 
     def _on_acse(self, event: evt.Event) -> None:
         link = self._links.get(event.assoc)
@@ -162,24 +167,17 @@ class Receiver:
             link.announced = True
         return self._inbox.keep(arrival, self._register)
 
-    def _watch(self, association: Association) -> None:
-        connection = association.dul.socket.socket
-        watcher = threading.Thread(target=self._see_out, args=(association, connection), name="watch association", daemon=True)
-        self._watchers.add(watcher)
-        watcher.start()
-
-    def _see_out(self, association: Association, connection: socket.socket) -> None:
+    def _see_out(self, association: Association) -> None:
         """Wait for the end of the association's thread: after that it brings no more images, however it ended."""
         association.join()
-        close_connection(association, connection)
         with self._links_lock:
-            link = self._links.pop(association, None)
+            link = self._links.pop(association)
         try:
-            if link is not None and link.announced:
+            if link.announced:
                 self._register.association_closed(link.name, _how_it_ended(association, link))
         except Exception:
             # Nobody is left to tell; the register must close what it finds open when it starts.
-            log.exception("the end of an association could not be recorded", association=link.name if link else "")
+            log.exception("the end of an association could not be recorded", association=link.name)
         finally:
             self._watchers.discard(threading.current_thread())
 

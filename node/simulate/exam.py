@@ -86,7 +86,8 @@ def _write_pet_and_truth(dicom: Path, truth: Path, options: SimulationOptions, a
     tracer = TRACERS[options.tracer]
     timing = frame_timing(tracer, options.protocol)
     uptake = distribute(anatomy, tracer, timing, seed=options.seed)
-    on = pet_grid(options.pose, options.pet_spacing_mm, Identifiers.of(options).uid("PET frame of reference"))
+    ids = Identifiers.of(options)
+    on = pet_grid(options.pose, options.pet_spacing_mm, ids.uid("PET frame of reference"))
     placed = pet_from_mr(options.pose)
     clean = measure(uptake, on, placed, psf_fwhm_mm=options.psf_fwhm_mm)
     written = add_noise(clean, timing, tracer, options)
@@ -94,7 +95,8 @@ def _write_pet_and_truth(dicom: Path, truth: Path, options: SimulationOptions, a
         written = _darkened(written)
     scan = PetScan(tracer, timing, tracer.injected_bq, options.injected_at, _description(options))
     factor = np.float32(scan.suv_per_bqml(options.patient.weight_kg))
-    files = write_pet(dicom, written.like(written.array / factor, unit="Bq/mL"), scan, options=options, study=studies(options)[1])
+    bqml = written.like(written.array / factor, unit="Bq/mL")
+    files = write_pet(dicom, bqml, scan, options=options, study=studies(options)[1], ids=ids)
     _write_truth(truth, options, anatomy, uptake, PetTruth(clean, written, timing, tracer, placed, options.psf_fwhm_mm), scan)
     return files
 

@@ -132,6 +132,8 @@ class DemoPacs:
 
     def stop(self) -> None:
         """Stop listening and end what is open."""
+        if self._server is not None:
+            self._server.socket.shutdown(socket.SHUT_RDWR)
         self._entity.shutdown()
         self._server = None
         for connection in list(self._connections.values()):

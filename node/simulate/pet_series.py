@@ -84,7 +84,7 @@ class PetScan:
         return 1000.0 * weight_kg / (self.injected_bq * float(np.exp(-self.decay_per_s * delay)))
 
 
-def write_pet(folder: Path, bqml: Volume, scan: PetScan, *, options: SimulationOptions, study: Study) -> tuple[Path, ...]:
+def write_pet(folder: Path, bqml: Volume, scan: PetScan, *, options: SimulationOptions, study: Study, ids: Identifiers) -> tuple[Path, ...]:
     """Write the PET series.
 
     Parameters
@@ -92,7 +92,6 @@ def write_pet(folder: Path, bqml: Volume, scan: PetScan, *, options: SimulationO
     folder : "PET" is made in it
     bqml : (F, S, R, C) Bq/mL, not below 0, with its frame of reference
     """
-    ids = Identifiers.of(options)
     series = Series(ids.uid(FOLDER), 5, "PT", scan.description, scan.started, bqml.frame_of_reference_uid)
     ds = series_dataset(options, study, series, options.patient.birth_date)
     _describe(ds, scan, options, bqml)

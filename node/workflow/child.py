@@ -20,8 +20,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import IO, Any, Protocol
 
 from node import errors
@@ -37,13 +36,13 @@ class ComputeProcess:
 
     Parameters
     ----------
-    config : the site's settings file
+    command : starts the process, which must call `answer_orders`
     timeout_s : for each verb; the process is ended after it
     progress : called with what is being done right now
     """
 
-    def __init__(self, config: Path, timeout_s: float, progress: Callable[[str], None]) -> None:
-        self._config = config
+    def __init__(self, command: Sequence[str], timeout_s: float, progress: Callable[[str], None]) -> None:
+        self._command = list(command)
         self._timeout_s = timeout_s
         self._progress = progress
         self._process: subprocess.Popen[bytes] | None = None
@@ -77,8 +76,7 @@ class ComputeProcess:
                     pipe.close()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "node.cli", "--config", str(self._config), "compute"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         return self._process
 
     def _answer(self, process: subprocess.Popen[bytes], verb: Verb) -> str:

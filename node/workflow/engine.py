@@ -71,7 +71,7 @@ class Engine:
         }
         DBOS(config=config)
         self._functions: dict[str, Callable[[int, int], None]] = {
-            name: DBOS.workflow(name=name, max_recovery_attempts=RECOVERIES)(function)
+            name: DBOS.workflow(name=name, max_recovery_attempts=RECOVERIES)(_plain(function))
             for name, function in (("analyse", self._analyse), ("deliver", self._deliver), ("refuse", self._refuse))
         }
 
@@ -160,3 +160,12 @@ class Engine:
     def _fail(self, exam: int, text: str, detail: str | None) -> None:
         log.error("exam failed", exam=f"E{exam:05d}", text=text)
         self._exams.move(exam, State.FAILED, text, detail=detail, progress=None)
+
+
+def _plain(method: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    """DBOS marks the functions that it registers, and a bound method cannot be marked."""
+
+    def function(exam: int, version: int) -> None:
+        method(exam, version)
+
+    return function

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
 import structlog
 
@@ -21,8 +21,8 @@ log = structlog.get_logger()
 class Worker:
     """Fulfils `node.workflow.engine.Work`."""
 
-    def __init__(self, config: Path, settings: Settings, store: Store) -> None:
-        self._config = config
+    def __init__(self, compute_command: Sequence[str], settings: Settings, store: Store) -> None:
+        self._command = compute_command
         self._settings = settings
         self._store = store
         self._processes: dict[int, ComputeProcess] = {}
@@ -32,7 +32,7 @@ class Worker:
         self._store.exams.progress(exam, f"{verb.value} …")
         process = self._processes.get(exam)
         if process is None:
-            process = ComputeProcess(self._config, self._settings.compute.timeout_s, lambda text: self._store.exams.progress(exam, text))
+            process = ComputeProcess(self._command, self._settings.compute.timeout_s, lambda text: self._store.exams.progress(exam, text))
             self._processes[exam] = process
         log.info("step", exam=f"E{exam:05d}", version=version, verb=verb.value)
         return process.run(verb, exam)

@@ -1,0 +1,81 @@
+"""Reads the series that were planned for a version: the rows of the store become one Exam."""
+
+from __future__ import annotations
+
+from node import settings as settings_module
+from node.assemble.header import from_json
+from node.assemble.read import read_exam
+from node.assemble.roles import judge
+from node.assemble.rules import load_rules
+from node.assemble.series import summarise
+from node.assemble.stored import StoredInstance, source_of
+from node.domain.exam import Exam, Instance, Role, SeriesSource
+from node.errors import DataError
+from node.settings import Settings
+from node.workflow.store import Store
+from node.workflow.store.exams import ExamRow
+
+
+def read_planned(exam: ExamRow, settings: Settings, store: Store) -> Exam:
+    """The Exam that the planned series make.
+
+    Raises
+    ------
+    DataError : an essential is missing or contradicts itself
+    ConflictError : the series may be of two people
+    """
+    rules = load_rules(settings_module.read_toml(settings.analysis.rules))
+    tracers = settings_module.tracers(settings.analysis.tracers)
+    series = {role: _stored(exam, role, store) for role in Role}
+    judged = {
+        role: judge(summarise([item.header for item in items]), rules, tracers, source=_sender(exam, role, store))
+        for role, items in series.items()
+        if items
+    }
+    if Role.PET not in judged or Role.T1 not in judged:
+        raise DataError(
+            f"exam {exam.name}: expected a PET and a T1 in its plan; found {', '.join(role.value for role in judged) or 'none'}"
+        )
+    return read_exam(
+        pet=series[Role.PET],
+        t1=series[Role.T1],
+        flair=series[Role.FLAIR],
+        lesion_seg=series[Role.LESION_SEG],
+        judgement=judged[Role.PET],
+        storage=settings.node.storage,
+        rules=rules,
+        tracers=tracers,
+        checks=[check for judgement in judged.values() for check in judgement.checks],
+    )
+
+
+def planned_source(exam: ExamRow, store: Store) -> SeriesSource:
+    """The series into whose study a refusal page goes: the PET where there is one, else the MR.
+
+    Raises
+    ------
+    DataError : nothing was planned
+    """
+    for role in (Role.PET, Role.T1, Role.FLAIR):
+        stored = _stored(exam, role, store)
+        if stored:
+            return source_of(stored, stored)
+    raise DataError(f"exam {exam.name}: no series was planned, so that there is no study for a page")
+
+
+def _series_uid(exam: ExamRow, role: Role) -> str:
+    entry = (exam.plan or {}).get("series", {}).get(role.value)
+    return str(entry["series_uid"]) if entry else ""
+
+
+def _stored(exam: ExamRow, role: Role, store: Store) -> tuple[StoredInstance, ...]:
+    rows = store.register.instances_of(_series_uid(exam, role))
+    return tuple(
+        StoredInstance(from_json(row.header), Instance(row.sop_instance_uid, row.sop_class_uid, row.path, row.digest))
+        for row in rows
+        if row.header is not None
+    )
+
+
+def _sender(exam: ExamRow, role: Role, store: Store) -> str:
+    return store.register.instances_of(_series_uid(exam, role))[0].calling_ae

@@ -1,0 +1,140 @@
+"""The engine takes an exam along the path, and every kind of error to its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from dbos import DBOS
+
+from node.app import SystemClock
+from node.errors import DataError, QualityError, TemporaryError
+from node.workflow.engine import Engine
+from node.workflow.states import ENDED, State, Verb
+from node.workflow.store import Store
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+
+
+class Script:
+    """Work that does as it is told: a verb raises what stands for it, one after the other."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.errors: dict[Verb, list[Exception]] = {}
+        self.done: list[Verb] = []
+        self.released = 0
+
+    def compute(self, exam: int, version: int, verb: Verb) -> str:
+        if self.errors.get(verb):
+            raise self.errors[verb].pop(0)
+        self.done.append(verb)
+        return f"{verb.value} done"
+
+    def release(self, exam: int) -> None:
+        self.released += 1
+
+    def deliver(self, exam: int, version: int) -> float | None:
+        self.done.append(Verb.DELIVER)
+        if len([verb for verb in self.done if verb is Verb.DELIVER]) == 1:
+            return 0.1
+        row = self.store.exams.get(exam)
+        if row.state is State.REJECTED:
+            self.store.exams.move(exam, State.REJECTED, row.reason, progress=None)
+        else:
+            self.store.exams.reached(exam, State.DELIVERED, "sent")
+        return None
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path, SystemClock())
+    store.migrate()
+    store.exams.create(anchor="1.2", patient_key="P", text="new")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def script(store: Store) -> Script:
+    return Script(store)
+
+
+@pytest.fixture
+def engine(store: Store, script: Script) -> Iterator[Engine]:
+    engine = Engine(store.url, store.exams, script, attempts=3)
+    engine.launch()
+    yield engine
+    DBOS.destroy(destroy_registry=True)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.05)
+
+
+def analysed(engine: Engine, store: Store) -> State:
+    engine.ensure(Verb.ASSEMBLE, 1, 1)
+    until(lambda: store.exams.get(1).state in ENDED | {State.ENCODED})
+    return store.exams.get(1).state
+
+
+def test_an_exam_goes_along_the_path(engine: Engine, store: Store, script: Script) -> None:
+    assert analysed(engine, store) is State.ENCODED
+    assert script.done == [Verb.ASSEMBLE, Verb.ALIGN, Verb.SEGMENT, Verb.QUANTIFY, Verb.ENCODE]
+    until(lambda: script.released == 1)
+
+    engine.ensure(Verb.DELIVER, 1, 1)
+    until(lambda: store.exams.get(1).state is State.DELIVERED)
+    assert script.done[5:] == [Verb.DELIVER, Verb.DELIVER]
+
+
+def test_work_that_is_alive_is_not_begun_twice(engine: Engine, store: Store, script: Script) -> None:
+    for _ in range(5):
+        engine.ensure(Verb.ASSEMBLE, 1, 1)
+    until(lambda: store.exams.get(1).state is State.ENCODED)
+    assert script.done.count(Verb.ALIGN) == 1
+
+
+def test_what_may_pass_is_tried_again(engine: Engine, store: Store, script: Script) -> None:
+    script.errors[Verb.ALIGN] = [TemporaryError("the process ended"), TemporaryError("the process ended")]
+    assert analysed(engine, store) is State.ENCODED
+    assert store.exams.get(1).tries == 0
+
+
+def test_what_does_not_pass_is_given_up(engine: Engine, store: Store, script: Script) -> None:
+    script.errors[Verb.ALIGN] = [TemporaryError("the process ended")] * 3
+    assert analysed(engine, store) is State.FAILED
+    assert "align was given up after 3 tries: the process ended" in store.exams.get(1).reason
+
+
+def test_a_failed_check_is_held(engine: Engine, store: Store, script: Script) -> None:
+    script.errors[Verb.QUANTIFY] = [QualityError("the brain has 300 mL")]
+    assert analysed(engine, store) is State.HELD
+    assert store.exams.get(1).reason == "the brain has 300 mL"
+
+
+def test_our_own_fault_keeps_its_traceback(engine: Engine, store: Store, script: Script) -> None:
+    script.errors[Verb.SEGMENT] = [ZeroDivisionError("a line of a traceback")]
+    assert analysed(engine, store) is State.FAILED
+    assert store.exams.events(1)[-1].detail == "a line of a traceback"
+
+
+def test_data_that_cannot_be_used_is_rejected_with_a_page(engine: Engine, store: Store, script: Script) -> None:
+    script.errors[Verb.ASSEMBLE] = [DataError("PET series 1.2: no dose")]
+    assert analysed(engine, store) is State.REJECTED
+    engine.ensure(Verb.REFUSE, 1, 1)
+    until(lambda: store.exams.get(1).progress is None)
+    assert script.done == [Verb.REFUSE, Verb.DELIVER, Verb.DELIVER]
+    assert store.exams.get(1).reason == "PET series 1.2: no dose"
+
+
+def test_a_version_that_was_overtaken_is_left_alone(engine: Engine, store: Store, script: Script) -> None:
+    store.exams.move(1, State.RECEIVED, "again", version=2)
+    engine.ensure(Verb.ASSEMBLE, 1, 1)
+    until(lambda: script.released == 1)
+    assert script.done == []
