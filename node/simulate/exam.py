@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def write_exam(folder: Path, options: SimulationOptions) -> SimulatedExam:
     truth.mkdir(parents=True)
     ids = Identifiers.of(options)
     mr = mr_grid(options.seed, options.mr_spacing_mm, ids.uid("MR frame of reference"))
-    head = build_head(load_template(), spacing_mm=max(1.0, options.mr_spacing_mm))
+    head = _head(max(1.0, options.mr_spacing_mm))
     drawn = draw_lesions(head, seed=options.seed, count=options.lesions)
     template_from_mr = individual(options.seed, mr)
     files = _write_mrs(dicom, options, head, drawn, mr, template_from_mr)
@@ -56,6 +57,12 @@ def write_exam(folder: Path, options: SimulationOptions) -> SimulatedExam:
         files += _write_pet_and_truth(dicom, truth, options, anatomy)
     mr_study, pet_study = studies(options)
     return SimulatedExam(folder, files, truth / "truth.json", options.patient.patient_id, mr_study.uid, pet_study.uid)
+
+
+@lru_cache(maxsize=1)
+def _head(spacing_mm: float) -> Head:
+    """The head is the same for all seeds; several exams in a row need it drawn once."""
+    return build_head(load_template(), spacing_mm=spacing_mm)
 
 
 def studies(options: SimulationOptions) -> tuple[Study, Study]:

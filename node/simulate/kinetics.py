@@ -24,6 +24,10 @@ BLOOD_CLASS = "sinus"
 """Follows the blood, not the model."""
 
 
+ARRIVAL_MIN = 0.25
+"""From the injection until the tracer is in the head."""
+
+
 @dataclass(frozen=True)
 class ClassKinetics:
     """One class: distribution volume ratio and relative delivery, both against cerebellar grey matter."""
@@ -168,6 +172,7 @@ def curves(tracer: TracerKinetics, timing: FrameTiming) -> Array:
 
 def reference_curve(tracer: TracerKinetics, minutes: Array) -> Array:
     """(T,) SUV of the reference at times after the injection, min."""
+    minutes = np.clip(minutes - ARRIVAL_MIN, 0.0, None)
     fall = sum(amplitude * np.exp(-rate * minutes) for amplitude, rate in tracer.reference)
     return np.asarray(fall * (1.0 - np.exp(-minutes / tracer.rise_min)))
 
@@ -193,6 +198,7 @@ def _class_curves(tracer: TracerKinetics, minutes: Array, reference: Array) -> A
 
 def blood_curve(minutes: Array) -> Array:
     """(T,) SUV of the blood: passage of the bolus, then a slow fall."""
+    minutes = np.clip(minutes - ARRIVAL_MIN, 0.0, None)
     passage = 12.0 * np.exp(-minutes / 0.7) + 3.0 * np.exp(-minutes / 6.0) + 0.9 * np.exp(-minutes / 110.0)
     return np.asarray(passage * (1.0 - np.exp(-minutes / 0.3)))
 

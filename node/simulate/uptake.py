@@ -79,7 +79,8 @@ def measure(uptake: Uptake, pet: Volume, pet_from_mr: Transform, *, psf_fwhm_mm:
     for image, weight in zip(images, weights, strict=True):
         for frame, share in zip(frames, weight, strict=True):
             frame += np.float32(share) * image.array
-    return pet.like(frames, unit="g/mL")
+    # Leaving shapes out can leave an early frame a hair below nothing.
+    return pet.like(np.maximum(frames, 0.0, out=frames), unit="g/mL")
 
 
 def _shapes(tacs: Array) -> tuple[Array, Array]:
