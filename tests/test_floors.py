@@ -48,7 +48,10 @@ EXCEPTIONS: dict[str, set[str]] = {
     "workflow.steps": {*VERBS, "atlas", "dimse", "pydicom"},
     "simulate.pacs": {"pynetdicom"},
 }
-"""Modules, with those below them, that may import more than their room: the steps call the verbs and hand them template and peer; the demo's PACS is a C-STORE SCP."""
+"""Modules, with those below them, that may import more than their room.
+
+The steps call the verbs and hand them the template and the peer; the demo's PACS is a C-STORE SCP.
+"""
 
 ABOVE = {"app", "cli", "check", "demo"}
 """The composition root, and the faces to people beside the web: they see everything."""
