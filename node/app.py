@@ -49,6 +49,8 @@ def start_logging(settings: Settings) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
+    # It names peers and prints identifiers; what matters of it comes back as our own errors.
+    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
 
 
 def open_store(settings: Settings) -> Store:

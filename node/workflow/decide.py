@@ -81,11 +81,15 @@ class Facts:
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do, and why, as a sentence that the page and the list show; `verb` with `Action.STEP`."""
+    """What to do, and why, as a sentence that the page and the list show; `verb` with `Action.STEP`.
+
+    `passing` is true of a reason that changes from second to second while images arrive: it is shown, and not kept in the story.
+    """
 
     action: Action
     reason: str
     verb: Verb | None = None
+    passing: bool = False
 
 
 def decide(facts: Facts) -> Decision:
@@ -103,12 +107,14 @@ def decide(facts: Facts) -> Decision:
 def _settling(facts: Facts) -> Decision | None:
     """Wait while images are still coming in: nothing may be judged on half of a study."""
     if facts.unread:
-        return Decision(Action.WAIT, f"reading the headers of {facts.unread} new images")
-    if facts.open_from:
-        return Decision(Action.WAIT, f"receiving: association with {', '.join(facts.open_from)} still open; {_here(facts)}")
-    if facts.quiet_s < facts.quiet_needed_s:
-        return Decision(Action.WAIT, f"waiting for {facts.quiet_needed_s:.0f} s without a new image; {_here(facts)}")
-    return None
+        reason = f"reading the headers of {facts.unread} new images"
+    elif facts.open_from:
+        reason = f"receiving: association with {', '.join(facts.open_from)} still open; {_here(facts)}"
+    elif facts.quiet_s < facts.quiet_needed_s:
+        reason = f"waiting for {facts.quiet_needed_s:.0f} s without a new image; {_here(facts)}"
+    else:
+        return None
+    return Decision(Action.WAIT, reason, passing=True)
 
 
 def _gathered(facts: Facts) -> Decision:

@@ -74,12 +74,14 @@ class Sweep:
     def _act(self, exam: ExamRow, decision: Decision) -> None:
         number = exam.number
         match decision.action:
+            case Action.WAIT if decision.passing:
+                self._arriving(exam, decision.reason)
             case Action.WAIT:
-                self._exams.move(number, State.WAITING, decision.reason)
+                self._exams.move(number, State.WAITING, decision.reason, progress=None)
             case Action.IGNORE:
-                self._exams.move(number, State.IGNORED, decision.reason)
+                self._exams.move(number, State.IGNORED, decision.reason, progress=None)
             case Action.HOLD:
-                self._exams.move(number, State.HELD, decision.reason)
+                self._exams.move(number, State.HELD, decision.reason, progress=None)
             case Action.REJECT:
                 self._begin(exam, State.REJECTED, decision.reason, progress="page owed")
                 self._runner.ensure(Verb.REFUSE, number, exam.version)
@@ -90,6 +92,11 @@ class Sweep:
                 self._step(exam, decision)
             case Action.REST:
                 pass
+
+    def _arriving(self, exam: ExamRow, reason: str) -> None:
+        self._exams.move(exam.number, State.WAITING, "images are arriving")
+        if exam.progress != reason:
+            self._exams.progress(exam.number, reason)
 
     def _begin(self, exam: ExamRow, state: State, reason: str, *, progress: str | None = None) -> None:
         """Fix what this version is made from, and the one date that its objects carry."""

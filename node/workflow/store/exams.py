@@ -110,15 +110,17 @@ class Exams:
         return self._some(exams.c.patient_key == patient_key)
 
     def move(self, number: int, state: State, reason: str, *, detail: str | None = None, **columns: Any) -> None:
-        """Put an exam into a state for a reason; nothing is written where both are as they were."""
+        """Put an exam into a state for a reason, with other columns; the story gets a line where the state or the reason is new."""
         with self._engine.begin() as connection:
             row = connection.execute(sa.select(exams.c.state, exams.c.reason, exams.c.version).where(exams.c.number == number)).one()
-            if (row.state, row.reason) == (state.value, reason) and not columns:
+            same = (row.state, row.reason) == (state.value, reason)
+            if same and not columns:
                 return
             version = columns.get("version", row.version)
             values = {"state": state.value, "reason": reason, "updated_at": self._clock.now().isoformat(), **columns}
             connection.execute(exams.update().where(exams.c.number == number).values(values))
-            self._event(connection, number, version, state, reason, detail)
+            if not same:
+                self._event(connection, number, version, state, reason, detail)
 
     def reached(self, number: int, state: State, text: str) -> None:
         """A step of the path was done: the state, and the count of tries starts anew."""
