@@ -5,10 +5,10 @@ Decisions
 TCP_NODELAY is set on every socket here, because pynetdicom leaves it unset and each C-STORE then waits 40 ms for a delayed
 acknowledgement (20 images/s instead of 180).
 
-Two settings of pynetdicom are changed for the process, once, when this file is imported, because it has no other place for them:
-a file is sent as the bytes that lie on disk, instead of being decoded and encoded again (a result must reach the PACS with the bytes
-that were frozen); and its own event log is off, since it prints identifiers. One mistake of its is repaired in the same place: it closes a socket only when
-it could shut it down first, which fails when the peer was quicker or was never reached, and leaves the socket to the garbage collector.
+Two settings of pynetdicom are changed for the process when this file is imported, because it has no narrower place for them. A file is
+sent as the bytes that lie on disk, instead of being decoded and encoded again: a result must reach the PACS with the bytes that were
+frozen. Its own event log is off, since it prints identifiers. And one mistake of its is repaired there: it closes a socket only when it
+could shut it down first, which fails when the peer was quicker or never reached, and leaves the socket to the garbage collector.
 
 A peer that rejects an association for good raises `RefusedError`; whatever may pass (no answer, busy, aborted) raises `TemporaryError`.
 """
@@ -54,6 +54,7 @@ IMPLEMENTATION_VERSION_NAME = "EMBER"
 MAX_PDU_BYTES = 131072
 """Largest PDU that we take. 16 KiB, the library's default, costs one more turn of its state machine for each 16 KiB of image."""
 
+_PERMANENT = 0x01
 _PENDING = (0xFF00, 0xFF01)
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 
@@ -117,19 +118,7 @@ def associate(peer: Peer, contexts: Sequence[PresentationContext]) -> Iterator[A
     RefusedError : the peer rejected the association permanently, or accepted none of the contexts
     TemporaryError : unreachable, busy, no answer within the time-out, aborted
     """
-    entity = AE(ae_title=peer.calling_ae)
-    entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
-    entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
-    entity.connection_timeout = entity.acse_timeout = peer.connect_timeout_s
-    entity.dimse_timeout = entity.network_timeout = peer.answer_timeout_s
-    association = entity.associate(
-        peer.host,
-        peer.port,
-        contexts=list(contexts),
-        ae_title=peer.called_ae,
-        max_pdu=MAX_PDU_BYTES,
-        evt_handlers=[(evt.EVT_CONN_OPEN, set_no_delay)],
-    )
+    association = _request(peer, contexts)
     if not association.is_established:
         raise _why_not(peer, association)
     try:
@@ -194,14 +183,37 @@ def _matched(peer: Peer, answers: Iterator[tuple[Dataset, Dataset | None]], sop_
     return found
 
 
+def _request(peer: Peer, contexts: Sequence[PresentationContext]) -> Association:
+    """An association, established or not.
+
+    Raises
+    ------
+    TemporaryError : the host's name has no address
+    """
+    entity = AE(ae_title=peer.calling_ae)
+    entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+    entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    entity.connection_timeout = entity.acse_timeout = peer.connect_timeout_s
+    entity.dimse_timeout = entity.network_timeout = peer.answer_timeout_s
+    try:
+        return entity.associate(
+            peer.host,
+            peer.port,
+            contexts=list(contexts),
+            ae_title=peer.called_ae,
+            max_pdu=MAX_PDU_BYTES,
+            evt_handlers=[(evt.EVT_CONN_OPEN, set_no_delay)],
+        )
+    except OSError as error:
+        raise TemporaryError(f"{peer} unreachable: {error.strerror}") from error
+
+
 def _why_not(peer: Peer, association: Association) -> RefusedError | TemporaryError:
     answer = association.acceptor.primitive
     if association.is_rejected:
         reason = f"{peer} rejected the association: {answer.reason_str}"
-        return RefusedError(reason) if answer.result == 0x01 else TemporaryError(reason)
-    if answer is not None and answer.result == 0x00:
+        return RefusedError(reason) if answer.result == _PERMANENT else TemporaryError(reason)
+    if answer is not None:
         proposed = sorted({context.abstract_syntax.name for context in association.rejected_contexts})
         return RefusedError(f"{peer} accepts none of what was proposed: {', '.join(proposed)}")
-    if association.is_aborted and association.acceptor.primitive is None:
-        return TemporaryError(f"{peer} unreachable, or it aborted: no association within {peer.connect_timeout_s:g} s")
-    return TemporaryError(f"{peer} unreachable: no answer within {peer.connect_timeout_s:g} s")
+    return TemporaryError(f"{peer} unreachable: no association within {peer.connect_timeout_s:g} s")

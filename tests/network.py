@@ -6,7 +6,10 @@ import hashlib
 import socket
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydicom import dcmread
@@ -19,8 +22,6 @@ from pynetdicom.dsutils import encode_file_meta
 
 from node.dimse import set_no_delay
 from node.domain.ports import DeliveryState, Parcel, Received, Recorded
-
-_opened: list[socket.socket] = []
 
 ROOT_UID = "1.2.826.0.1.3680043.8.498.77"
 STUDY = f"{ROOT_UID}.1"
@@ -82,17 +83,10 @@ def dataset_bytes(path: Path) -> bytes:
 def associated(port: int, contexts: list[tuple[UID, UID]], *, called: str = "EMBER", calling: str = "MR3T") -> Association:
     """An association that sends files as they are, with a context for each pair of SOP class and transfer syntax."""
     entity = AE(ae_title=calling)
-    entity.dimse_timeout = 10
+    entity.dimse_timeout = 3
     for sop_class, syntax in contexts:
         entity.add_requested_context(sop_class, syntax)
-    handlers = [(evt.EVT_CONN_OPEN, set_no_delay), (evt.EVT_CONN_OPEN, lambda event: _opened.append(event.assoc.dul.socket.socket))]
-    return entity.associate("127.0.0.1", port, ae_title=called, evt_handlers=handlers)
-
-
-def close_connections() -> None:
-    """Close the sockets of all that `associated` has opened; the library forgets some, and Python warns."""
-    while _opened:
-        _opened.pop().close()
+    return entity.associate("127.0.0.1", port, ae_title=called, evt_handlers=[(evt.EVT_CONN_OPEN, set_no_delay)])
 
 
 def parcel(path: Path, state: DeliveryState = DeliveryState.QUEUED) -> Parcel:
@@ -165,3 +159,18 @@ class Receipts:
 
     def postponed(self, sop_instance_uid: str, why: str) -> None:
         self.told.append(("postponed", sop_instance_uid, why))
+
+
+@contextmanager
+def serving(contexts: list[tuple[UID, UID]], handlers: list[Any], *, ae_title: str) -> Iterator[int]:
+    """A server of pynetdicom with the handlers given, and its port."""
+    entity = AE(ae_title=ae_title)
+    entity.require_called_aet = True
+    for abstract, syntax in contexts:
+        entity.add_supported_context(abstract, syntax)
+    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_CONN_OPEN, set_no_delay), *handlers])
+    try:
+        yield server.server_address[1]
+    finally:
+        server.socket.shutdown(socket.SHUT_RDWR)
+        entity.shutdown()

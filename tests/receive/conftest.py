@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from network import SqliteRegister, close_connections
+from network import SqliteRegister
 
 from node.receive import Inbox, Receiver, ReceiverSettings
 
@@ -24,12 +24,6 @@ class Site:
         """The files below a folder of the storage, relative to it."""
         root = self.storage / folder
         return sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file() and p.name != ".lock")
-
-
-@pytest.fixture(autouse=True)
-def _connections() -> Iterator[None]:
-    yield
-    close_connections()
 
 
 @pytest.fixture
