@@ -21,7 +21,7 @@ ARTEFACT_OF = {
 
 
 def release(store: Store, storage: Path, exam: ExamRow, reason: str) -> State:
-    """Go on from the last step that was done; failed checks stay in the result. Returns that state.
+    """Go on from the last step that was done; failed checks stay in the result, and what a PACS refused is sent again. Returns the state.
 
     Raises
     ------
@@ -34,6 +34,7 @@ def release(store: Store, storage: Path, exam: ExamRow, reason: str) -> State:
     folder = storage / "exams" / exam.name / f"v{exam.version}"
     done = [after for _, _, after in COMPUTE if artefacts.exists(folder, ARTEFACT_OF[after])]
     state = done[-1] if done else State.RECEIVED
+    store.deliveries.send_again(exam.number, exam.version)
     store.exams.move(exam.number, state, f"released by a person: {reason}", released=1)
     return state
 

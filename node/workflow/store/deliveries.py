@@ -68,6 +68,13 @@ class Deliveries:
             for row in rows
         )
 
+    def send_again(self, exam: int, version: int) -> None:
+        """What was refused for good is in the outbox again: a person says that the cause was mended."""
+        refused = sa.and_(deliveries.c.exam == exam, deliveries.c.version == version, deliveries.c.state == DeliveryState.REFUSED.value)
+        values = {"state": DeliveryState.QUEUED.value, "detail": "sent again by a person", "updated_at": self._clock.now().isoformat()}
+        with self._engine.begin() as connection:
+            connection.execute(deliveries.update().where(refused).values(values))
+
     def receipts(self, destination: str) -> DestinationReceipts:
         """Where the sender notes what one destination answered."""
         return DestinationReceipts(self._engine, self._clock, destination)

@@ -1,0 +1,65 @@
+"""A person releases or rejects what is HELD, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from node.app import SystemClock
+from node.domain.exam import Check
+from node.domain.ports import DeliveryState
+from node.errors import ConflictError
+from node.workflow import artefacts
+from node.workflow.states import State
+from node.workflow.steps.held import reject, release
+from node.workflow.store import Store
+from node.workflow.store.deliveries import Posting
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path, SystemClock())
+    store.migrate()
+    store.exams.create(anchor="1.2", patient_key="P", text="new")
+    yield store
+    store.close()
+
+
+def test_a_released_exam_goes_on_from_the_last_step_that_was_done(store: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "exams" / "E00001" / "v1"
+    folder.mkdir(parents=True)
+    for name in ("exam", "alignment"):
+        artefacts.save(folder, name, Check("a", True, "b"))
+    store.exams.move(1, State.HELD, "the brain has 300 mL", plan={"series": {}})
+    assert release(store, tmp_path, store.exams.get(1), "looked at it") is State.ALIGNED
+    assert store.exams.get(1).released
+
+
+def test_what_a_pacs_refused_is_sent_again_when_released(store: Store, tmp_path: Path) -> None:
+    store.deliveries.post([Posting("9.9", "pacs", 1, 1, "SEG", "1.2.3", "1.2.4", "x.dcm", "cc")])
+    store.deliveries.receipts("pacs").refused("9.9", "0x0122")
+    store.exams.move(1, State.HELD, "refused", plan={"series": {}})
+    release(store, tmp_path, store.exams.get(1), "the PACS takes SEG now")
+    assert store.deliveries.of_exam(1, 1)[0].state is DeliveryState.QUEUED
+
+
+def test_nobody_releases_two_people_fused_into_one(store: Store, tmp_path: Path) -> None:
+    store.exams.move(1, State.HELD, "birth dates differ")
+    with pytest.raises(ConflictError, match="two people"):
+        release(store, tmp_path, store.exams.get(1), "it will be all right")
+
+
+def test_only_what_is_held_can_be_released_or_rejected(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(ConflictError, match="not HELD"):
+        release(store, tmp_path, store.exams.get(1), "x")
+    with pytest.raises(ConflictError, match="not HELD"):
+        reject(store, store.exams.get(1), "x")
+
+
+def test_a_rejected_exam_owes_its_page(store: Store) -> None:
+    store.exams.move(1, State.HELD, "the head moved", plan={"series": {}})
+    reject(store, store.exams.get(1), "too much motion")
+    exam = store.exams.get(1)
+    assert (exam.state, exam.progress) == (State.REJECTED, "page owed")
