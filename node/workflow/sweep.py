@@ -81,7 +81,7 @@ class Sweep:
             case Action.IGNORE:
                 self._exams.move(number, State.IGNORED, decision.reason, progress=None)
             case Action.HOLD:
-                self._exams.move(number, State.HELD, decision.reason, progress=None)
+                self._begin(exam, State.HELD, decision.reason)
             case Action.REJECT:
                 self._begin(exam, State.REJECTED, decision.reason, progress="page owed")
                 self._runner.ensure(Verb.REFUSE, number, exam.version)

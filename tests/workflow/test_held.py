@@ -46,7 +46,7 @@ def test_what_a_pacs_refused_is_sent_again_when_released(store: Store, tmp_path:
 
 
 def test_nobody_releases_two_people_fused_into_one(store: Store, tmp_path: Path) -> None:
-    store.exams.move(1, State.HELD, "birth dates differ")
+    store.exams.move(1, State.HELD, "birth dates differ", plan={"series": {}, "conflicts": ["birth dates differ"]})
     with pytest.raises(ConflictError, match="two people"):
         release(store, tmp_path, store.exams.get(1), "it will be all right")
 

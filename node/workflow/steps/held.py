@@ -29,7 +29,7 @@ def release(store: Store, storage: Path, exam: ExamRow, reason: str) -> State:
     """
     if exam.state is not State.HELD:
         raise ConflictError(f"{exam.name} is {exam.state.value}, not HELD: there is nothing to release")
-    if exam.plan is None:
+    if exam.plan is None or exam.plan.get("conflicts"):
         raise ConflictError(f"{exam.name} is held since its series may be of two people: correct and send them again, or reject it")
     folder = storage / "exams" / exam.name / f"v{exam.version}"
     done = [after for _, _, after in COMPUTE if artefacts.exists(folder, ARTEFACT_OF[after])]

@@ -148,7 +148,7 @@ class ExamIntake:
         if Role.PET.value not in series and unusable is not None:
             series[Role.PET.value] = _planned(unusable.summary, unusable.judgement, "wanted, and cannot be used")
         self._store.register.assign({one.summary.study_uid for one in choice.chosen} | {exam.anchor}, exam.number)
-        return {"series": series, "not_taken": list(choice.not_taken)}
+        return {"series": series, "not_taken": list(choice.not_taken), "conflicts": list(_conflicts(choice))}
 
     def _choose(self, items: Sequence[_Judged]) -> Choice:
         return choose([(item.summary, item.judgement) for item in items], self._rules)
