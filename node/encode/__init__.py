@@ -1,4 +1,42 @@
-"""Encode."""
+"""Encode: what was found, as DICOM objects that open in the PACS that a hospital already has.
+
+`encode` writes the objects of an analysed exam, `encode_refusal` the page of an exam that could not be used. Both write closed files
+into a folder and return one `Encoded` for each.
+
+====================  =========================  ==============  ====================================================================
+kind                  SOP class                  study           what it is
+====================  =========================  ==============  ====================================================================
+SUMMARY               Secondary Capture          the PET's       the page to read first; further pages with what did not fit
+OVERLAY               Secondary Capture          the MR's        the map in colour on the MR, one image a slice of the reading series
+LESIONS               Segmentation               the MR's        the lesions, one segment each
+RAISED                Segmentation               the MR's        the region of raised TSPO signal
+REFUSAL               Secondary Capture          the source's    "not analysed", why, and what to do
+====================  =========================  ==============  ====================================================================
+
+*Reading series* means the MR series that the radiologist scrolls: the FLAIR where there is one, else the T1 (`EncodeOptions.reading`).
+
+Decisions
+---------
+- **The same bytes every time.** UIDs are a hash of inputs, settings and software version (`uids`), dates are those of the Provenance,
+  nothing asks for the time or for chance. We chose this because an object that is sent again must be the object that was sent before.
+- **SEG is BINARY, Explicit VR Little Endian, without empty frames, on the reading series' own images.** We chose it because OHIF,
+  dcmqi and DCMTK all read it; instead of FRACTIONAL (refused by OHIF), LABELMAP (refused by older stores) or a grid of our own
+  (dropped or shifted by viewers). A lesion is a segment with its own tracking UID, so that a reader can step from one to the next and
+  an SR can cite it; beyond 60 the smallest share a segment, since viewers fail above 90.
+- **An empty mask gives no SEG**: an object without a segment is invalid, one with an empty segment opens as a fault. The page says
+  "none found".
+- **A secondary capture beside each SEG**, because many PACS show no SEG at all. The overlay's images begin at the MR image's first
+  pixel and carry its position, orientation and frame of reference, so that viewers scroll them together; colour bar and words are in
+  a margin to the right and below, instead of over the anatomy. Native encoding: 50 MB for 170 slices, readable everywhere.
+- **The page is drawn with Pillow, not laid out by matplotlib**: text on whole pixels, no state between threads, the same bytes on
+  every machine; sections flow from column to column and on to further pages, so that nothing is cut.
+- **The colour scale is fixed** (`EncodeOptions.map_range`), because a colour must mean the same in two exams.
+- **Series numbers are 9001 to 9004** (9011 … for version 2), instead of 9xx: Philips numbers series by hundreds and reaches 1301.
+- **Names of patients in any script**: headers keep their character set; our own text in headers is ASCII. On a page a name is printed
+  in the first of its groups that the typeface holds, and where none is, the page says so instead of printing boxes.
+- **An enhanced MR is cited by frame.** highdicom is given stand-ins with geometry and identity alone, because it stumbles over Pixel
+  Measures that are kept in each frame, and over patients' odd headers.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +48,32 @@ from node.encode.headers import Maker
 from node.encode.material import gather
 from node.encode.objects import Encoded, EncodeOptions, Kind
 from node.encode.overlay import encode_overlay
+from node.encode.refusal import encode_refusal
 from node.encode.segmentation import encode_lesions, encode_raised
+from node.encode.summary import encode_summary
 
-__all__ = ["Encoded", "EncodeOptions", "Kind", "encode"]
+__all__ = ["Encoded", "EncodeOptions", "Kind", "encode", "encode_refusal"]
 
-OBJECTS = (encode_overlay, encode_lesions, encode_raised)
+OBJECTS = (encode_summary, encode_overlay, encode_lesions, encode_raised)
+"""What is written for an exam, in this order: from `Material` to the objects of one kind, perhaps none."""
 
 
 def encode(
     exam: Exam, alignment: Alignment, segmentation: Segmentation, result: Result, *, storage: Path, folder: Path, options: EncodeOptions
 ) -> tuple[Encoded, ...]:
+    """Write the DICOM objects of an analysed exam.
+
+    Parameters
+    ----------
+    storage : folder below which each source instance's `path` lies
+    folder : where the objects are written, as ``<SOP Instance UID>.dcm``; it exists
+    options : the site's choices
+
+    Raises
+    ------
+    DataError : a source file is missing, or does not fit its series
+    ValueError : `segmentation` and `result` differ in their lesions
+    """
     maker = Maker(result.provenance, options, folder)
     material = gather(exam, alignment, segmentation, result, storage=storage, maker=maker)
     return tuple(encoded for make in OBJECTS for encoded in make(material))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from node.domain.result import Tracer
+from node.encode.typeface import printable
 
 REGIONS = {
     "cerebellar_gm": "Cerebellar grey matter",
-    "nawm": "Normal-appearing white matter",
+    "nawm": "Normal-appearing WM",
     "white_matter": "White matter",
     "thalamus": "Thalamus",
     "cortex": "Cortex",
@@ -51,3 +52,8 @@ def dicom_moment_words(day: str, time: str) -> str:
     """DICOM DA and TM in the words of the pages."""
     words = f"{day[:4]}-{day[4:6]}-{day[6:8]}" if len(day) == 8 else MISSING
     return f"{words} {time[:2]}:{time[2:4]}" if len(time) >= 4 else words
+
+
+def shown(text: str) -> str:
+    """A header's text as it can be printed; letters that the typeface lacks become question marks."""
+    return "".join(letter if printable(letter) else "?" for letter in text.strip())

@@ -1,0 +1,131 @@
+"""The canvas: a page in pixels, with few text styles and few colours, so that every page looks like the others.
+
+Pages are dark since they are read beside MR in a dark room, 1600 × 1200 so that they fill a landscape viewport and shrink to one
+megapixel with the smallest text still 13 pixels high. Pillow draws them: text on whole pixels, the same bytes every time, no state
+shared between threads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from node.domain.volume import Array
+from node.encode.typeface import font
+
+WIDTH, HEIGHT, MARGIN, GUTTER = 1600, 1200, 40, 30
+Colour = tuple[int, int, int]
+
+GROUND: Colour = (13, 16, 21)
+INK: Colour = (236, 239, 243)
+SOFT: Colour = (158, 168, 181)
+RULE: Colour = (54, 61, 71)
+WARNING: Colour = (255, 183, 77)
+
+
+class Style(Enum):
+    """Text styles: size in pixels, whether bold, distance from line to line."""
+
+    NAME = (32, True, 40)
+    HEADLINE = (25, True, 34)
+    LEAD = (22, False, 32)
+    TITLE = (19, True, 30)
+    BODY = (18, False, 25)
+    STRONG = (18, True, 25)
+    SMALL = (16, False, 22)
+    SMALL_STRONG = (16, True, 22)
+
+    @property
+    def step(self) -> int:
+        """Distance from one line to the next, pixels."""
+        return self.value[2]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of the page, pixels; `bottom` and `right` lie outside it."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        """Pixels from left to right."""
+        return self.right - self.left
+
+
+class Canvas:
+    """One page while it is drawn."""
+
+    def __init__(self) -> None:
+        self._image = Image.new("RGB", (WIDTH, HEIGHT), GROUND)
+        self._draw = ImageDraw.Draw(self._image)
+
+    def text(self, x: int, y: int, text: str, style: Style, colour: Colour = INK, *, anchor: str = "la") -> None:
+        """One line of text. `anchor` as in Pillow: "la" hangs from its top left, "ra" from its top right."""
+        size, bold, _ = style.value
+        self._draw.text((x, y), text, colour, font(size, bold=bold), anchor=anchor)
+
+    def mark(self, x: int, y: int, letter: str, *, anchor: str) -> None:
+        """A letter on a picture, readable on black and on white."""
+        size, bold, _ = Style.STRONG.value
+        self._draw.text((x, y), letter, INK, font(size, bold=bold), anchor=anchor, stroke_width=3, stroke_fill=GROUND)
+
+    def lines(self, x: int, y: int, width: int, text: str, style: Style, colour: Colour = INK) -> int:
+        """Text broken into lines; where the next line would begin."""
+        for line in wrap(text, style, width):
+            self.text(x, y, line, style, colour)
+            y += style.step
+        return y
+
+    def rule(self, left: int, right: int, y: int, colour: Colour = RULE) -> None:
+        """A thin horizontal line."""
+        self._draw.line((left, y, right - 1, y), colour, 1)
+
+    def frame(self, box: Box, colour: Colour) -> None:
+        """A rectangle's outline."""
+        self._draw.rectangle((box.left, box.top, box.right - 1, box.bottom - 1), outline=colour, width=2)
+
+    def paste(self, rgb: Array, left: int, top: int) -> None:
+        """A picture (R, C, 3) uint8."""
+        self._image.paste(Image.fromarray(np.ascontiguousarray(rgb)), (left, top))
+
+    def pixels(self) -> Array:
+        """(HEIGHT, WIDTH, 3) uint8."""
+        return np.asarray(self._image)
+
+
+def width_of(text: str, style: Style) -> int:
+    """Width of one line, pixels, rounded up."""
+    size, bold, _ = style.value
+    return int(np.ceil(font(size, bold=bold).getlength(text)))
+
+
+def wrap(text: str, style: Style, width: int) -> list[str]:
+    """Lines no wider than `width`; a word that is wider alone is broken."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split():
+        trial = f"{line} {word}" if line else word
+        if width_of(trial, style) <= width:
+            line = trial
+            continue
+        if line:
+            lines.append(line)
+        *full, line = _broken(word, style, width)
+        lines.extend(full)
+    return [*lines, line] if line else lines
+
+
+def _broken(word: str, style: Style, width: int) -> list[str]:
+    parts = [""]
+    for letter in word:
+        if parts[-1] and width_of(parts[-1] + letter, style) > width:
+            parts.append("")
+        parts[-1] += letter
+    return parts

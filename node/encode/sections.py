@@ -1,0 +1,133 @@
+"""What the summary says, as sections: numbers, lesions, checks, and what was not computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from node.domain.exam import Check, Gravity
+from node.domain.result import Finding, Lesion, LesionOrigin, Quantity
+from node.encode.canvas import INK, SOFT, WARNING, Style
+from node.encode.flow import Column, Row, Section, TableRow, paragraphs, soft
+from node.encode.material import Material
+from node.encode.words import MISSING, number_words, region_words, shown
+
+_NUMBER_COLUMNS = (Column(226, "left"), Column(118), Column(66), Column(88))
+_MEASURED = (Quantity.SUVR, Quantity.SUV, Quantity.CONTRAST)
+_LESION_COLUMNS = (Column(34), Column(12), Column(176, "left"), Column(58), Column(110), Column(98))
+CONTRAST_SENTENCES = (
+    "The contrast score cannot see diffuse activation of the NAWM, rises where the NAWM is homogeneous, and is blind to a shift of the "
+    "whole brain."
+)
+"""quantification.md D: to be printed wherever the score is."""
+
+
+def numbers(material: Material) -> Section:
+    """The table of regions, with the basis of each quantity below it."""
+    findings = material.result.findings
+    regions = list(dict.fromkeys(f.region for f in findings if f.quantity in _MEASURED))
+    rows: list[Row] = [
+        TableRow((region_words(region), *(_measured(material.result.finding(region, q)) for q in _MEASURED)), _NUMBER_COLUMNS)
+        for region in regions
+    ]
+    rows += [soft(line) for line in (_raised(material), *_bases(findings))]
+    if any(finding.quantity is Quantity.CONTRAST for finding in findings):
+        rows.append(soft(CONTRAST_SENTENCES))
+    head = TableRow(("Region", "SUVR", "SUV", "contrast"), _NUMBER_COLUMNS, Style.SMALL_STRONG, SOFT, ruled=True)
+    return Section("TSPO signal by region", tuple(rows), head)
+
+
+def lesions(material: Material) -> Section:
+    """The lesions by falling volume, each with its core and rim."""
+    origin = material.segmentation.lesion_origin
+    if origin is LesionOrigin.NONE:
+        return Section("Lesions", paragraphs("Not looked for: the exam has neither a FLAIR nor a lesion segmentation."))
+    listed = sorted(material.result.lesions, key=lambda lesion: (-lesion.volume_ml, lesion.number))
+    if not listed:
+        return Section("Lesions", (*paragraphs("None found."), soft(_origin(material))))
+    notes = {note: chr(ord("a") + i) for i, note in enumerate(dict.fromkeys(le.note for le in listed if le.note)) if i < 26}
+    head = TableRow(("No.", "", "Place", "mL", "core SUVR", "rim SUVR"), _LESION_COLUMNS, Style.SMALL_STRONG, SOFT, ruled=True)
+    rows: list[Row] = [_lesion_row(lesion, notes) for lesion in listed]
+    rows += [soft(f"{letter}  {shown(note)}") for note, letter in notes.items()]
+    rows.append(soft(f"{_origin(material)} Rim: 2 mm around the lesion, white matter only."))
+    total = number_words(sum(lesion.volume_ml for lesion in listed), 1)
+    return Section(f"Lesions: {len(listed)}, together {total} mL", tuple(rows), head)
+
+
+def failed_checks(material: Material) -> Section:
+    """The checks that did not pass, the gravest first."""
+    checks = material.result.checks
+    failed = sorted((c for c in checks if not c.passed), key=lambda c: list(Gravity).index(c.gravity), reverse=True)
+    count = f"{len(checks) - len(failed)} passed, {len(failed)} not passed"
+    rows = [row for check in failed for row in _check_rows(check)]
+    return Section(f"Checks: {count}", tuple(rows) or paragraphs("Every check passed.", colour=SOFT))
+
+
+def passed_checks(material: Material) -> Section:
+    """The checks that passed, in words."""
+    passed = (check for check in material.result.checks if check.passed)
+    return Section("Checks passed", tuple(row for check in passed for row in _check_rows(check)))
+
+
+def not_computed(material: Material) -> Section:
+    """What was not computed, and why."""
+    lines = [*material.result.not_computed, *_not_shown(material)]
+    return Section("Not computed", tuple(row for line in lines for row in paragraphs(shown(line), mark="–", mark_colour=SOFT)))
+
+
+def _raised(material: Material) -> str:
+    mask, finding = material.result.raised, material.result.finding("raised", Quantity.VOLUME)
+    volume_ml = float(mask.array.sum()) * mask.voxel_ml
+    words = f"Raised TSPO signal: {number_words(volume_ml, 1)} mL" if volume_ml else "Raised TSPO signal: none found"
+    return f"{words} ({shown(finding.basis)})" if finding and finding.basis else words
+
+
+def _measured(finding: Finding | None) -> str:
+    if finding is None:
+        return MISSING
+    text = number_words(finding.value)
+    # A standard error below the last digit that is printed would only read as certainty.
+    worth = finding.quantity is Quantity.SUVR and finding.uncertainty is not None and finding.uncertainty >= 0.005
+    return f"{text} ± {number_words(finding.uncertainty)}" if worth else text
+
+
+def _bases(findings: Iterable[Finding]) -> list[str]:
+    by_quantity: dict[Quantity, dict[str, None]] = {}
+    for finding in findings:
+        if finding.quantity in _MEASURED and finding.basis:
+            by_quantity.setdefault(finding.quantity, {})[shown(finding.basis)] = None
+    names = {Quantity.SUVR: "SUVR", Quantity.SUV: "SUV (g/mL)", Quantity.CONTRAST: "contrast (NAWM contrast score)"}
+    return [f"{names[quantity]}: {'; '.join(bases)}" for quantity, bases in by_quantity.items()]
+
+
+def _origin(material: Material) -> str:
+    imported = material.exam.lesions
+    if material.segmentation.lesion_origin is LesionOrigin.IMPORTED and imported is not None:
+        return f"Imported: drawn by {shown(imported.creator) or 'somebody unnamed'}."
+    return "Found by the node on the FLAIR, not confirmed by a reader."
+
+
+def _lesion_row(lesion: Lesion, notes: dict[str, str]) -> TableRow:
+    mark = notes.get(lesion.note, "")
+    core, rim = (_with_note(value, mark) for value in (lesion.core_suvr, lesion.rim_suvr))
+    return TableRow((str(lesion.number), "", shown(lesion.place), number_words(lesion.volume_ml), core, rim), _LESION_COLUMNS)
+
+
+def _with_note(value: float | None, mark: str) -> str:
+    return number_words(value) if value is not None else f"{MISSING} {mark}".strip()
+
+
+def _check_rows(check: Check) -> tuple[Row, ...]:
+    text = shown(check.message)
+    if check.passed:
+        return paragraphs(text, mark="✓", style=Style.SMALL, colour=SOFT, mark_colour=SOFT)
+    mark = {Gravity.NOTE: "•", Gravity.WARNING: "!", Gravity.HOLD: "✗"}[check.gravity]
+    colour = WARNING if check.gravity is Gravity.HOLD else INK
+    return paragraphs(text, mark=mark, colour=colour, mark_colour=WARNING)
+
+
+def _not_shown(material: Material) -> tuple[str, ...]:
+    outside = material.lesions.outside
+    if not outside:
+        return ()
+    numbers_ = ", ".join(str(number) for number in outside)
+    return (f"Lesions {numbers_} lie outside the {material.reading.contrast.value}'s field of view and are not in the segmentation.",)
