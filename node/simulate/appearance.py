@@ -108,12 +108,13 @@ def paint(contrast: Contrast, head: Head, lesions: Array, *, seed: int) -> Volum
     -------
     (S, R, C) float32
     """
-    random = random_stream(seed, f"paint {contrast.name}")
     table = np.zeros(256, dtype=np.float32)
     for name, value in contrast.tissue:
         table[LABELS[name]] = value
     image = table[head.tissue.array]
-    _paint_soft(image, contrast, head)
+    # The same stream for every contrast: it is one head.
+    random = random_stream(seed, "paint")
+    _paint_soft(image, contrast, head, random)
     _add_texture(image, contrast, head)
     image *= 1.0 + 0.025 * smooth_noise(random, head.tissue, scale_mm=5.0)
     _paint_lesions(image, contrast, head, lesions)
@@ -150,17 +151,17 @@ def _coordinates(head: Head) -> tuple[Array, Array, Array]:
     return (c * step[2] + origin[0])[None, None, :], (r * step[1] + origin[1])[None, :, None], (s * step[0] + origin[2])[:, None, None]
 
 
-def _paint_soft(image: Array, contrast: Contrast, head: Head) -> None:
-    """Skin, then fat, then muscle; the eyes in their fat; marrow in the bone's middle."""
+def _paint_soft(image: Array, contrast: Contrast, head: Head, random: np.random.Generator) -> None:
+    """Skin, then fat, then muscle with planes of fat between; the eyes in their fat; marrow in the bone's middle."""
     x, y, z = _coordinates(head)
     soft = head.tissue.array == LABELS["soft"]
     depth = head.skin_mm.array
     image[soft & (depth < 1.8)] = contrast.skin
-    temple = (np.abs(x) > 55.0) & (z < 25.0) & (head.hull_mm.array < 14.0)
-    image[soft & (depth >= 1.8) & (depth < 6.0) & ~temple] = contrast.fat
-    image[soft & (depth >= 6.0)] = contrast.muscle
-    muscles = np.sin(x / 7.0) * np.sin(y / 9.0) > 0.72
-    image[soft & (depth >= 8.0) & muscles & (z < -50.0)] = contrast.fat
+    temple = (np.abs(x) > 52.0) & (z < 28.0) & (head.hull_mm.array < 15.0)
+    image[soft & (depth >= 1.8) & (depth < np.where(temple, 3.4, 6.0))] = contrast.fat
+    image[soft & (depth >= np.where(temple, 3.4, 6.0))] = contrast.muscle
+    planes = np.abs(smooth_noise(random, head.tissue, scale_mm=26.0)) < 0.09
+    image[soft & (depth >= 8.0) & planes & (head.hull_mm.array > 16.0)] = contrast.fat
     _paint_eyes(image, contrast, soft, (x, y, z))
     bone = head.tissue.array == LABELS["bone"]
     hull = head.hull_mm.array

@@ -13,7 +13,7 @@ from node.domain.volume import Array, Volume
 from node.simulate.fields import centred_grid, coarse, smooth_noise
 from node.simulate.options import Pose, random_stream
 
-MR_EXTENT_MM = (184.0, 256.0, 256.0)
+MR_EXTENT_MM = (198.0, 256.0, 256.0)
 """Field of view of the sagittal MR, mm along slice, row and column."""
 
 PET_EXTENT_MM = (216.0, 288.0, 288.0)
