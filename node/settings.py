@@ -135,7 +135,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 def digest(settings: Settings) -> str:
     """First 12 hexadecimal digits of a SHA-256 over all that can change a number or a picture: [analysis] and the files that it names."""
     analysis = settings.analysis
-    whole = hashlib.sha256(json.dumps([analysis.reading, analysis.seed, __package__]).encode())
+    whole = hashlib.sha256(json.dumps([analysis.reading, analysis.seed, str(analysis.template or "")]).encode())
     for place in (analysis.rules, analysis.tracers, analysis.scanners):
         for file in [place] if place.is_file() else sorted(place.glob("*.toml")):
             whole.update(file.name.encode() + b"\0" + file.read_bytes())

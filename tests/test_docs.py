@@ -1,0 +1,60 @@
+"""What is documented is what there is: commands, settings, states and errors."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from node import errors
+from node.cli import main
+from node.settings import Destination, Settings
+from node.workflow.states import State
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MANUAL = (ROOT / "config" / "node.toml").read_text(encoding="utf-8")
+
+
+def test_every_command_is_in_the_readme_and_has_help() -> None:
+    for name, command in main.commands.items():
+        if not command.hidden:
+            assert f"ember {name}" in README
+            assert command.help
+
+
+def test_every_state_is_in_the_readme() -> None:
+    for state in State:
+        assert state.value in README
+
+
+def test_every_setting_is_in_the_manual() -> None:
+    for section, field in Settings.model_fields.items():
+        kind = Destination if section == "destination" else field.annotation
+        assert isinstance(kind, type)
+        assert issubclass(kind, BaseModel)
+        for key in kind.model_fields:
+            assert re.search(rf"^#? ?{key} = ", MANUAL, re.MULTILINE), f"{section}.{key} is not described in config/node.toml"
+
+
+def test_the_defaults_in_the_manual_are_the_defaults() -> None:
+    head, _, tail = MANUAL.partition("# [[destination]]")
+    text = head + tail[tail.index("[analysis]") :]
+    shown = tomllib.loads(re.sub(r"^# ?(?=\w+ = )", "", text, flags=re.MULTILINE))
+    for section, field in Settings.model_fields.items():
+        if section in ("destination", "node"):
+            continue
+        model = field.annotation
+        assert isinstance(model, type)
+        assert issubclass(model, BaseModel)
+        for key, item in model.model_fields.items():
+            if key not in ("accept_from", "template"):  # shown with an example: the default is none
+                assert str(shown[section][key]) == str(item.default) or float(shown[section][key]) == item.default
+
+
+@pytest.mark.parametrize("kind", [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)])
+def test_every_error_class_is_in_the_tree(kind: type) -> None:
+    assert kind.__name__ in str(errors.__doc__)

@@ -1,0 +1,96 @@
+"""Settings: read whole, every mistake told with its key path, the environment before the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from node import settings
+from node.errors import SettingsError
+
+SHIPPED = settings.shipped_folder()
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "node.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_shipped_file_is_whole() -> None:
+    read = settings.load(SHIPPED / "node.toml", {})
+    assert read.receiver.port == 11112
+    assert read.analysis.rules == SHIPPED / "rules.toml"
+    assert {"dpa714", "pk11195"} <= set(settings.tracers(read.analysis.tracers))
+    settings.scanners(read.analysis.scanners)
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    read = settings.load(write(tmp_path, '[node]\nstorage = "here"'), {})
+    assert read.node.storage == tmp_path / "here"
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    text = '[node]\nae_title = "A TITLE THAT IS TOO LONG"\n[receiver]\nport = "many"\ncolour = 1\n[[destination]]\nname = "Not Allowed"\n'
+    with pytest.raises(SettingsError) as caught:
+        settings.load(write(tmp_path, text), {})
+    told = [mistake.split(":")[0] for mistake in caught.value.mistakes]
+    assert sorted(told) == sorted(
+        [
+            "node.ae_title",
+            "node.storage",
+            "receiver.port",
+            "receiver.colour",
+            "destination.1.name",
+            "destination.1.host",
+            "destination.1.port",
+            "destination.1.ae_title",
+        ]
+    )
+
+
+def test_two_destinations_of_one_name_are_a_mistake(tmp_path: Path) -> None:
+    one = '[[destination]]\nname = "pacs"\nhost = "h"\nport = 104\nae_title = "PACS"\n'
+    with pytest.raises(SettingsError, match="a name of its own"):
+        settings.load(write(tmp_path, f'[node]\nstorage = "s"\n{one}{one}'), {})
+
+
+def test_the_environment_replaces_a_key(tmp_path: Path) -> None:
+    path = write(tmp_path, '[node]\nstorage = "s"\n[receiver]\nport = 104')
+    read = settings.load(path, {"EMBER__RECEIVER__PORT": "4242", "EMBER__NODE__AE_TITLE": "OTHER", "HOME": "/"})
+    assert (read.receiver.port, read.node.ae_title) == (4242, "OTHER")
+    with pytest.raises(SettingsError, match="EMBER__SECTION__KEY"):
+        settings.load(path, {"EMBER__DESTINATION__HOST": "x"})
+
+
+def test_a_file_that_is_not_toml_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="is not TOML"):
+        settings.load(write(tmp_path, "node ="), {})
+    with pytest.raises(SettingsError, match="cannot be read"):
+        settings.load(tmp_path / "nothing.toml", {})
+
+
+def test_a_tracer_that_is_wrong_is_told_with_its_file(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text('name = "[18F]X"\npattern = "("\nradionuclide = "F-17"\nwindow_min = [90, 60]', encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        settings.tracers(tmp_path)
+    assert any(mistake.startswith("x.toml: pattern: expected a regular expression") for mistake in caught.value.mistakes)
+    assert any(mistake.startswith("x.toml: window_min: expected a start and a later end") for mistake in caught.value.mistakes)
+
+
+def test_a_folder_without_tracers_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="found none"):
+        settings.tracers(tmp_path)
+
+
+def test_the_digest_follows_what_can_change_a_number(tmp_path: Path) -> None:
+    for place in ("tracers", "scanners"):
+        (tmp_path / place).mkdir()
+    (tmp_path / "rules.toml").write_text("", encoding="utf-8")
+    path = write(tmp_path, '[node]\nstorage = "s"')
+    first = settings.digest(settings.load(path, {}))
+    assert settings.digest(settings.load(path, {"EMBER__RECEIVER__PORT": "4242"})) == first
+    assert settings.digest(settings.load(path, {"EMBER__ANALYSIS__SEED": "7"})) != first
+    (tmp_path / "rules.toml").write_text("# a rule", encoding="utf-8")
+    assert settings.digest(settings.load(path, {})) != first
