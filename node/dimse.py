@@ -5,10 +5,11 @@ Decisions
 TCP_NODELAY is set on every socket here, because pynetdicom leaves it unset and each C-STORE then waits 40 ms for a delayed
 acknowledgement (20 images/s instead of 180).
 
-Two settings of pynetdicom are changed for the process when this file is imported, because it has no narrower place for them. A file is
+Some settings of pynetdicom are changed for the process when this file is imported, because it has no narrower place for them. A file is
 sent as the bytes that lie on disk, instead of being decoded and encoded again: a result must reach the PACS with the bytes that were
-frozen. Its own event log is off, since it prints identifiers. And one mistake of its is repaired there: it closes a socket only when it
-could shut it down first, which fails when the peer was quicker or never reached, and leaves the socket to the garbage collector.
+frozen. Its own logs of events and queries are off, since they name patients. And one mistake of its is repaired there: it closes a
+socket only when it could shut it down first, which fails when the peer was quicker or never reached, and leaves the socket to the
+garbage collector.
 
 A peer that rejects an association for good raises `RefusedError`; whatever may pass (no answer, busy, aborted) raises `TemporaryError`.
 """
@@ -34,6 +35,7 @@ from node.errors import RefusedError, TemporaryError
 
 _config.STORE_SEND_CHUNKED_DATASET = True
 _config.LOG_HANDLER_LEVEL = "none"
+_config.LOG_REQUEST_IDENTIFIERS = _config.LOG_RESPONSE_IDENTIFIERS = False
 
 
 def _close(connection: AssociationSocket) -> None:

@@ -105,5 +105,5 @@ def _status(status: Status, comment: str = "") -> Dataset:
     dataset = Dataset()
     dataset.Status = int(status)
     if comment:
-        dataset.ErrorComment = comment[:64]  # VR LO
+        dataset.ErrorComment = comment.encode("ascii", "replace").decode()[:64]  # VR LO
     return dataset

@@ -107,6 +107,7 @@ class Receiver:
                 evt_handlers=[
                     (evt.EVT_CONN_OPEN, set_no_delay),
                     (evt.EVT_REQUESTED, self._on_requested),
+                    (evt.EVT_REJECTED, _on_rejected),
                     (evt.EVT_ACSE_RECV, self._on_acse),
                     (evt.EVT_C_ECHO, lambda event: 0x0000),
                     (evt.EVT_C_STORE, self._on_store),
@@ -165,6 +166,7 @@ class Receiver:
                 link.name, calling_ae=arrival.calling_ae, called_ae=arrival.called_ae, address=arrival.address
             )
             link.announced = True
+            log.info("association brings images", association=link.name, calling_ae=arrival.calling_ae, address=arrival.address)
         return self._inbox.keep(arrival, self._register)
 
     def _see_out(self, association: Association) -> None:
@@ -174,12 +176,20 @@ class Receiver:
             link = self._links.pop(association)
         try:
             if link.announced:
-                self._register.association_closed(link.name, _how_it_ended(association, link))
+                how = _how_it_ended(association, link)
+                log.info("association ended", association=link.name, how=how)
+                self._register.association_closed(link.name, how)
         except Exception:
             # Nobody is left to tell; the register must close what it finds open when it starts.
             log.exception("the end of an association could not be recorded", association=link.name)
         finally:
             self._watchers.discard(threading.current_thread())
+
+
+def _on_rejected(event: evt.Event) -> None:
+    remote = event.assoc.requestor
+    asked = remote.primitive
+    log.warning("turned away: AE title", calling_ae=asked.calling_ae_title, called_ae=asked.called_ae_title, address=remote.address)
 
 
 def _how_it_ended(association: Association, link: _Link) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000Lossless, RLELossless
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import AllStoragePresentationContexts
@@ -161,6 +161,8 @@ class DemoPacs:
     def _store(self, event: evt.Event) -> int:
         encoded = event.encoded_dataset()
         keys = dcmread(BytesIO(encoded), stop_before_pixels=True, specific_tags=_INDEXED)
+        if not all(keyword in keys and UID(keys[keyword].value).is_valid for keyword in _KEYS.values()):
+            return 0xA900  # They become names of folders.
         path = self.folder / keys.StudyInstanceUID / keys.SeriesInstanceUID / f"{keys.SOPInstanceUID}.dcm"
         path.parent.mkdir(parents=True, exist_ok=True)
         arriving = path.with_suffix(f".{threading.get_ident()}.arriving")

@@ -115,3 +115,13 @@ def test_it_takes_compressed_objects_and_only_syntaxes_that_it_lists(pacs: DemoP
 
     assert accepted == {ExplicitVRLittleEndian, JPEG2000Lossless}
     assert accepted < set(SYNTAXES)
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+def test_a_study_that_is_no_uid_never_becomes_a_folder(pacs: DemoPacs, tmp_path: Path) -> None:
+    evil = instance()
+    evil.StudyInstanceUID = "../../evil"
+
+    assert store(pacs, write(evil, tmp_path / "sent")) == [0xA900]
+    assert pacs.received == ()
+    assert list(pacs.folder.iterdir()) == []
