@@ -190,8 +190,9 @@ def _ruled_out(summary: SeriesSummary, rules: Rules) -> str:
         return f"it was made after the examination (ImageType {joined})"
     if header.mr is not None and header.mr.complex_component not in ("", "MAGNITUDE"):
         return f"it is a {header.mr.complex_component.lower()} image"
+    words = f"{header.series_description}\n{header.protocol}".replace("_", " ")
     for pattern in rules.never_descriptions:
-        if pattern.search(header.series_description) or pattern.search(header.protocol):
+        if pattern.search(words):
             return f"its description matches {pattern.pattern!r} of never_descriptions"
     return ""
 
