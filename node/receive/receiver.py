@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from uuid import uuid4
@@ -99,8 +100,8 @@ class Receiver:
         TemporaryError : another process holds the inbox
         OSError : the port is taken
         """
-        self._inbox.open(self._register)
         try:
+            self._inbox.open(self._register)
             self._server = self._entity.start_server(
                 (self._settings.host, self._settings.port),
                 block=False,
@@ -122,7 +123,8 @@ class Receiver:
         """Stop listening, abort what is open, wait until the last image is kept or refused."""
         if self._server is not None:
             # Nobody gets in from here on; and it wakes the library's server, which else looks up twice a second.
-            self._server.socket.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):
+                self._server.socket.shutdown(socket.SHUT_RDWR)
             self._server.shutdown()
         self._entity.shutdown()
         for watcher in list(self._watchers):

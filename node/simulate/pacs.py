@@ -11,6 +11,7 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -133,7 +134,8 @@ class DemoPacs:
     def stop(self) -> None:
         """Stop listening and end what is open."""
         if self._server is not None:
-            self._server.socket.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):  # It wakes the library's server, which else looks up twice a second.
+                self._server.socket.shutdown(socket.SHUT_RDWR)
         self._entity.shutdown()
         self._server = None
         for connection in list(self._connections.values()):

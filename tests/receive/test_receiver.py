@@ -19,7 +19,7 @@ from pynetdicom.dimse_primitives import C_STORE
 from structlog.testing import capture_logs
 
 from node.dimse import Peer, echo
-from node.errors import RefusedError
+from node.errors import RefusedError, TemporaryError
 from node.receive import Inbox, Receiver, ReceiverSettings
 
 MR = [(MRImageStorage, ExplicitVRLittleEndian)]
@@ -314,3 +314,20 @@ def test_a_stopped_receiver_can_be_started_again(site) -> None:
     site.receiver.start()
 
     assert echo(peer(site.receiver.port)).status == 0x0000
+
+
+def test_a_receiver_that_could_not_start_lets_go_of_the_inbox(site, tmp_path: Path, register: SqliteRegister) -> None:
+    storage = tmp_path / "other"
+    taken = Receiver(ReceiverSettings("EMBER", "127.0.0.1", site.receiver.port), register, Inbox(storage, min_free_bytes=0))
+    with pytest.raises(OSError, match="in use"):
+        taken.start()
+    free = Receiver(ReceiverSettings("EMBER", "127.0.0.1", 0), register, Inbox(storage, min_free_bytes=0))
+    free.start()
+    free.stop()
+
+
+def test_two_receivers_cannot_fill_one_storage_folder(site, register: SqliteRegister) -> None:
+    second = Receiver(ReceiverSettings("EMBER", "127.0.0.1", 0), register, Inbox(site.storage, min_free_bytes=0))
+
+    with pytest.raises(TemporaryError, match="another process receives into"):
+        second.start()
