@@ -13,7 +13,7 @@ from scipy import ndimage
 from node.domain.transform import Deformation
 from node.domain.volume import Array, Volume
 from node.imaging import resample
-from node.simulate.fields import smooth_noise
+from node.simulate.fields import axial_coordinates, smooth_noise
 from node.simulate.head import LABELS, Head
 from node.simulate.options import random_stream
 
@@ -145,15 +145,9 @@ def _coil(mr: Volume) -> Array:
     return np.asarray((1.0 / (1.0 + np.exp(-(z + 118.0) / 12.0)))[None, :, None].astype(np.float32))
 
 
-def _coordinates(head: Head) -> tuple[Array, Array, Array]:
-    s, r, c = (np.arange(n, dtype=np.float32) for n in head.tissue.shape)
-    step, origin = head.tissue.spacing_mm, head.tissue.affine[:3, 3]
-    return (c * step[2] + origin[0])[None, None, :], (r * step[1] + origin[1])[None, :, None], (s * step[0] + origin[2])[:, None, None]
-
-
 def _paint_soft(image: Array, contrast: Contrast, head: Head, random: np.random.Generator) -> None:
     """Skin, then fat, then muscle with planes of fat between; the eyes in their fat; marrow in the bone's middle."""
-    x, y, z = _coordinates(head)
+    x, y, z = axial_coordinates(head.tissue)
     soft = head.tissue.array == LABELS["soft"]
     depth = head.skin_mm.array
     image[soft & (depth < 1.8)] = contrast.skin

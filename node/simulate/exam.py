@@ -15,15 +15,15 @@ from node.domain.volume import Volume
 from node.simulate.anatomy import Anatomy, individual_anatomy
 from node.simulate.appearance import FLAIR, T1, Contrast, acquire, paint
 from node.simulate.head import Head, build_head
-from node.simulate.headers import Identifiers, Study
+from node.simulate.headers import Identifiers, studies
 from node.simulate.kinetics import TRACERS, frame_timing
 from node.simulate.lesions import DrawnLesions, draw_lesions
 from node.simulate.mr_series import FLAIR_3D, MPRAGE, MrProtocol, write_mr
-from node.simulate.options import Attenuation, SimulatedExam, SimulationOptions, StudyLayout
+from node.simulate.options import Attenuation, SimulatedExam, SimulationOptions
 from node.simulate.pet_series import PetScan, write_pet
-from node.simulate.truth import PetTruth, judge, save_json, write_tacs, write_volumes
+from node.simulate.truth import PetTruth, Simulation, judge, save_json, write_tacs, write_volumes
 from node.simulate.truth_table import describe
-from node.simulate.uptake import Uptake, add_noise, distribute, measure
+from node.simulate.uptake import add_noise, distribute, measure, through_scanner
 from node.simulate.warp import individual, mr_grid, pet_from_mr, pet_grid
 
 ATTENUATION_PER_MM = 0.015
@@ -65,15 +65,6 @@ def _head(spacing_mm: float) -> Head:
     return build_head(load_template(), spacing_mm=spacing_mm)
 
 
-def studies(options: SimulationOptions) -> tuple[Study, Study]:
-    """The MR's and the PET's study; twice the same where they are one."""
-    ids = Identifiers.of(options)
-    mr = Study(ids.uid("MR study"), "1", f"A{options.seed:06d}1", "Brain MR and TSPO PET", options.start)
-    if options.layout is StudyLayout.ONE_STUDY:
-        return mr, mr
-    return mr, Study(ids.uid("PET study"), "2", f"A{options.seed:06d}2", "Brain PET", options.injected_at)
-
-
 def _write_mrs(
     dicom: Path, options: SimulationOptions, head: Head, drawn: DrawnLesions, mr: Volume, template_from_mr: Deformation
 ) -> tuple[Path, ...]:
@@ -104,7 +95,9 @@ def _write_pet_and_truth(dicom: Path, truth: Path, options: SimulationOptions, a
     factor = np.float32(scan.suv_per_bqml(options.patient.weight_kg))
     bqml = written.like(written.array / factor, unit="Bq/mL")
     files = write_pet(dicom, bqml, scan, options=options, study=studies(options)[1], ids=ids)
-    _write_truth(truth, options, anatomy, uptake, PetTruth(clean, written, timing, tracer, placed, options.psf_fwhm_mm), scan)
+    dvr = through_scanner(uptake.map(uptake.dvr), on, placed, psf_fwhm_mm=options.psf_fwhm_mm)
+    pet = PetTruth(clean, written, dvr, scan, placed)
+    _write_truth(truth, options, Simulation(anatomy, uptake, pet, judge(anatomy, uptake, pet)))
     return files
 
 
@@ -120,9 +113,7 @@ def _darkened(suv: Volume) -> Volume:
     return suv.like((suv.array * np.exp(-ATTENUATION_PER_MM * depth)).astype(np.float32))
 
 
-def _write_truth(truth: Path, options: SimulationOptions, anatomy: Anatomy, uptake: Uptake, pet: PetTruth, scan: PetScan) -> None:
-    measured = judge(anatomy, uptake, pet)
-    write_volumes(truth, anatomy, uptake, pet, measured)
-    write_tacs(truth / "tacs_true.csv", uptake, pet.timing)
-    mr_study, pet_study = studies(options)
-    save_json(truth / "truth.json", describe(options, anatomy, uptake, pet, measured, scan, study_uids=(mr_study.uid, pet_study.uid)))
+def _write_truth(truth: Path, options: SimulationOptions, simulation: Simulation) -> None:
+    write_volumes(truth, simulation)
+    write_tacs(truth / "tacs_true.csv", simulation.uptake, simulation.pet.scan.timing)
+    save_json(truth / "truth.json", describe(options, simulation))

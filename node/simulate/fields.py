@@ -37,16 +37,8 @@ def centred_grid(extent_mm: tuple[float, float, float], steps: Array, centre_mm:
     return grid((int(shape[0]), int(shape[1]), int(shape[2])), affine, frame_of_reference_uid)
 
 
-def smooth_noise(random: np.random.Generator, on: Volume, *, scale_mm: float) -> Array:
-    """(S, R, C) float32 smooth random field of mean 0 and SD about 1 that varies over `scale_mm`."""
-    lattice = _lattice(on, scale_mm / 2.0)
-    values = ndimage.gaussian_filter(random.standard_normal(lattice.shape), 1.0)
-    values /= max(float(values.std()), 1e-12)
-    return resample(lattice.like(values.astype(np.float32)), on).array
-
-
-def _lattice(on: Volume, step_mm: float) -> Volume:
-    """A coarse grid along the same axes, two steps larger on every side."""
+def lattice(on: Volume, step_mm: float) -> Volume:
+    """A coarse grid along the same axes, two steps larger on every side: for what varies slowly."""
     size = np.array(on.shape) * on.spacing_mm
     shape = np.ceil(size / step_mm).astype(int) + 5
     affine = on.affine.copy()
@@ -55,9 +47,20 @@ def _lattice(on: Volume, step_mm: float) -> Volume:
     return grid((int(shape[0]), int(shape[1]), int(shape[2])), affine)
 
 
-def coarse(on: Volume, step_mm: float) -> Volume:
-    """A coarser grid over the same space, for what varies slowly."""
-    return _lattice(on, step_mm)
+def axial_coordinates(on: Volume) -> tuple[Array, Array, Array]:
+    """LPS mm of the voxels of an axial grid, ready to broadcast: x (1, 1, C), y (1, R, 1), z (S, 1, 1), float32."""
+    s, r, c = (np.arange(n) for n in on.shape)
+    step, origin = on.spacing_mm, on.affine[:3, 3]
+    x, y, z = (c * step[2] + origin[0], r * step[1] + origin[1], s * step[0] + origin[2])
+    return x.astype(np.float32)[None, None, :], y.astype(np.float32)[None, :, None], z.astype(np.float32)[:, None, None]
+
+
+def smooth_noise(random: np.random.Generator, on: Volume, *, scale_mm: float) -> Array:
+    """(S, R, C) float32 smooth random field of mean 0 and SD about 1 that varies over `scale_mm`."""
+    coarse = lattice(on, scale_mm / 2.0)
+    values = ndimage.gaussian_filter(random.standard_normal(coarse.shape), 1.0)
+    values /= max(float(values.std()), 1e-12)
+    return resample(coarse.like(values.astype(np.float32)), on).array
 
 
 def blur(array: Array, spacing_mm: Array, *, sigma_mm: float) -> Array:

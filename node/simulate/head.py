@@ -14,7 +14,7 @@ from scipy import ndimage
 from node.atlas.template import Template
 from node.domain.volume import Array, Volume
 from node.imaging import resample
-from node.simulate.fields import centred_grid, coarse
+from node.simulate.fields import axial_coordinates, centred_grid, lattice
 
 LABELS = {
     "csf": 1,
@@ -94,10 +94,10 @@ def build_head(template: Template, *, spacing_mm: float) -> Head:
     on = centred_grid(_EXTENT, _axial_steps(spacing_mm), _CENTRE)
     t1 = resample(template.t1, on).array / np.float32(np.percentile(template.t1.array[template.wm.array > 0.9], 90))
     gm, wm = resample(template.gm, on).array, resample(template.wm, on).array
-    axes = _axes(on)
-    rough = coarse(on, 3.0)
+    axes = _Axes(*axial_coordinates(on))
+    rough = lattice(on, 3.0)
     hull = _hull_distance(template, rough)
-    skin = rough.like(_skin_depth(hull, _axes(rough)))
+    skin = rough.like(_skin_depth(hull, _Axes(*axial_coordinates(rough))))
     hull_mm, skin_mm = resample(rough.like(hull), on), resample(skin, on)
     tissue = _outside(axes, hull_mm.array, skin_mm.array)
     _paint_brain(tissue, axes, gm, wm, hull_mm.array)
@@ -106,13 +106,6 @@ def build_head(template: Template, *, spacing_mm: float) -> Head:
 
 def _axial_steps(spacing_mm: float) -> Array:
     return np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]) * spacing_mm
-
-
-def _axes(on: Volume) -> _Axes:
-    s, r, c = (np.arange(n, dtype=np.float32) for n in on.shape)
-    step, origin = on.spacing_mm, on.affine[:3, 3]
-    x, y, z = (c * step[2] + origin[0], r * step[1] + origin[1], s * step[0] + origin[2])
-    return _Axes(*(a.astype(np.float32) for a in (x[None, None, :], y[None, :, None], z[:, None, None])))
 
 
 def _hull_distance(template: Template, rough: Volume) -> Array:

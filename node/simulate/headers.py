@@ -20,7 +20,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from node.domain.codes import Code
 from node.domain.volume import Array, Volume
-from node.simulate.options import SimulationOptions
+from node.simulate.options import SimulationOptions, StudyLayout
 
 COMMENT = "SIMULATED - NOT A PATIENT - RESEARCH TEST DATA"
 """ImageComments of everything that is written here."""
@@ -54,6 +54,15 @@ class Study:
     accession: str
     description: str
     started: datetime
+
+
+def studies(options: SimulationOptions) -> tuple[Study, Study]:
+    """The MR's and the PET's study; twice the same where they are one."""
+    ids = Identifiers.of(options)
+    mr = Study(ids.uid("MR study"), "1", f"A{options.seed:06d}1", "Brain MR and TSPO PET", options.start)
+    if options.layout is StudyLayout.ONE_STUDY:
+        return mr, mr
+    return mr, Study(ids.uid("PET study"), "2", f"A{options.seed:06d}2", "Brain PET", options.injected_at)
 
 
 @dataclass(frozen=True)

@@ -13,22 +13,20 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-from scipy import ndimage
 
 from node.domain.timing import FrameTiming
 from node.domain.transform import Transform
 from node.domain.volume import Array, Volume
-from node.imaging import depth_mm, resample, to_sitk
+from node.imaging import resample, to_sitk
 from node.simulate.anatomy import Anatomy
 from node.simulate.head import LABELS
-from node.simulate.kinetics import REFERENCE_CLASS, TracerKinetics
-from node.simulate.lesions import LesionKind
-from node.simulate.uptake import Uptake, reference_mean, through_scanner
+from node.simulate.kinetics import REFERENCE_CLASS
+from node.simulate.pet_series import PetScan
+from node.simulate.uptake import Uptake, reference_mean
 
 Json = dict[str, Any]
 """The border: what json.dump takes."""
 
-_LESION_GAP_MM = 6.0
 _STEP = 0.00025
 
 
@@ -50,39 +48,61 @@ class PetTruth:
     Parameters
     ----------
     clean, written : (F, S, R, C) SUV on the PET grid, without and with noise
+    dvr : (S, R, C) distribution volume ratio on the PET grid, blurred
     """
 
     clean: Volume
     written: Volume
-    timing: FrameTiming
-    tracer: TracerKinetics
+    dvr: Volume
+    scan: PetScan
     pet_from_mr: Transform
-    psf_fwhm_mm: float
 
     @property
     def late(self) -> Array:
         """Indices of the frames in the late window."""
-        return self.timing.inside(*self.tracer.window_s)
+        return self.scan.timing.inside(*self.scan.tracer.window_s)
+
+    @property
+    def late_lengths_s(self) -> Array:
+        """Lengths of those frames."""
+        return np.asarray(self.scan.timing.duration_s[self.late])
 
     def late_mean(self, suv: Volume) -> Volume:
         """(S, R, C) mean over the late window, weighted with the frames' lengths."""
-        return suv.like(np.average(suv.array[self.late], axis=0, weights=self.timing.duration_s[self.late]).astype(np.float32))
+        return suv.like(np.average(suv.array[self.late], axis=0, weights=self.late_lengths_s).astype(np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """All that is known of one exam."""
+
+    anatomy: Anatomy
+    uptake: Uptake
+    pet: PetTruth
+    measured: Measured
+
+
+def late_curve(uptake: Uptake, pet: PetTruth) -> Array:
+    """(K,) SUV of each class, mean over the late window, before the scanner."""
+    return np.asarray(np.average(uptake.tacs[:, pet.late], axis=1, weights=pet.late_lengths_s))
 
 
 def judge(anatomy: Anatomy, uptake: Uptake, pet: PetTruth) -> Measured:
     """Bring truth, noise-free and written PET to the T1 grid."""
-    late_suv = np.average(uptake.tacs[:, pet.late], axis=1, weights=pet.timing.duration_s[pet.late])
-    suv_true = uptake.map(late_suv).array / np.float32(reference_mean(uptake, late_suv))
-    dvr = uptake.map(uptake.dvr)
-    dvr_psf = through_scanner(dvr, pet.clean, pet.pet_from_mr, psf_fwhm_mm=pet.psf_fwhm_mm)
     reference = anatomy.tissue.array == LABELS[REFERENCE_CLASS]
-    blurred = [resample(v, anatomy.tissue, pet.pet_from_mr).array for v in (pet.late_mean(pet.clean), dvr_psf, pet.late_mean(pet.written))]
-    suvr_psf, dvr_psf_t1, noisy = (b / b[reference].mean(dtype=np.float64) for b in blurred)
-    return Measured(suv_true, dvr.array / np.float32(reference_mean(uptake, uptake.dvr)), suvr_psf, dvr_psf_t1, noisy)
+    blurred = [resample(v, anatomy.tissue, pet.pet_from_mr).array for v in (pet.late_mean(pet.clean), pet.dvr, pet.late_mean(pet.written))]
+    suvr_psf, dvr_psf, noisy = (b / b[reference].mean(dtype=np.float64) for b in blurred)
+    return Measured(_relative(uptake, late_curve(uptake, pet)), _relative(uptake, uptake.dvr), suvr_psf, dvr_psf, noisy)
 
 
-def write_volumes(folder: Path, anatomy: Anatomy, uptake: Uptake, pet: PetTruth, measured: Measured) -> None:
+def _relative(uptake: Uptake, values: Array) -> Array:
+    """One value a class as a map that is 1 over the reference region."""
+    return uptake.map(values).array / np.float32(reference_mean(uptake, values))
+
+
+def write_volumes(folder: Path, simulation: Simulation) -> None:
     """The NIfTI files."""
+    anatomy, pet, measured = simulation.anatomy, simulation.pet, simulation.measured
     _save(folder / "tissue.nii.gz", anatomy.tissue)
     _save(folder / "lesion_ids.nii.gz", anatomy.lesion_ids)
     _save(folder / "rim_ids.nii.gz", anatomy.rim_ids)
@@ -91,9 +111,8 @@ def write_volumes(folder: Path, anatomy: Anatomy, uptake: Uptake, pet: PetTruth,
     _save(folder / "dvr_true_t1.nii.gz", anatomy.tissue.like(_rounded(measured.dvr_true)))
     late = pet.late_mean(pet.clean)
     _save(folder / "pet_noisefree_suv_late.nii.gz", late.like(_rounded(late.array)))
-    dvr = through_scanner(uptake.map(uptake.dvr), pet.clean, pet.pet_from_mr, psf_fwhm_mm=pet.psf_fwhm_mm)
-    scale = np.float32(reference_mean(uptake, uptake.dvr))
-    _save(folder / "dvr_noisefree_pet.nii.gz", dvr.like(_rounded(dvr.array / scale)))
+    scale = np.float32(reference_mean(simulation.uptake, simulation.uptake.dvr))
+    _save(folder / "dvr_noisefree_pet.nii.gz", pet.dvr.like(_rounded(pet.dvr.array / scale)))
 
 
 def _rounded(values: Array) -> Array:
@@ -111,78 +130,6 @@ def write_tacs(path: Path, uptake: Uptake, timing: FrameTiming) -> None:
     for start, length, values in zip(timing.start_s, timing.duration_s, uptake.tacs.T, strict=True):
         lines.append(",".join(f"{x:.5f}" for x in (start, length, *values)))
     path.write_text("\n".join(lines) + "\n")
-
-
-def region_truth(anatomy: Anatomy, measured: Measured) -> Json:
-    """One entry a tissue outside lesions and active rims, and the two eroded regions that the node measures."""
-    outside = anatomy.lesion_zone.array == 0
-    masks = {name: (anatomy.tissue.array == label) & outside for name, label in LABELS.items()}
-    rows = {name: _statistics(mask, measured, anatomy.tissue) for name, mask in masks.items() if mask.any()}
-    rows["cereb_gm_eroded1mm"] = _statistics(_eroded(masks["cereb_gm"], anatomy.tissue, 1.0), measured, anatomy.tissue)
-    far = _eroded(masks["nawm"], anatomy.tissue, 2.0) & ~_near(anatomy)
-    rows["nawm_eroded2mm_6mm_from_lesions"] = _statistics(far, measured, anatomy.tissue)
-    return rows
-
-
-def lesion_truth(anatomy: Anatomy, measured: Measured, psf_fwhm_mm: float) -> list[Json]:
-    """One entry a lesion, largest first."""
-    return [_one_lesion(anatomy, measured, psf_fwhm_mm, number, kind) for number, kind in enumerate(anatomy.kinds, start=1)]
-
-
-def _one_lesion(anatomy: Anatomy, measured: Measured, psf_fwhm_mm: float, number: int, kind: LesionKind) -> Json:
-    grid = anatomy.tissue
-    box = _around(ndimage.find_objects((anatomy.lesion_ids.array == number).astype(np.uint8))[0], RIM_VOXELS, grid.shape)
-    core, rim = np.zeros(grid.shape, dtype=bool), np.zeros(grid.shape, dtype=bool)
-    core[box] = anatomy.lesion_ids.array[box] == number
-    rim[box] = anatomy.rim_ids.array[box] == number
-    depth = ndimage.distance_transform_edt(core[box], sampling=grid.spacing_mm)
-    centroid = grid.affine @ np.append(np.argwhere(core).mean(axis=0), 1.0)
-    return {
-        "id": number,
-        "class": kind.value,
-        "volume_mm3": round(float(core.sum() * grid.voxel_ml * 1000.0), 1),
-        "inscribed_radius_mm": round(float(depth.max()), 2),
-        "centroid_lps_mm": [round(float(x), 2) for x in centroid[:3]],
-        "rim_resolvable_at_psf": bool(depth.max() >= 0.75 * psf_fwhm_mm),
-        "core": _statistics(core, measured, grid),
-        "rim": _statistics(rim, measured, grid) if rim.any() else None,
-        "new": None,
-        "prev_id": None,
-    }
-
-
-RIM_VOXELS = 4
-
-
-def _around(box: tuple[slice, ...], margin: int, shape: tuple[int, int, int]) -> tuple[slice, ...]:
-    return tuple(slice(max(0, s.start - margin), min(n, s.stop + margin)) for s, n in zip(box, shape, strict=True))
-
-
-def _statistics(mask: Array, measured: Measured, grid: Volume) -> Json:
-    count = int(mask.sum())
-    row: Json = {"n_vox": count, "volume_ml": round(count * grid.voxel_ml, 4)}
-    for name in ("suvr_true", "dvr_true", "suvr_psf", "dvr_psf", "suvr_noisy"):
-        row[name] = round(float(getattr(measured, name)[mask].mean(dtype=np.float64)), 5) if count else None
-    return row
-
-
-def _eroded(mask: Array, grid: Volume, by_mm: float) -> Array:
-    """Voxels that lie deeper than `by_mm`, measured to the middle of the nearest voxel outside."""
-    out = np.zeros_like(mask)
-    box = _around(ndimage.find_objects(mask.astype(np.uint8))[0], 1, grid.shape)
-    out[box] = depth_mm(Volume(mask[box], grid.affine)) > by_mm
-    return out
-
-
-def _near(anatomy: Anatomy) -> Array:
-    """Voxels nearer than 6 mm to any lesion."""
-    near = np.zeros(anatomy.tissue.shape, dtype=bool)
-    margin = int(np.ceil(_LESION_GAP_MM / anatomy.tissue.spacing_mm.min())) + 1
-    for number, found in enumerate(ndimage.find_objects(anatomy.lesion_ids.array), start=1):
-        box = _around(found, margin, anatomy.tissue.shape)
-        away = ndimage.distance_transform_edt(anatomy.lesion_ids.array[box] != number, sampling=anatomy.tissue.spacing_mm)
-        near[box] |= away < _LESION_GAP_MM
-    return near
 
 
 def save_json(path: Path, truth: Json) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from node.domain.transform import Transform
-from node.simulate.anatomy import RIM_MM, ZONES, Anatomy
+from node.simulate.anatomy import RIM_MM, ZONES
 from node.simulate.head import LABELS
-from node.simulate.headers import COMMENT, Identifiers
+from node.simulate.headers import COMMENT, Identifiers, studies
 from node.simulate.kinetics import TracerKinetics
 from node.simulate.options import SimulationOptions
 from node.simulate.pet_series import PetScan
-from node.simulate.truth import Json, Measured, PetTruth, lesion_truth, region_truth
-from node.simulate.uptake import Uptake, reference_mean
+from node.simulate.truth import Json, PetTruth, Simulation, late_curve
+from node.simulate.truth_regions import lesion_truth, region_truth
+from node.simulate.uptake import reference_mean
 from node.simulate.warp import BRAIN_CENTRE_MM
 
 _READING = {
@@ -23,18 +22,9 @@ _READING = {
 }
 
 
-def describe(
-    options: SimulationOptions,
-    anatomy: Anatomy,
-    uptake: Uptake,
-    pet: PetTruth,
-    measured: Measured,
-    scan: PetScan,
-    *,
-    study_uids: tuple[str, str],
-) -> Json:
+def describe(options: SimulationOptions, simulation: Simulation) -> Json:
     """All of truth.json, keys as in the generator exams of the project."""
-    late_suv = np.average(uptake.tacs[:, pet.late], axis=1, weights=pet.timing.duration_s[pet.late])
+    pet = simulation.pet
     return {
         "simulator_version": "ember 1",
         "case": f"ember-{options.seed}",
@@ -44,35 +34,35 @@ def describe(
         "anatomy_source": "ICBM 152 2009a with a drawn head, deformed at random",
         "lesion_mask_origin": "drawn",
         "flair_to_t1": None,
-        **_timing(options, pet, scan),
-        "suv_to_stored_bqml": 1.0 / scan.suv_per_bqml(options.patient.weight_kg),
-        "reference_suv_late_true": reference_mean(uptake, late_suv),
+        **_timing(options, pet.scan),
+        "suv_to_stored_bqml": 1.0 / pet.scan.suv_per_bqml(options.patient.weight_kg),
+        "reference_suv_late_true": reference_mean(simulation.uptake, late_curve(simulation.uptake, pet)),
         "patient": _patient(options),
-        "dicom": _dicom(options, pet, scan, study_uids, anatomy.tissue.shape[0]),
+        "dicom": _dicom(options, pet, simulation.anatomy.tissue.shape[0]),
         "transform": _transform(options, pet.pet_from_mr),
         "motion": _motion(pet),
-        "kinetics": _kinetics(pet.tracer),
+        "kinetics": _kinetics(pet.scan.tracer),
         "label_values": LABELS,
         "zone_values": ZONES,
         "rim_definition": f"{RIM_MM} mm shell OUTSIDE the lesion mask, white matter only, nearest-lesion ownership",
         "followup_of": None,
-        "regions": region_truth(anatomy, measured),
-        "lesions": lesion_truth(anatomy, measured, options.psf_fwhm_mm),
+        "regions": region_truth(simulation.anatomy, simulation.measured),
+        "lesions": lesion_truth(simulation.anatomy, simulation.measured, options.psf_fwhm_mm),
         "reading": _READING,
     }
 
 
-def _timing(options: SimulationOptions, pet: PetTruth, scan: PetScan) -> Json:
+def _timing(options: SimulationOptions, scan: PetScan) -> Json:
     return {
         "tracer": options.tracer.value.upper(),
         "flavour": "ember",
         "frames": options.protocol.value,
-        "frame_start_s": pet.timing.start_s.tolist(),
-        "frame_duration_s": pet.timing.duration_s.tolist(),
+        "frame_start_s": scan.timing.start_s.tolist(),
+        "frame_duration_s": scan.timing.duration_s.tolist(),
         "frame_origin": "s after injection",
-        "window_s": list(pet.tracer.window_s),
-        "k2ref_per_min": pet.tracer.k2_ref_per_min,
-        "half_life_s": pet.tracer.half_life_s,
+        "window_s": list(scan.tracer.window_s),
+        "k2ref_per_min": scan.tracer.k2_ref_per_min,
+        "half_life_s": scan.tracer.half_life_s,
         "psf_fwhm_mm": options.psf_fwhm_mm,
         "noise_level": options.noise,
         "injected_bq": scan.injected_bq,
@@ -94,11 +84,12 @@ def _patient(options: SimulationOptions) -> Json:
     }
 
 
-def _dicom(options: SimulationOptions, pet: PetTruth, scan: PetScan, study_uids: tuple[str, str], mr_slices: int) -> Json:
-    ids = Identifiers.of(options)
+def _dicom(options: SimulationOptions, pet: PetTruth, mr_slices: int) -> Json:
+    ids, scan = Identifiers.of(options), pet.scan
+    mr_study, pet_study = studies(options)
     return {
-        "mr_study": study_uids[0],
-        "pet_study": study_uids[1],
+        "mr_study": mr_study.uid,
+        "pet_study": pet_study.uid,
         "mr_for": ids.uid("MR frame of reference"),
         "pet_for": ids.uid("PET frame of reference"),
         "t1": {"series_uid": ids.uid("MR_T1"), "n_files": mr_slices},

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from node.domain.transform import Deformation, Transform
 from node.domain.volume import Array, Volume
-from node.simulate.fields import centred_grid, coarse, smooth_noise
+from node.simulate.fields import centred_grid, lattice, smooth_noise
 from node.simulate.options import Pose, random_stream
 
 MR_EXTENT_MM = (198.0, 256.0, 256.0)
@@ -37,7 +37,7 @@ def individual(seed: int, mr: Volume) -> Deformation:
 
 
 def _displacement(random: np.random.Generator, mr: Volume) -> Volume:
-    on = coarse(mr, 8.0)
+    on = lattice(mr, 8.0)
     wide = [smooth_noise(random, on, scale_mm=60.0) for _ in range(3)]
     fine = [smooth_noise(random, on, scale_mm=24.0) for _ in range(3)]
     return on.like(np.stack([2.2 * a + 1.1 * b for a, b in zip(wide, fine, strict=True)]).astype(np.float32), unit="mm")

@@ -9,7 +9,7 @@ import numpy as np
 
 from node.domain.timing import FrameTiming
 from node.domain.volume import Array, Volume
-from node.simulate.fields import FWHM_PER_SIGMA, blur, centred_grid
+from node.simulate.fields import FWHM_PER_SIGMA, axial_coordinates, blur, centred_grid
 from node.simulate.headers import Identifiers, Study
 from node.simulate.kinetics import TRACERS
 from node.simulate.options import SimulatedTracer, SimulationOptions
@@ -72,8 +72,7 @@ def write_whole_body_fdg(folder: Path, options: SimulationOptions) -> tuple[Path
 
 def _body(on: Volume) -> Array:
     """(S, R, C) float32 SUV."""
-    s, r, c = np.meshgrid(*(np.arange(n) for n in on.shape), indexing="ij", sparse=True)
-    x, y, z = (c * _STEPS[0, 2] + on.affine[0, 3], r * _STEPS[1, 1] + on.affine[1, 3], s * _STEPS[2, 0] + on.affine[2, 3])
+    x, y, z = axial_coordinates(on)
     suv = np.zeros(on.shape, dtype=np.float32)
     for organ in _BODY:
         (cx, cy, cz), (rx, ry, rz) = organ.centre, organ.radii
