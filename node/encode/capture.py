@@ -11,7 +11,7 @@ from node.domain.volume import Array
 from node.encode.headers import MANUFACTURER, MODEL, Maker, describe, write
 from node.encode.material import Material
 from node.encode.objects import Encoded, Kind
-from node.encode.slices import Slices, SliceSource
+from node.encode.slices import Slices
 
 
 def write_page(
@@ -29,6 +29,7 @@ def write_page(
     dataset = _picture(rgb)
     dataset.BurnedInAnnotation = "YES"
     dataset.PatientOrientation = ""
+    dataset.SourceImageSequence = [_source(i.sop_class_uid, i.sop_instance_uid) for series in cited for i in series.instances]
     describe(dataset, kind, study, maker, cited=cited, description=description, number=number)
     return _finish(dataset, kind, maker)
 
@@ -49,7 +50,8 @@ def write_slice(rgb: Array, kind: Kind, material: Material, *, index: int, descr
     dataset.BurnedInAnnotation = "NO"
     dataset.RecognizableVisualFeatures = "YES"
     _place(dataset, material.slices, index, material.reading.volume.frame_of_reference_uid)
-    dataset.SourceImageSequence = [_source(material.slices.sources[index])]
+    source = material.slices.sources[index]
+    dataset.SourceImageSequence = [_source(source.sop_class_uid, source.sop_instance_uid, source.frame)]
     describe(
         dataset,
         kind,
@@ -98,11 +100,11 @@ def patient_orientation(orientation: tuple[str, ...]) -> list[str]:
     return [letters[axis][int(cosine[axis] > 0)] for axis, cosine in zip(axes, cosines, strict=True)]
 
 
-def _source(source: SliceSource) -> Dataset:
+def _source(sop_class_uid: str, sop_instance_uid: str, frame: int | None = None) -> Dataset:
     item, purpose = Dataset(), Dataset()
-    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = source.sop_class_uid, source.sop_instance_uid
-    if source.frame is not None:
-        item.ReferencedFrameNumber = source.frame
+    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = sop_class_uid, sop_instance_uid
+    if frame is not None:
+        item.ReferencedFrameNumber = frame
     purpose.CodeValue, purpose.CodingSchemeDesignator = "121322", "DCM"
     purpose.CodeMeaning = "Source image for image processing operation"
     item.PurposeOfReferenceCodeSequence = [purpose]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import matplotlib as mpl
 import numpy as np
+from scipy import ndimage
 
 from node.domain.volume import Array
 
@@ -92,19 +93,7 @@ def ring(mask: Array, width: int = 1) -> Array:
     mask : (R, C) bool
     width : pixels
     """
-    grown = mask.copy()
-    for _ in range(width):
-        grown = _grown(grown)
-    return np.asarray(grown & ~mask)
-
-
-def _grown(mask: Array) -> Array:
-    out = mask.copy()
-    out[1:] |= mask[:-1]
-    out[:-1] |= mask[1:]
-    out[:, 1:] |= mask[:, :-1]
-    out[:, :-1] |= mask[:, 1:]
-    return out
+    return np.asarray(ndimage.binary_dilation(mask, iterations=width) & ~mask)
 
 
 def _table() -> Array:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
+from functools import cached_property
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
@@ -59,7 +60,7 @@ class Maker:
     options: EncodeOptions
     folder: Path
 
-    @property
+    @cached_property
     def uid(self) -> UidMaker:
         """Maker of UIDs."""
         return UidMaker(self.provenance, self.options)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from pydicom import Dataset
+from scipy import ndimage
 
 from node import imaging
 from node.domain.exam import Exam, MrSeries, SeriesSource
@@ -15,7 +16,7 @@ from node.domain.transform import Transform
 from node.domain.volume import Volume
 from node.encode.headers import Maker, by_one_image, read_header
 from node.encode.objects import EncodeOptions
-from node.encode.project import Projection, components, project_labels
+from node.encode.project import Projection, project_labels
 from node.encode.slices import Slices, read_slices
 
 
@@ -110,7 +111,7 @@ def _reading(exam: Exam, alignment: Alignment, options: EncodeOptions) -> tuple[
 
 
 def _raised(result: Result, grid: Volume, pet_from_grid: Transform) -> Volume:
-    pieces = result.raised.like(components(result.raised.array.astype(bool)), unit="1")
+    pieces = result.raised.like(ndimage.label(result.raised.array)[0], unit="1")
     # A voxel of the MR is not larger than the PET's by much: eight probes tell a half.
     labels = project_labels(pieces, grid, pet_from_grid, samples=2).labels
     return grid.like(labels.array > 0, unit="1")

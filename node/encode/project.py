@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import ndimage
 
 from node import imaging
 from node.domain.transform import Transform
@@ -68,45 +69,12 @@ def project_labels(labels: Volume, grid: Volume, labels_from_grid: Transform, *,
     return Projection(grid.like(out, unit="1"), tuple(outside))
 
 
-def components(mask: Array) -> Array:
-    """Connected pieces of a mask, by faces.
-
-    Parameters
-    ----------
-    mask : (S, R, C) bool
-
-    Returns
-    -------
-    (S, R, C) int32: 0 background, pieces from 1 on
-    """
-    labels = np.zeros(mask.shape, dtype=np.int32)
-    left = {(int(s), int(r), int(c)) for s, r, c in np.argwhere(mask)}
-    number = 0
-    while left:
-        number += 1
-        front = [left.pop()]
-        while front:
-            s, r, c = front.pop()
-            labels[s, r, c] = number
-            beside = {(s - 1, r, c), (s + 1, r, c), (s, r - 1, c), (s, r + 1, c), (s, r, c - 1), (s, r, c + 1)} & left
-            left -= beside
-            front.extend(beside)
-    return labels
-
-
 Box = tuple[slice, slice, slice]
 
 
 def _boxes(labels: Array) -> list[tuple[int, Box]]:
-    """Each label with the smallest box that holds it, one voxel wider on each side where there is room."""
-    where = np.argwhere(labels > 0)
-    values = labels[tuple(where.T)]
-    found = []
-    for label in np.unique(values):
-        own = where[values == label]
-        low, high = np.maximum(own.min(0) - 1, 0), own.max(0) + 2
-        found.append((int(label), _slices(low, high)))
-    return found
+    """Each label with the smallest box that holds it."""
+    return [(number, box) for number, box in enumerate(ndimage.find_objects(labels), start=1) if box is not None]
 
 
 def _slices(low: Array, high: Array) -> Box:

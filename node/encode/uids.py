@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from dataclasses import dataclass
+from functools import cached_property
 
 from node.domain.result import Provenance
 from node.encode.objects import EncodeOptions, Kind
@@ -24,7 +25,11 @@ class UidMaker:
 
     def __call__(self, kind: Kind, part: str, index: int = 0) -> str:
         """The UID of one part ("series", "instance", "dimensions" …) of one kind of object."""
-        p = self.provenance
-        facts = (p.exam, p.version, p.software, p.settings_digest, p.seed, p.inputs, p.parameters, self.options, kind.value, part, index)
-        digest = hashlib.sha256(repr(facts).encode()).digest()
+        digest = hashlib.sha256(self._origin + repr((kind.value, part, index)).encode()).digest()
         return f"2.25.{uuid.UUID(bytes=digest[:16], version=5).int}"
+
+    @cached_property
+    def _origin(self) -> bytes:
+        p = self.provenance
+        facts = (p.exam, p.version, p.software, p.settings_digest, p.seed, p.inputs, p.parameters, self.options)
+        return hashlib.sha256(repr(facts).encode()).digest()
