@@ -51,7 +51,7 @@ class ReceiverSettings:
     max_associations: int = 20
     peers: tuple[str, ...] = ()
     max_pdu_bytes: int = MAX_PDU_BYTES
-    request_timeout_s: float = 10.0
+    request_timeout_s: float = 5.0
     idle_timeout_s: float = 60.0
 
 

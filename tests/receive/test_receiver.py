@@ -331,3 +331,19 @@ def test_two_receivers_cannot_fill_one_storage_folder(site, register: SqliteRegi
 
     with pytest.raises(TemporaryError, match="another process receives into"):
         second.start()
+
+
+def test_connections_that_ask_for_nothing_are_closed_and_leave_nothing_behind(tmp_path: Path, register: SqliteRegister) -> None:
+    settings = ReceiverSettings("EMBER", "127.0.0.1", 0, request_timeout_s=0.3)
+    receiver = Receiver(settings, register, Inbox(tmp_path / "storage", min_free_bytes=0))
+    receiver.start()
+    before = threading.active_count()
+    for _ in range(20):
+        socket.create_connection(("127.0.0.1", receiver.port)).close()
+    with socket.create_connection(("127.0.0.1", receiver.port)) as silent:
+        silent.settimeout(5.0)
+        closed = silent.recv(1)
+    wait_until(lambda: threading.active_count() <= before)
+    receiver.stop()
+
+    assert closed == b""
