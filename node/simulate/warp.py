@@ -13,7 +13,7 @@ from node.domain.volume import Array, Volume
 from node.simulate.fields import centred_grid, lattice, smooth_noise
 from node.simulate.options import Pose, random_stream
 
-MR_EXTENT_MM = (198.0, 256.0, 256.0)
+MR_EXTENT_MM = (192.0, 256.0, 256.0)
 """Field of view of the sagittal MR, mm along slice, row and column."""
 
 PET_EXTENT_MM = (216.0, 288.0, 288.0)
@@ -26,9 +26,10 @@ _FIELD_CENTRE_MM = np.array([0.0, 8.0, -22.0])
 
 
 def individual(seed: int, mr: Volume) -> Deformation:
-    """A random head's `template_from_mr`: scales 0.93–1.07, different per axis, tilt up to 6°, and a deformation of about 2.5 mm SD."""
+    """A random head's `template_from_mr`: scales 0.87–1, tilt up to 6°, a deformation of about 2.5 mm SD."""
     random = random_stream(seed, "individual")
-    scales = random.uniform(0.93, 1.07, 3)
+    # The template is larger than most people's brains.
+    scales = random.uniform(0.87, 1.0, 3)
     turn = Rotation.from_euler("xyz", random.uniform(-6.0, 6.0, 3), degrees=True).as_matrix()
     matrix = np.eye(4)
     matrix[:3, :3] = turn @ np.diag(scales)
