@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -29,6 +28,11 @@ END_STATES = ("DELIVERED", "IGNORED", "HELD", "REJECTED", "FAILED")
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "config"
 SAMPLE_S = 0.2
+
+
+def ended(exam: dict[str, Any]) -> bool:
+    """Whether nothing more happens to an exam of ``list --json`` by itself; a rejected one may still owe its page."""
+    return exam["state"] in END_STATES and not (exam["state"] == "REJECTED" and exam["progress"])
 
 
 class RunningNode:
@@ -150,18 +154,17 @@ class RunningNode:
             raise RuntimeError(f"ember {' '.join(words)} ended with {done.returncode}: {done.stdout[-800:]}{done.stderr[-2000:]}")
         return json.loads(done.stdout)
 
-    def wait(self, states: Iterable[str] = END_STATES, *, timeout_s: float, every_s: float = 2.0) -> list[dict[str, Any]]:
-        """Wait until there is an exam and every exam is in one of these states; what `exams` says then.
+    def wait(self, *, timeout_s: float, every_s: float = 2.0) -> list[dict[str, Any]]:
+        """Wait until there is an exam and every exam has `ended`; what `exams` says then.
 
         Raises
         ------
         TimeoutError : says what the exams are in instead
         """
-        wanted = set(states)
         deadline = time.monotonic() + timeout_s
         while True:
             exams = self.exams()
-            if exams and all(exam["state"] in wanted for exam in exams):
+            if exams and all(map(ended, exams)):
                 return exams
             if time.monotonic() > deadline:
                 story = [(exam["exam"], exam["state"], exam["reason"]) for exam in exams]
