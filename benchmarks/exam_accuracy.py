@@ -134,7 +134,7 @@ def measure(node: RunningNode, exam: str, version: int, known: truth.Truth) -> d
 def _settled(node: RunningNode, timeout_s: float) -> list[dict[str, Any]]:
     """What `list` says when nothing more happens, or when the time is over."""
     try:
-        return node.wait(timeout_s=timeout_s, every_s=3.0)
+        return node.wait(timeout_s=timeout_s, every_s=5.0)
     except TimeoutError as error:
         none = {"exam": "", "version": 0, "state": "NONE", "reason": "the node knows of no exam"}
         return [{**state, "reason": f"{state['reason']} ({error})"} for state in node.exams()] or [none]

@@ -38,7 +38,7 @@ class House:
         deadline = time.monotonic() + timeout_s
         new: list[dict[str, Any]] = []
         while not (new and all(map(ended, new))) and time.monotonic() < deadline:
-            time.sleep(1.0)
+            time.sleep(2.0)
             new = [exam for exam in self.node.exams() if exam["exam"] not in before]
         assert len(new) == 1, f"{new}; log: {self.node.log[-2000:]}"
         return {**new[0], "objects": self.pacs.count() - held}
