@@ -7,6 +7,7 @@ lives in a row of the store (`to_json`, `from_json`).
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from datetime import date, datetime, time
@@ -17,7 +18,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from node.assemble.attributes import date_time, encodings_of, moment, number, text, texts, whole
 from node.assemble.enhanced import frame_geometry, frame_physics, vendor_image_type
@@ -32,6 +33,9 @@ UNREAD = {
     "1.2.840.10008.5.1.4.1.1.4.3": "enhanced multi-frame colour MR is not read",
     "1.2.840.10008.5.1.4.1.1.4.4": "legacy converted enhanced MR is not read yet",
 }
+
+_UNREADABLE = (InvalidDicomError, BytesLengthException, OSError, ValueError, EOFError, NotImplementedError, struct.error)
+"""What pydicom raises on a file that is damaged, as found by damaging some thousand."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,9 @@ def read_header(path: Path) -> Header:
     DataError : the file is no DICOM file, or has no UIDs
     """
     try:
-        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=WANTED)
-    except (InvalidDicomError, OSError, ValueError, EOFError) as error:
+        return header_of(pydicom.dcmread(path, stop_before_pixels=True, specific_tags=WANTED))
+    except _UNREADABLE as error:
         raise DataError(f"expected a DICOM file (PS3.10); could not read {path.name}: {type(error).__name__}") from error
-    return header_of(dataset)
 
 
 def header_of(dataset: Dataset) -> Header:

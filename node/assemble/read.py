@@ -14,7 +14,7 @@ from node.assemble.roles import Judgement
 from node.assemble.rules import Rules
 from node.assemble.series import summarise
 from node.assemble.stored import StoredInstance
-from node.domain.exam import Check, Exam, Gravity, Role
+from node.domain.exam import Check, Exam, Gravity, LesionImport, MrSeries, Role
 from node.domain.tracer import TracerProfile
 from node.errors import ConflictError, DataError
 
@@ -45,6 +45,8 @@ def read_exam(
     genotype : rs6971 binding class HAB, MAB or LAB where the site knows it
     identity_released : a person has looked at a conflict of identity and said that it is one patient
 
+    A FLAIR or a lesion SEG that cannot be read is left out with a Check: the exam is worth analysing without.
+
     Raises
     ------
     DataError : an essential is missing or contradicts itself
@@ -56,15 +58,32 @@ def read_exam(
     pet_series, pet_checks = read_pet(pet, judgement, tracers[judgement.tracer], storage)
     who, who_checks = subject(pet[0].header, genotype=genotype)
     t1_series, t1_checks = read_mr(t1, Role.T1, storage)
-    flair_series, flair_checks = read_mr(flair, Role.FLAIR, storage) if flair else (None, ())
+    flair_series, flair_checks = _flair(flair, storage)
+    lesions, lesion_checks = _lesions(lesion_seg, rules, storage)
     return Exam(
         subject=who,
         pet=pet_series,
         t1=t1_series,
         flair=flair_series,
-        lesions=read_lesions(lesion_seg, rules, storage) if lesion_seg else None,
-        checks=(*checks, *identity, *who_checks, *pet_checks, *t1_checks, *flair_checks),
+        lesions=lesions,
+        checks=(*checks, *identity, *who_checks, *pet_checks, *t1_checks, *flair_checks, *lesion_checks),
     )
+
+
+def _flair(stored: Sequence[StoredInstance], storage: Path) -> tuple[MrSeries | None, tuple[Check, ...]]:
+    """The FLAIR; one that cannot be read costs the lesions, not the exam."""
+    try:
+        return read_mr(stored, Role.FLAIR, storage) if stored else (None, ())
+    except DataError as error:
+        return None, (Check("flair", False, f"the FLAIR could not be used: {error}"),)
+
+
+def _lesions(stored: Sequence[StoredInstance], rules: Rules, storage: Path) -> tuple[LesionImport | None, tuple[Check, ...]]:
+    """The incoming lesions; as with a FLAIR, a fault in them is told and not the end."""
+    try:
+        return (read_lesions(stored, rules, storage), ()) if stored else (None, ())
+    except DataError as error:
+        return None, (Check("lesion_seg", False, f"the incoming segmentation of lesions could not be used: {error}"),)
 
 
 def _identity(pet: Sequence[StoredInstance], others: Sequence[Sequence[StoredInstance]], *, released: bool) -> tuple[Check, ...]:

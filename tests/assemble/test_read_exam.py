@@ -350,6 +350,16 @@ def test_a_truncated_file_is_refused_by_its_uid(tmp_path: Path) -> None:
         read_exam(pet=stored, t1=t1, judgement=judgement, storage=tmp_path, rules=RULES, tracers=TRACERS)
 
 
+def test_a_flair_that_cannot_be_read_costs_the_lesions_and_not_the_exam(tmp_path: Path) -> None:
+    flair = flair_series(slices=8)
+    del flair[4]
+
+    exam = read(tmp_path, pet_series(), flair=flair)
+
+    assert exam.flair is None
+    assert next(check.message for check in exam.checks if check.name == "flair").endswith("gap of 1 slice after depth 70.0 mm")
+
+
 def test_two_people_are_never_fused_unless_a_person_has_released_them(tmp_path: Path) -> None:
     stranger = mr_series(PatientBirthDate="19710102")
 
