@@ -7,7 +7,8 @@ Each script prints what was found beside the truth, the limit or the peer, and e
 - `conformance`: dciodvfy, dcentvfy and dcmqi on the objects in a folder.
 
 The other modules are the harness, which the acceptance tests use too: `peers` (DCMTK, Orthanc), `pacs` (a PACS that counts),
-`running` (a node of our own settings, started, watched and killed), `truth` (a known exam and the comparison with it).
+`running` (a node of our own settings, started, watched and killed), `truth` (a known exam and the comparison with it),
+`images` (other people's image files), `report` (the table).
 
 Decisions
 ---------

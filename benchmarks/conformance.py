@@ -21,14 +21,14 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
-import SimpleITK as sitk
 from pydicom.uid import SegmentationStorage
 from scipy.spatial import cKDTree
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.images import as_mask, read_image
 from benchmarks.peers import command
-from node.domain.volume import Array
+from node.domain.volume import Array, Volume
 
 SAME_PLACE_MM = 0.05
 """Two readers agree on a voxel when they put its centre this close."""
@@ -71,6 +71,32 @@ def segment_errors(file: Path) -> list[str]:
     return found
 
 
+def segments_by_dcmqi(file: Path, segments: int) -> dict[int, Volume]:
+    """Segment number → (S, R, C) bool, as dcmqi reads it, which writes one image a segment.
+
+    Raises
+    ------
+    RuntimeError : dcmqi cannot read the file; says what it printed
+    """
+    with tempfile.TemporaryDirectory(prefix="ember-dcmqi-") as folder:
+        words = [
+            command("segimage2itkimage"),
+            "--inputDICOM",
+            str(file),
+            "--outputDirectory",
+            folder,
+            "--outputType",
+            "nrrd",
+            "--prefix",
+            "s",
+        ]
+        done = subprocess.run(words, text=True, capture_output=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"segimage2itkimage ended with {done.returncode}: {done.stdout[-500:]}{done.stderr[-1000:]}")
+        files = {number: Path(folder) / f"s-{number}.nrrd" for number in range(1, segments + 1)}
+        return {number: as_mask(read_image(path)) for number, path in files.items() if path.is_file()}
+
+
 def _errors(words: list[str]) -> list[str]:
     done = subprocess.run(words, text=True, errors="replace", capture_output=True, check=False)
     lines = (done.stdout + done.stderr).splitlines()
@@ -110,33 +136,8 @@ def _group(groups: pydicom.Dataset, shared: pydicom.Dataset, name: str) -> pydic
 
 
 def _their_points(file: Path, segments: int) -> dict[int, Array]:
-    """The same by dcmqi, which writes one image a segment."""
-    with tempfile.TemporaryDirectory(prefix="ember-dcmqi-") as folder:
-        words = [
-            command("segimage2itkimage"),
-            "--inputDICOM",
-            str(file),
-            "--outputDirectory",
-            folder,
-            "--outputType",
-            "nrrd",
-            "--prefix",
-            "s",
-        ]
-        done = subprocess.run(words, text=True, capture_output=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"segimage2itkimage ended with {done.returncode}: {done.stdout[-500:]}{done.stderr[-1000:]}")
-        found = {}
-        for number in range(1, segments + 1):
-            path = Path(folder) / f"s-{number}.nrrd"
-            if path.is_file():
-                found[number] = _image_points(sitk.ReadImage(str(path)))
-        return found
-
-
-def _image_points(image: sitk.Image) -> Array:
-    index = np.argwhere(sitk.GetArrayFromImage(image) > 0)[:, ::-1] * np.array(image.GetSpacing())
-    return np.asarray(index @ np.array(image.GetDirection()).reshape(3, 3).T + np.array(image.GetOrigin()))
+    masks = segments_by_dcmqi(file, segments)
+    return {number: np.argwhere(mask.array) @ mask.affine[:3, :3].T + mask.affine[:3, 3] for number, mask in masks.items()}
 
 
 def main() -> int:

@@ -18,6 +18,8 @@ What is compared:
   one factor that is common to all regions (`reference_factor`: blurred truth over the node's reference mask ÷ over the whole label),
   and that factor is taken out. How far the node's reference itself is off is judged on the line "reference", against the truth's
   `cereb_gm_eroded1mm`.
+- *lesions*: the node's lesions on the T1 grid beside the true ones; *dice_in_pacs* is of the segmentation that reached the PACS, as dcmqi
+  reads it.
 - *seconds*: from the end of storescu to the moment when the Orthanc's count of instances last rose (looked at every 0.1 s).
 - *peak_mib*: proportional set size of all processes of the node together, looked at every 0.2 s.
 
@@ -37,13 +39,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pydicom
-from pydicom.uid import UID
+from pydicom.uid import UID, SegmentationStorage
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import report, truth
-from benchmarks.peers import Orthanc, send
+from benchmarks.conformance import segments_by_dcmqi
+from benchmarks.peers import Orthanc, find, send
 from benchmarks.running import Memory, RunningNode
 from node.domain.result import Alignment, Quantity, Result, Segmentation
 
@@ -100,7 +104,9 @@ def run(exam: Path, keep: Path | None, *, timeout_s: float = TIMEOUT_S) -> dict[
         if keep is not None:
             shutil.copytree(Path(scratch) / "objects", keep / exam.name, dirs_exist_ok=True)
         if record["state"] == "DELIVERED":
-            record |= measure(node, str(states[0]["exam"]), int(states[0]["version"]), truth.read(exam / "truth"))
+            known = truth.read(exam / "truth")
+            record |= measure(node, str(states[0]["exam"]), int(states[0]["version"]), known)
+            record["lesions"]["dice_in_pacs"] = in_the_pacs(objects, known)
         return record
 
 
@@ -129,6 +135,20 @@ def measure(node: RunningNode, exam: str, version: int, known: truth.Truth) -> d
         "checks_failed": [check.name for check in result.checks if not check.passed],
         "headline": result.headline,
     }
+
+
+def in_the_pacs(objects: list[Path], known: truth.Truth) -> float | None:
+    """Dice of the lesion segmentation that reached the PACS, as dcmqi reads it, with the true lesions.
+
+    None where no lesion segmentation is there, or dcmqi is not installed.
+    """
+    for file in objects if find("segimage2itkimage") else []:
+        header = pydicom.dcmread(file, stop_before_pixels=True)
+        if header.SOPClassUID == SegmentationStorage and "lesion" in header.SeriesDescription.lower():
+            series = {item.SeriesInstanceUID for item in header.ReferencedSeriesSequence}
+            masks = segments_by_dcmqi(file, len(header.SegmentSequence))
+            return truth.overlap(known, list(masks.values()), known.t1_from_flair if known.flair_series_uid in series else np.eye(4))
+    return None
 
 
 def _settled(node: RunningNode, timeout_s: float) -> list[dict[str, Any]]:

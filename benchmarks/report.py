@@ -79,5 +79,6 @@ def _compared(name: str, values: dict[str, Any], key: str) -> list[Line]:
 
 def _lesions(values: dict[str, Any]) -> Line:
     dice = "–" if values["dice"] is None else f"{values['dice']:.2f}"
-    found = f"{values['hit']} of {values['true']} hit, {values['false']} false, Dice {dice}"
+    pacs = "" if values.get("dice_in_pacs") is None else f", in the PACS {values['dice_in_pacs']:.2f}"
+    found = f"{values['hit']} of {values['true']} hit, {values['false']} false, Dice {dice}{pacs}"
     return Line("lesions", f"{values['found']} found", found, "", None)

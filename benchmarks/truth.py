@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
-from scipy import ndimage
 
+from benchmarks.images import centres, fine_points, on_grid, read_image, values_at
 from node.domain.volume import Array, Volume
 
 PARENCHYMA = ("cortex", "nawm", "deep_gm", "thalamus", "brainstem", "cereb_gm", "cereb_wm")
@@ -29,9 +28,6 @@ REGIONS = {"cortex": "cortex", "thalamus": "thalamus", "nawm": "nawm_eroded2mm_6
 
 REFERENCE = "cerebellar_gm"
 
-POINT_STEP_MM = 0.6
-"""A mask's voxels are cut into points about this far apart when a mean over them is taken on another grid."""
-
 
 @dataclass(frozen=True, eq=False)
 class Truth:
@@ -44,6 +40,8 @@ class Truth:
     uncertain : (S, R, C) bool there: bright in FLAIR and not in the mask
     blurred : (S, R, C) SUV of the late window on the PET grid
     pet_from_t1 : (4, 4) LPS mm, mean pose of the late window
+    t1_from_flair : (4, 4) LPS mm
+    flair_series_uid : the FLAIR, empty where there is none
     suvr_blurred : truth's region → mean of `blurred` over it, divided by the mean over the whole cerebellar grey matter
     """
 
@@ -53,6 +51,8 @@ class Truth:
     uncertain: Volume
     blurred: Volume
     pet_from_t1: Array
+    t1_from_flair: Array
+    flair_series_uid: str
     suvr_blurred: dict[str, float]
 
     def where(self, *names: str) -> Array:
@@ -65,30 +65,32 @@ class Truth:
 
     def reference_suv(self) -> float:
         """Mean blurred SUV over the truth's whole cerebellar grey matter."""
-        points = _points(self.labels.affine, self.where("cereb_gm")) @ self.pet_from_t1.T
-        return float(_sample(self.blurred, points, order=1).mean())
+        points = centres(self.labels.affine, self.where("cereb_gm")) @ self.pet_from_t1.T
+        return float(values_at(self.blurred, points, order=1).mean())
 
 
 def read(folder: Path) -> Truth:
     """Read an exam's ``truth/``."""
     facts = json.loads((folder / "truth.json").read_text())
-    labels = _nifti(folder / "tissue.nii.gz")
+    labels = read_image(folder / "tissue.nii.gz")
     uncertain = folder / "uncertain.nii.gz"
     late = facts.get("motion", {}).get("late_window_pet_from_mr") or facts["transform"]["pet_from_mr"]
     return Truth(
         labels=labels,
         label_values=facts["label_values"],
-        lesions=_nifti(folder / "lesion_ids.nii.gz"),
-        uncertain=_nifti(uncertain) if uncertain.is_file() else labels.like(np.zeros(labels.shape, dtype=bool)),
-        blurred=_nifti(folder / "pet_noisefree_suv_late.nii.gz"),
+        lesions=read_image(folder / "lesion_ids.nii.gz"),
+        uncertain=read_image(uncertain) if uncertain.is_file() else labels.like(np.zeros(labels.shape, dtype=bool)),
+        blurred=read_image(folder / "pet_noisefree_suv_late.nii.gz"),
         pet_from_t1=np.array(late, dtype=np.float64),
+        t1_from_flair=np.array(facts.get("flair_to_t1") or np.eye(4), dtype=np.float64),
+        flair_series_uid=(facts["dicom"].get("flair") or {}).get("series_uid", ""),
         suvr_blurred={name: region["suvr_psf"] for name, region in facts["regions"].items()},
     )
 
 
 def brain(truth: Truth, mask: Volume) -> dict[str, float]:
     """How well a brain mask (S, R, C bool, T1 world) lies: share of grey and white matter inside it, share of it on other tissue (%)."""
-    inside = _at_labels(truth, mask) > 0
+    inside = on_grid(mask, truth.labels) > 0
     parenchyma = truth.parenchyma()
     return {
         "parenchyma_inside_percent": _percent(parenchyma & inside, parenchyma),
@@ -99,7 +101,7 @@ def brain(truth: Truth, mask: Volume) -> dict[str, float]:
 
 def pet_to_t1_mm(truth: Truth, t1_from_pet: Array) -> dict[str, float]:
     """Distance by which a registration misses, over the truth's grey and white matter: mean and largest (mm)."""
-    points = _points(truth.labels.affine, truth.parenchyma())
+    points = centres(truth.labels.affine, truth.parenchyma())
     moved = points @ (t1_from_pet @ truth.pet_from_t1).T
     distance = np.linalg.norm((moved - points)[:, :3], axis=1)
     return {"mean": float(distance.mean()), "max": float(distance.max())}
@@ -112,8 +114,8 @@ def own_mask_suv(truth: Truth, mask: Volume, t1_from_pet: Array) -> float:
     of the mask is cut into points, and each point takes the value of the PET voxel in which it lies, which is the mean weighted with
     volume fractions.
     """
-    points = _fine_points(mask) @ np.linalg.inv(t1_from_pet).T
-    return float(_sample(truth.blurred, points, order=0).mean())
+    points = fine_points(mask) @ np.linalg.inv(t1_from_pet).T
+    return float(values_at(truth.blurred, points, order=0).mean())
 
 
 def lesions(truth: Truth, labels: Volume) -> dict[str, Any]:
@@ -122,7 +124,7 @@ def lesions(truth: Truth, labels: Volume) -> dict[str, Any]:
     A true lesion is hit where a found one shares a voxel with it; a found one is false where it touches neither a true lesion nor an
     uncertain spot. Dice is over all voxels outside the uncertain spots.
     """
-    found = _at_labels(truth, labels)
+    found = on_grid(labels, truth.labels)
     true = truth.lesions.array
     uncertain = truth.uncertain.array > 0
     all_found = np.unique(labels.array[labels.array > 0])
@@ -138,45 +140,26 @@ def lesions(truth: Truth, labels: Volume) -> dict[str, Any]:
     }
 
 
+def overlap(truth: Truth, masks: list[Volume], t1_from_mask: Array) -> float | None:
+    """Dice of masks (S, R, C bool) with the true lesions, outside the uncertain spots; None where both are empty.
+
+    The masks' voxels are cut into points, so that grids of any spacing can be compared.
+
+    Parameters
+    ----------
+    masks : on one grid
+    t1_from_mask : (4, 4) LPS mm
+    """
+    point_ml = inside_ml = 0.0
+    for mask in masks:
+        points = fine_points(mask) @ t1_from_mask.T
+        each_ml = mask.voxel_ml * float(mask.array.sum()) / max(1, len(points))
+        certain = values_at(truth.uncertain, points, order=0) == 0
+        point_ml += each_ml * float(certain.sum())
+        inside_ml += each_ml * float((certain & (values_at(truth.lesions, points, order=0) > 0)).sum())
+    true_ml = truth.lesions.voxel_ml * float(((truth.lesions.array > 0) & ~(truth.uncertain.array > 0)).sum())
+    return 2.0 * inside_ml / (point_ml + true_ml) if point_ml + true_ml else None
+
+
 def _percent(part: Array, whole: Array) -> float:
     return 100.0 * float(part.sum()) / float(whole.sum()) if whole.any() else 0.0
-
-
-def _nifti(path: Path) -> Volume:
-    image = sitk.ReadImage(str(path))
-    affine = np.eye(4)
-    affine[:3, :3] = (np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing()))[:, ::-1]
-    affine[:3, 3] = image.GetOrigin()
-    return Volume(sitk.GetArrayFromImage(image), affine)
-
-
-def _points(affine: Array, where: Array) -> Array:
-    """(n, 4) LPS mm of the voxels that are set."""
-    index = np.argwhere(where)
-    return np.asarray(np.c_[index, np.ones(len(index))] @ affine.T)
-
-
-def _fine_points(mask: Volume) -> Array:
-    """(n, 4) LPS mm, points spread evenly through the voxels of a mask."""
-    index = np.argwhere(mask.array > 0).astype(np.float64)
-    for axis, spacing in enumerate(mask.spacing_mm):
-        parts = max(1, round(float(spacing) / POINT_STEP_MM))
-        offsets = (np.arange(parts) + 0.5) / parts - 0.5
-        index = np.repeat(index, parts, axis=0)
-        index[:, axis] += np.tile(offsets, len(index) // parts)
-    return np.asarray(np.c_[index, np.ones(len(index))] @ mask.affine.T)
-
-
-def _sample(volume: Volume, points: Array, *, order: int) -> Array:
-    """(n,) values of a volume at points (n, 4) in its LPS mm."""
-    index = (points @ volume.index_from_lps.T)[:, :3].T
-    return np.asarray(ndimage.map_coordinates(volume.array, index, order=order, mode="grid-constant", output=np.float64))
-
-
-def _at_labels(truth: Truth, volume: Volume) -> Array:
-    """Values of a mask or of labels at the truth's voxel centres (nearest), on the grid of the truth's labels."""
-    index = volume.index_from_lps @ truth.labels.affine
-    array = volume.array.astype(np.int32)
-    return np.asarray(
-        ndimage.affine_transform(array, index[:3, :3], index[:3, 3], truth.labels.shape, order=0, mode="grid-constant", output=np.int32)
-    )

@@ -54,6 +54,8 @@ def small_truth() -> Truth:
         uncertain=volume.like(uncertain),
         blurred=volume.like(np.ones(labels.shape, dtype=np.float32)),
         pet_from_t1=moved,
+        t1_from_flair=np.eye(4),
+        flair_series_uid="",
         suvr_blurred={},
     )
 

@@ -73,6 +73,21 @@ def test_a_found_lesion_is_false_unless_it_touches_a_true_or_an_uncertain_one() 
     assert (judged["found"], judged["true"], judged["hit"], judged["false"]) == (3, 2, 1, 1)
 
 
+def test_masks_on_another_grid_overlap_by_volume() -> None:
+    """A mask of half the voxel size over the whole of lesion 2 and as much beside it."""
+    known = small_truth()
+    fine = np.repeat(np.repeat(np.repeat(known.lesions.array == 2, 2, axis=0), 2, axis=1), 2, axis=2)
+    affine = known.labels.affine @ np.array([[0.5, 0, 0, -0.25], [0, 0.5, 0, -0.25], [0, 0, 0.5, -0.25], [0, 0, 0, 1]])
+    beside = np.roll(fine, 2, axis=2)
+    true_ml, one_ml = float((known.lesions.array > 0).sum()), float((known.lesions.array == 2).sum())
+
+    alone = truth.overlap(known, [Volume(fine, affine)], np.eye(4))
+    both = truth.overlap(known, [Volume(fine | beside, affine)], np.eye(4))
+
+    assert alone == pytest.approx(2 * one_ml / (one_ml + true_ml))
+    assert both == pytest.approx(2 * one_ml / (2 * one_ml + true_ml))
+
+
 def test_the_table_marks_a_limit_that_does_not_hold() -> None:
     regions = {"cortex": {"suvr": 1.0, "own_mask_truth": 1.0, "own_mask_bias_percent": 0.0, "truth": 0.9, "bias_percent": 11.1}}
     record = {
