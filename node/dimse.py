@@ -153,12 +153,11 @@ def find_instance(peer: Peer, sop_instance_uid: str, study_uid: str, series_uid:
 
     Returns
     -------
-    None where the peer does not support the query or answers it with a failure: then nothing is known.
+    None where the peer does not support the query, answers it with a failure, or does not answer it in time: then nothing is known.
 
     Raises
     ------
     RefusedError, TemporaryError : no association, see `associate`
-    TemporaryError : no answer
     """
     query = Dataset()
     query.QueryRetrieveLevel = "IMAGE"
@@ -170,17 +169,16 @@ def find_instance(peer: Peer, sop_instance_uid: str, study_uid: str, series_uid:
     with associate(peer, [build_context(model), build_context(Verification)]) as association:
         if model not in [context.abstract_syntax for context in association.accepted_contexts]:
             return None
-        return _matched(peer, association.send_c_find(query, model), sop_instance_uid)
+        return _matched(association.send_c_find(query, model), sop_instance_uid)
 
 
-def _matched(peer: Peer, answers: Iterator[tuple[Dataset, Dataset | None]], sop_instance_uid: str) -> bool | None:
+def _matched(answers: Iterator[tuple[Dataset, Dataset | None]], sop_instance_uid: str) -> bool | None:
     found = False
     for answer, identifier in answers:
-        if "Status" not in answer:
-            raise TemporaryError(f"{peer} did not answer C-FIND within {peer.answer_timeout_s:g} s")
-        if answer.Status in _PENDING:
+        status = answer.get("Status")
+        if status in _PENDING:
             found |= identifier is not None and identifier.get("SOPInstanceUID") == sop_instance_uid
-        elif answer.Status != 0x0000:
+        elif status != 0x0000:
             return None
     return found
 

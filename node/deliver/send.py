@@ -115,22 +115,24 @@ def _send_all(parcels: Sequence[Parcel], peer: Peer, ledger: _Ledger) -> None:
     with associate(peer, _contexts(parcels)) as association:
         accepted = {(context.abstract_syntax, context.transfer_syntax[0]) for context in association.accepted_contexts}
         for parcel in parcels:
-            if (parcel.sop_class_uid, parcel.transfer_syntax_uid) in accepted:
-                ledger.note(parcel, _store(parcel, peer, association, ledger))
-            else:
+            if (parcel.sop_class_uid, parcel.transfer_syntax_uid) not in accepted:
                 ledger.note(parcel, Verdict(Fate.REFUSED, _not_accepted(parcel, peer)))
+                continue
+            reached = _store(parcel, association, ledger)
+            ledger.note(parcel, reached)
+            if reached.fate is Fate.UNKNOWN:
+                # The library may take a moment to see that the association is gone: the next object must not be handed to it.
+                raise TemporaryError(f"{peer} gave no answer, or ended the association")
 
 
-def _store(parcel: Parcel, peer: Peer, association: Association, ledger: _Ledger) -> Verdict:
-    if not association.is_established:
-        raise TemporaryError(f"{peer} ended the association")
+def _store(parcel: Parcel, association: Association, ledger: _Ledger) -> Verdict:
     ledger.sending(parcel)
     try:
         answer = association.send_c_store(parcel.path)
     except RuntimeError:
         if association.is_established:
             raise
-        answer = Dataset()  # It ended between our look and our request.
+        answer = Dataset()  # It ended before our request.
     return verdict(answer)
 
 
