@@ -11,6 +11,7 @@ import re
 import struct
 from collections.abc import Sequence
 from datetime import date, datetime, time
+from functools import cache
 from typing import Any
 
 from pydicom.charset import convert_encodings, decode_bytes
@@ -31,6 +32,7 @@ _BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d"}
 LATIN = ("iso8859",)
 
 
+@cache
 def tag_of(key: str | int) -> BaseTag:
     """Tag of a keyword or number; KeyError for a keyword that the dictionary does not have."""
     number = tag_for_keyword(key) if isinstance(key, str) else key
@@ -168,7 +170,7 @@ def private(dataset: Dataset, group: int, creator: str, element: int) -> str:
     """A private element as text, by its creator; by the literal tag (block 10) where no creator is written at all, as in some public
     reference objects."""
     for block in range(0x10, 0x18):
-        if text(dataset, (group << 16) | block) == creator:
+        if tag_of((group << 16) | block) in dataset and text(dataset, (group << 16) | block) == creator:
             return text(dataset, (group << 16) | (block << 8) | element)
     literal = (group << 16) | 0x1000 | element
     return "" if text(dataset, (group << 16) | 0x10) else text(dataset, literal)
