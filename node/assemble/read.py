@@ -96,4 +96,4 @@ def _identity(pet: Sequence[StoredInstance], others: Sequence[Sequence[StoredIns
     if found and not released:
         raise ConflictError("; ".join(found))
     told = tuple(Check("identity_released", False, f"released by a person: {sentence}", Gravity.WARNING) for sentence in found)
-    return (*told, *identity_checks(lead, rest))
+    return (*told, *identity_checks(lead, [series for series in rest if series.modality == "MR"]))

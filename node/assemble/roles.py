@@ -144,7 +144,7 @@ def sequence_fits(rule: SequenceRule, physics: MrPhysics) -> bool:
     sequence, variant = physics.scanning_sequence, physics.sequence_variant
     if "EP" in sequence or physics.angiography or physics.acquisition_type not in rule.acquisition:
         return False
-    if rule.echo not in _echo(sequence) or inverted(physics) is not rule.inversion or (rule.spoiled and "SP" not in variant):
+    if rule.echo not in _echoes(sequence) or inverted(physics) is not rule.inversion or (rule.spoiled and "SP" not in variant):
         return False
     required = _within(physics.repetition_ms, rule.repetition_ms) and _within(physics.echo_ms, rule.echo_ms)
     inversion = not physics.inversion_ms or _within(physics.inversion_ms, rule.inversion_ms)
@@ -166,11 +166,14 @@ def told(physics: MrPhysics | None) -> str:
     return ", ".join(kind + [f"{name} {value:.4g} ms" for name, value in times if value is not None])
 
 
-def _echo(sequence: tuple[str, ...]) -> str:
-    """Vendors write IR or RM alone for an inversion recovery spin echo; a gradient echo is always said."""
+def _echoes(sequence: tuple[str, ...]) -> tuple[str, ...]:
+    """What may have made the echo. An inversion recovery that names no other sequence is a spin echo; RM ("research mode") may be either,
+    and GE writes it for products too: the other limits of the rules tell them apart."""
     if "GR" in sequence:
-        return "gradient"
-    return "spin" if {"SE", "IR", "RM"} & set(sequence) else "unknown"
+        return ("gradient",)
+    if "SE" in sequence:
+        return ("spin",)
+    return ("gradient", "spin") if "RM" in sequence else ("spin",) if "IR" in sequence else ()
 
 
 def _within(value: float | None, limits: Range) -> bool:
@@ -190,6 +193,8 @@ def _ruled_out(summary: SeriesSummary, rules: Rules) -> str:
         return f"it was made after the examination (ImageType {joined})"
     if header.mr is not None and header.mr.complex_component not in ("", "MAGNITUDE"):
         return f"it is a {header.mr.complex_component.lower()} image"
+    if header.body_part.upper() in rules.never_body_parts:
+        return f"its BodyPartExamined is {header.body_part}"
     words = f"{header.series_description}\n{header.protocol}".replace("_", " ")
     for pattern in rules.never_descriptions:
         if pattern.search(words):

@@ -65,6 +65,7 @@ class Rules:
     thickest_slice_mm : of MR
     corrections : values that CorrectedImage of a PET must hold
     never_image_types : values of ImageType that rule an MR out
+    never_body_parts : values of BodyPartExamined that rule an MR out
     never_descriptions : series descriptions and protocol names that rule an MR out
     derived_taken : ImageType, joined by backslashes, of DERIVED images that are taken all the same
     sequences : how T1 and FLAIR are told by physics, first fit counts
@@ -80,6 +81,7 @@ class Rules:
     thickest_slice_mm: float
     corrections: tuple[str, ...]
     never_image_types: frozenset[str]
+    never_body_parts: frozenset[str]
     never_descriptions: tuple[Pattern, ...]
     derived_taken: tuple[Pattern, ...]
     sequences: tuple[SequenceRule, ...]
@@ -109,6 +111,7 @@ def load_rules(table: Mapping[str, object]) -> Rules:
         thickest_slice_mm=head.number("thickest_slice_mm", 0.1, 20),
         corrections=pet.texts("corrections", least=0),
         never_image_types=frozenset(value.upper() for value in mr.texts("never_image_types", least=0)),
+        never_body_parts=frozenset(value.upper() for value in mr.texts("never_body_parts", least=0)),
         never_descriptions=mr.patterns("never_descriptions"),
         derived_taken=mr.patterns("derived_taken"),
         sequences=tuple(_sequence(entry) for entry in mr.tables("sequence")),

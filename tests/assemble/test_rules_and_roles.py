@@ -220,7 +220,10 @@ SE_2D = {
 T1_FLAIR = {"ScanningSequence": ["SE", "IR"], "SequenceVariant": "SK", "RepetitionTime": 2500, "EchoTime": 10, "InversionTime": 900}
 
 
-@pytest.mark.parametrize("physics", [{}, MPRAGE_PHILIPS, BRAVO_GE, SPGR, SE_2D, T1_FLAIR])
+MPRAGE_GE = {"ScanningSequence": "RM", "SequenceVariant": "NONE", "RepetitionTime": 2300, "EchoTime": 2.5, "InversionTime": 900}
+
+
+@pytest.mark.parametrize("physics", [{}, MPRAGE_PHILIPS, MPRAGE_GE, BRAVO_GE, SPGR, SE_2D, T1_FLAIR])
 def test_a_t1_is_told_by_how_it_was_made(physics: dict[str, Any]) -> None:
     judgement = judged(mr_series(**physics, SeriesDescription="series 7"))
 
@@ -267,6 +270,7 @@ def test_another_contrast_fills_no_role_whatever_it_is_called(physics: dict[str,
         ({"ImageType": ["DERIVED", "PRIMARY", "OTHER"]}, "derived"),
         ({"ImageType": ["ORIGINAL", "SECONDARY", "M"]}, "made after the examination"),
         ({"SeriesDescription": "TOF_3D_multi-slab"}, "TOF"),
+        ({"BodyPartExamined": "KNEE"}, "BodyPartExamined is KNEE"),
         ({"Manufacturer": "EMBER"}, "made by this node"),
         ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.4.4"}, "legacy converted"),
     ],
