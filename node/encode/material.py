@@ -112,8 +112,7 @@ def _reading(exam: Exam, alignment: Alignment, options: EncodeOptions) -> tuple[
 
 def _raised(result: Result, grid: Volume, pet_from_grid: Transform) -> Volume:
     pieces = result.raised.like(ndimage.label(result.raised.array)[0], unit="1")
-    # A voxel of the MR is not larger than the PET's by much: eight probes tell a half.
-    labels = project_labels(pieces, grid, pet_from_grid, samples=2).labels
+    labels = project_labels(pieces, grid, pet_from_grid).labels
     return grid.like(labels.array > 0, unit="1")
 
 

@@ -44,14 +44,17 @@ def encode_overlay(material: Material) -> tuple[Encoded, ...]:
 def _frame(material: Material) -> Array:
     """(R + margin, C + margin, 3) uint8: what is the same on every picture: colour bar, words, sides."""
     _, rows, columns = material.reading.volume.shape
-    size = max(9, round(min(rows, columns) / 28))
-    width, lines = _even(columns + 6 * size), _lines(material)
+    size, lines = max(9, round(min(rows, columns) / 28)), _lines(material)
+    widest = max(font(size).getlength(text) for pieces in lines for text, _ in pieces)
+    width = _even(max(columns + 6 * size, round(widest) + 2 * size))
+    bar_top, bar_bottom = 3 * size, max(round(0.75 * rows), 12 * size)
     probe = ImageDraw.Draw(Image.new("RGB", (1, 1)))
-    below = _set(probe, lines, size, size // 2, 0, width) + size // 2
-    image = Image.new("RGB", (width, _even(rows + below)))
+    below = max(rows, bar_bottom + size)
+    height = _even(below + _set(probe, lines, size, size // 2, 0, width) + size // 2)
+    image = Image.new("RGB", (width, height))
     draw = ImageDraw.Draw(image)
-    _set(draw, lines, size, size // 2, rows + size // 4, width)
-    _bar(image, draw, material, size)
+    _set(draw, lines, size, size // 2, below + size // 4, width)
+    _bar(image, draw, material, size, (bar_top, bar_bottom))
     _sides(draw, material, size)
     return np.asarray(image)
 
@@ -89,10 +92,9 @@ def _set(draw: ImageDraw.ImageDraw, lines: tuple[Words, ...], size: int, left: i
     return y - top
 
 
-def _bar(image: Image.Image, draw: ImageDraw.ImageDraw, material: Material, size: int) -> None:
-    _, rows, columns = material.reading.volume.shape
+def _bar(image: Image.Image, draw: ImageDraw.ImageDraw, material: Material, size: int, span: tuple[int, int]) -> None:
     low, high = material.maker.options.map_range
-    left, top, bottom = columns + size, round(3 * size), round(0.75 * rows)
+    left, (top, bottom) = material.reading.volume.shape[2] + size, span
     values = np.linspace(high, low, bottom - top)
     strip = colours(np.repeat(values[:, None], round(1.2 * size), axis=1), (low, high))
     grounded = blend(np.full_like(strip, 96), strip, np.ones(strip.shape[:2], dtype=bool))

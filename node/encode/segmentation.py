@@ -131,6 +131,7 @@ def _encode(material: Material, kind: Kind, segments: Array, described: list[hd.
     describe(dataset, kind, slices.header, maker, cited=material.cited_for_grid(), description=f"{text} on {where}")
     _name_dimensions(dataset, maker.uid(kind, "dimensions"))
     dataset.CodingSchemeIdentificationSequence = [_own_scheme()]
+    del dataset.ContributingEquipmentSequence  # highdicom's, with the time of day in it
     return write(dataset, kind, maker)
 
 

@@ -1,0 +1,210 @@
+"""What each object says of itself: its patient and study, its date, its UIDs, its sources."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from encode_phantom import MADE_AT, Phantom, Plan, make_phantom
+from pydicom import Dataset, dcmread
+
+from node.domain.result import Provenance
+from node.encode import Encoded, EncodeOptions, Kind, encode
+from node.encode.uids import UidMaker
+from node.errors import DataError
+
+PAGES = {Kind.SUMMARY}
+PROVENANCE = Provenance("E-000001", 1, "Ember 0.1.0", "sha256:" + "ab" * 32, 7, MADE_AT, (("1.2", "ff"),))
+
+
+@pytest.fixture(scope="module")
+def phantom(tmp_path_factory: pytest.TempPathFactory) -> Phantom:
+    """The default exam: PET and MR in two studies."""
+    return make_phantom(tmp_path_factory.mktemp("identity"))
+
+
+@pytest.fixture(scope="module")
+def encoded(phantom: Phantom) -> tuple[Encoded, ...]:
+    """Its objects."""
+    return run(phantom, phantom.storage / "out")
+
+
+def run(phantom: Phantom, folder: Path, options: EncodeOptions | None = None) -> tuple[Encoded, ...]:
+    folder.mkdir(exist_ok=True)
+    return encode(*phantom.parts, storage=phantom.storage, folder=folder, options=options or EncodeOptions())
+
+
+def one_of_each(encoded: tuple[Encoded, ...]) -> dict[Kind, Dataset]:
+    return {e.kind: dcmread(e.path) for e in reversed(encoded)}
+
+
+def test_an_exam_gives_pages_overlay_and_two_segmentations(phantom: Phantom, encoded: tuple[Encoded, ...]) -> None:
+    counts = Counter(e.kind for e in encoded)
+    assert counts[Kind.OVERLAY] == 12
+    assert counts[Kind.LESIONS] == counts[Kind.RAISED] == 1
+    assert counts[Kind.SUMMARY] >= 1
+    assert {e.path for e in encoded} == set((phantom.storage / "out").iterdir())
+
+
+def test_the_record_of_an_object_agrees_with_its_file(encoded: tuple[Encoded, ...]) -> None:
+    for e in encoded:
+        d = dcmread(e.path)
+        assert (e.sop_instance_uid, e.sop_class_uid) == (d.SOPInstanceUID, d.SOPClassUID)
+        assert (e.study_uid, e.series_uid) == (d.StudyInstanceUID, d.SeriesInstanceUID)
+        assert e.transfer_syntax_uid == d.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.1"
+        assert (d.file_meta.MediaStorageSOPInstanceUID, d.file_meta.MediaStorageSOPClassUID) == (d.SOPInstanceUID, d.SOPClassUID)
+
+
+def test_encoding_twice_gives_identical_bytes(phantom: Phantom, encoded: tuple[Encoded, ...], tmp_path: Path) -> None:
+    again = run(phantom, tmp_path)
+
+    assert [e.path.name for e in encoded] == [e.path.name for e in again]
+    assert [e.path.name for e, f in zip(encoded, again, strict=True) if e.path.read_bytes() != f.path.read_bytes()] == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings_digest": "sha256:" + "cd" * 32},
+        {"software": "Ember 0.1.1"},
+        {"version": 2},
+        {"inputs": (("1.2.3", "00"),)},
+        {"exam": "E-000002"},
+    ],
+)
+def test_another_setting_software_or_input_gives_other_uids(change: dict[str, Any]) -> None:
+    changed = replace(PROVENANCE, **change)
+
+    assert UidMaker(changed, EncodeOptions())(Kind.LESIONS, "series") != UidMaker(PROVENANCE, EncodeOptions())(Kind.LESIONS, "series")
+
+
+def test_a_uid_tells_apart_kind_part_number_and_option_but_not_the_date() -> None:
+    uid = UidMaker(PROVENANCE, EncodeOptions())
+    later = UidMaker(replace(PROVENANCE, made_at=MADE_AT.replace(year=2030)), EncodeOptions())
+    on_t1 = UidMaker(PROVENANCE, EncodeOptions(reading="T1"))
+
+    others = (uid(Kind.RAISED, "series"), uid(Kind.LESIONS, "instance"), uid(Kind.LESIONS, "series", 1), on_t1(Kind.LESIONS, "series"))
+    assert uid(Kind.LESIONS, "series") not in others
+    assert later(Kind.LESIONS, "series") == uid(Kind.LESIONS, "series")
+
+
+def test_uids_are_unique_and_short_enough(encoded: tuple[Encoded, ...]) -> None:
+    uids = [e.sop_instance_uid for e in encoded]
+    assert len(set(uids)) == len(uids)
+    assert all(len(uid) <= 64 and uid.startswith("2.25.") for uid in uids)
+    assert len({e.series_uid for e in encoded}) == len({e.kind for e in encoded})
+
+
+def test_pages_go_to_the_pet_and_pictures_to_the_mr(phantom: Phantom, encoded: tuple[Encoded, ...]) -> None:
+    for e in encoded:
+        expected = phantom.exam.pet if e.kind in PAGES else phantom.exam.t1
+        assert e.study_uid == expected.source.study_uid
+
+
+def test_each_object_copies_the_study_that_it_goes_into(tmp_path: Path) -> None:
+    extra = (("IssuerOfPatientID", "Ward 7"), ("AdmissionID", "ADM-9"), ("StudyDescription", "Brain TSPO"))
+    phantom = make_phantom(tmp_path, Plan(extra=extra))
+
+    for kind, d in one_of_each(run(phantom, tmp_path / "out")).items():
+        source = phantom.exam.pet.source if kind in PAGES else phantom.exam.t1.source
+        header = dcmread(tmp_path / source.instances[0].path)
+        for keyword in (
+            *("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex", "PatientAge", "PatientSize"),
+            *("PatientWeight", "StudyID", "AccessionNumber", "StudyDate", "StudyTime", "StudyDescription", "ReferringPhysicianName"),
+            *("AdmissionID", "SpecificCharacterSet"),
+        ):
+            assert d[keyword].value == header[keyword].value, keyword
+
+
+def test_the_other_study_is_named(encoded: tuple[Encoded, ...]) -> None:
+    for kind, d in one_of_each(encoded).items():
+        other = d.StudiesContainingOtherReferencedInstancesSequence
+        assert [item.StudyInstanceUID for item in other] == ["1.2.3.1" if kind in PAGES else "1.2.3.2"]
+        assert other[0].ReferencedSeriesSequence[0].ReferencedInstanceSequence[0].ReferencedSOPInstanceUID
+
+
+def test_within_one_study_no_other_is_named(tmp_path: Path) -> None:
+    for d in one_of_each(run(make_phantom(tmp_path, Plan(studies=1)), tmp_path / "out")).values():
+        assert "StudiesContainingOtherReferencedInstancesSequence" not in d
+        assert len(d.ReferencedSeriesSequence) == 3
+
+
+@pytest.mark.parametrize(
+    ("charset", "name"),
+    [
+        ("ISO_IR 100", "Müller^Jörg"),
+        ("ISO_IR 192", "Łukasiewicz^Żaneta=山田^太郎"),
+        (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎=やまだ^たろう"),
+        (["ISO 2022 IR 13", "ISO 2022 IR 87"], "ﾔﾏﾀﾞ^ﾀﾛｳ=山田^太郎=やまだ^たろう"),
+        (["", "ISO 2022 IR 149"], "Hong^Gildong=洪^吉洞=홍^길동"),
+        ("ISO_IR 144", "Иванов^Иван"),
+    ],
+)
+def test_a_name_keeps_its_bytes_in_every_character_set(tmp_path: Path, charset: str | list[str], name: str) -> None:
+    phantom = make_phantom(tmp_path, Plan(charset=charset, name=name))
+    source = (tmp_path / phantom.exam.pet.source.instances[0].path).read_bytes()
+    start = source.index(b"\x10\x00\x10\x00PN")
+    element = source[start : start + 8 + int.from_bytes(source[start + 6 : start + 8], "little")]
+
+    for e in run(phantom, tmp_path / "out"):
+        assert element in e.path.read_bytes()
+        d = dcmread(e.path)
+        assert str(d.PatientName) == name
+        assert d.SpecificCharacterSet == charset
+
+
+def test_dates_are_those_of_the_provenance(encoded: tuple[Encoded, ...]) -> None:
+    for d in one_of_each(encoded).values():
+        for name in ("Content", "Series", "InstanceCreation"):
+            assert (d[f"{name}Date"].value, d[f"{name}Time"].value) == ("20261122", "101530")
+        assert d.StudyDate in ("20240305", "20240312")
+
+
+def test_a_study_with_a_time_zone_is_told_our_time_in_it(tmp_path: Path) -> None:
+    d = one_of_each(run(make_phantom(tmp_path, Plan(offset="-0500")), tmp_path / "out"))[Kind.SUMMARY]
+
+    assert (d.TimezoneOffsetFromUTC, d.ContentDate, d.ContentTime) == ("-0500", "20261122", "041530")
+
+
+def test_series_are_numbered_after_the_scanners_and_say_research(phantom: Phantom, encoded: tuple[Encoded, ...], tmp_path: Path) -> None:
+    again = phantom.with_result(provenance=replace(phantom.result.provenance, version=2))
+
+    first, second = one_of_each(encoded), one_of_each(run(again, tmp_path))
+
+    assert {kind: int(d.SeriesNumber) for kind, d in first.items()} == {
+        Kind.SUMMARY: 9001,
+        Kind.OVERLAY: 9002,
+        Kind.LESIONS: 9003,
+        Kind.RAISED: 9004,
+    }
+    assert {int(d.SeriesNumber) for d in second.values()} == {9011, 9012, 9013, 9014}
+    assert all(d.SeriesDescription.startswith("RESEARCH ") and len(d.SeriesDescription) <= 64 for d in second.values())
+    assert all(d.SeriesDescription.endswith("(version 2)") for d in second.values())
+
+
+def test_objects_name_their_maker(encoded: tuple[Encoded, ...]) -> None:
+    for d in one_of_each(encoded).values():
+        assert (d.Manufacturer, d.DeviceSerialNumber, d.BodyPartExamined) == ("Ember", "EMBER", "BRAIN")
+        assert list(d.SoftwareVersions) == ["Ember 0.1.0", "settings abababababab"]
+
+
+def test_a_missing_file_is_told_by_its_uid(tmp_path: Path) -> None:
+    phantom = make_phantom(tmp_path)
+    instance = phantom.exam.pet.source.instances[0]
+    (tmp_path / instance.path).unlink()
+
+    with pytest.raises(DataError, match=instance.sop_instance_uid):
+        run(phantom, tmp_path / "out")
+
+
+def test_files_of_another_size_than_the_volume_are_refused(tmp_path: Path) -> None:
+    phantom = make_phantom(tmp_path)
+    flair = phantom.exam.flair
+    assert flair is not None
+    cut = replace(flair, source=replace(flair.source, instances=flair.source.instances[:-1]))
+
+    with pytest.raises(DataError, match="expected 12 images, found 11"):
+        run(replace(phantom, exam=replace(phantom.exam, flair=cut)), tmp_path / "out")
