@@ -14,7 +14,7 @@ from node.assemble.roles import Judgement
 from node.assemble.rules import Rules
 from node.assemble.series import summarise
 from node.assemble.stored import StoredInstance
-from node.domain.exam import Check, Exam, Gravity, LesionImport, MrSeries, Role
+from node.domain.exam import Check, Exam, LesionImport, MrSeries, Role
 from node.domain.tracer import TracerProfile
 from node.errors import ConflictError, DataError
 
@@ -31,7 +31,6 @@ def read_exam(
     tracers: Mapping[str, TracerProfile],
     checks: Sequence[Check] = (),
     genotype: str | None = None,
-    identity_released: bool = False,
 ) -> Exam:
     """The exam that these instances make.
 
@@ -43,7 +42,6 @@ def read_exam(
     tracers : every profile of the site, by key
     checks : what was assumed when the series were judged and chosen (`Choice.checks`)
     genotype : rs6971 binding class HAB, MAB or LAB where the site knows it
-    identity_released : a person has looked at a conflict of identity and said that it is one patient
 
     A FLAIR or a lesion SEG that cannot be read is left out with a Check: the exam is worth analysing without.
 
@@ -52,9 +50,11 @@ def read_exam(
     DataError : an essential is missing or contradicts itself
     ConflictError : the series may be of two people
     """
+    if not pet or not t1:
+        raise DataError(f"expected images of a PET and of a T1; found {len(pet)} and {len(t1)}")
     if judgement.tracer is None or judgement.tracer not in tracers:
         raise DataError(f"expected the tracer of the PET to be one of {', '.join(sorted(tracers))}; found {judgement.tracer}")
-    identity = _identity(pet, [series for series in (t1, flair, lesion_seg) if series], released=identity_released)
+    identity = _identity(pet, [series for series in (t1, flair, lesion_seg) if series])
     pet_series, pet_checks = read_pet(pet, judgement, tracers[judgement.tracer], storage)
     who, who_checks = subject(pet[0].header, genotype=genotype)
     t1_series, t1_checks = read_mr(t1, Role.T1, storage)
@@ -86,14 +86,11 @@ def _lesions(stored: Sequence[StoredInstance], rules: Rules, storage: Path) -> t
         return None, (Check("lesion_seg", False, f"the incoming segmentation of lesions could not be used: {error}"),)
 
 
-def _identity(pet: Sequence[StoredInstance], others: Sequence[Sequence[StoredInstance]], *, released: bool) -> tuple[Check, ...]:
+def _identity(pet: Sequence[StoredInstance], others: Sequence[Sequence[StoredInstance]]) -> tuple[Check, ...]:
     """Rule 9 of the house, once more at the door: whoever calls, two people are never fused."""
-    if not pet or not others:
-        raise DataError("expected a PET and a T1; found none of one")
     lead = summarise([item.header for item in pet])
     rest = [summarise([item.header for item in series]) for series in others]
     found = conflicts(lead, rest)
-    if found and not released:
+    if found:
         raise ConflictError("; ".join(found))
-    told = tuple(Check("identity_released", False, f"released by a person: {sentence}", Gravity.WARNING) for sentence in found)
-    return (*told, *identity_checks(lead, [series for series in rest if series.modality == "MR"]))
+    return identity_checks(lead, [series for series in rest if series.modality == "MR"])
