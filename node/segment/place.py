@@ -1,0 +1,69 @@
+"""Where each voxel of the brain lies in template space: coordinates, tissue priors and the side of each surface that it is on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from node.atlas.regions import OUTSIDE_MM, Structure, level_mm
+from node.atlas.template import Template
+from node.domain.transform import Deformation
+from node.domain.volume import Array, Volume
+from node.imaging import resample
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where the voxels of a grid lie in template space.
+
+    Parameters
+    ----------
+    brain : (S, R, C) bool, the voxels that are looked at
+    points : (N, 3) float32 LPS mm in template space of the N voxels of `brain`, in array order
+    gm, wm : (S, R, C) float32 prior probability
+    """
+
+    brain: Volume
+    points: Array
+    gm: Array
+    wm: Array
+
+    def level_mm(self, structure: Structure) -> Array:
+        """(S, R, C) float32 mm inside a structure, positive inside; far outside the brain mask."""
+        level = np.full(self.brain.shape, OUTSIDE_MM, dtype=np.float32)
+        level[self.brain.array] = level_mm(structure, self.points)
+        return level
+
+
+def find_place(brain: Volume, template: Template, template_from_t1: Deformation) -> Place:
+    """Carry the template's priors and coordinates to a grid.
+
+    Parameters
+    ----------
+    brain : (S, R, C) bool on the T1 grid, or a part of it
+    """
+    points = _template_points(brain, template_from_t1)
+    gm, wm = (_sample(prior, points, brain) for prior in (template.gm, template.wm))
+    return Place(brain, points, gm, wm)
+
+
+def _template_points(brain: Volume, template_from_t1: Deformation) -> Array:
+    """(N, 3) float32 LPS mm in template space of the voxels of the mask."""
+    field = template_from_t1.displacement
+    matrix = template_from_t1.affine.matrix @ brain.affine
+    index = np.argwhere(brain.array)
+    points = (index @ matrix[:3, :3].T + matrix[:3, 3]).astype(np.float32)
+    for axis in range(3):
+        shift = resample(Volume(field.array[axis], field.affine), brain)
+        points[:, axis] += shift.array[brain.array]
+    return np.asarray(points)
+
+
+def _sample(prior: Volume, points: Array, brain: Volume) -> Array:
+    """(S, R, C) float32 a template map at the points, linearly; 0 beyond it and outside the mask."""
+    index = points @ prior.index_from_lps[:3, :3].T + prior.index_from_lps[:3, 3]
+    out = np.zeros(brain.shape, dtype=np.float32)
+    out[brain.array] = ndimage.map_coordinates(prior.array, index.T, order=1, mode="constant", cval=0.0)
+    return out

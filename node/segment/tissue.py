@@ -1,0 +1,204 @@
+"""Fluid, grey and white matter on the T1: a mixture of three classes whose means drift slowly over the brain.
+
+Each class is Gaussian in intensity; its probability is weighted weakly by the template's prior and by the six neighbours (a mean-field
+Markov random field). Class means are taken locally, over some centimetres, which follows what is left of the coil's shading and the
+real difference between, say, cerebellar and frontal grey matter. A voxel shared by grey and white matter is decided half way between
+the means, one shared by fluid and grey matter at `FLUID_CUT`, because all classes get one common width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from node.domain.result import Tissue
+from node.domain.volume import Array, Volume
+from node.errors import DataError
+from node.segment.place import Place
+
+PRIOR_STRENGTH = 0.3
+"""Exponent of the template's prior: it settles what intensity leaves open, it does not draw the cortex."""
+
+PRIOR_FLOOR = 0.05
+"""Least prior of a class: the template is an average, and a patient's ventricles are not in it."""
+
+NEIGHBOUR_STRENGTH = 0.25
+"""Weight of each neighbour's probability in the exponent (per neighbour at 1 mm)."""
+
+ROUNDS = 6
+PURE_FLUID_PERCENTILE = 20.0
+"""Of what is darker than the first cut: most sulcal fluid is mixed with tissue, the darkest fifth is hardly."""
+
+FLUID_CUT = 2.0 / 3.0
+"""A voxel is grey matter when at least this share of it is: what is measured in cortex should be cortex, and there is no other class
+for the dura and the vessels beside it."""
+
+LEAST_WIDTH = 0.2
+"""Least class width, as a share of the contrast between grey and white matter."""
+
+SURE = 0.8
+LOCAL_MM = 25.0
+"""Standard deviation of the window in which a local class mean is taken."""
+
+LOCAL_TRUST = 0.15
+"""Share of the window that a class must fill for its local mean to weigh as much as the global one."""
+
+_CLASSES = (Tissue.CSF, Tissue.GRAY_MATTER, Tissue.WHITE_MATTER)
+
+
+@dataclass(frozen=True, eq=False)
+class TissueModel:
+    """The classes found.
+
+    Parameters
+    ----------
+    labels : (S, R, C) uint8, values of `Tissue`; 0 outside the brain
+    means : (3,) global mean of fluid, grey and white matter, in units of the T1
+    noise : robust standard deviation inside white matter, in units of the T1
+    """
+
+    labels: Array
+    means: tuple[float, float, float]
+    noise: float
+
+
+def classify(t1: Volume, place: Place) -> TissueModel:
+    """Fluid, grey and white matter.
+
+    Parameters
+    ----------
+    t1 : (S, R, C) bias-corrected, on the grid of `place`
+
+    Raises
+    ------
+    DataError : fluid, grey and white matter do not follow each other in brightness, as they do on a T1-weighted image
+    """
+    brain = place.brain
+    prior = _prior(place)
+    means = _global_means(t1.array[brain.array])
+    scaled = (t1.array / means[2]).astype(np.float32)
+    local = np.empty_like(prior)
+    local[:] = (means / means[2])[:, None, None, None]
+    chance = _posterior(scaled, prior, None, local, brain)
+    for _ in range(ROUNDS - 1):
+        _update_means(local, scaled, chance, brain)
+        chance = _posterior(scaled, prior, chance, local, brain)
+    labels = np.where(brain.array, chance.argmax(axis=0) + 1, 0).astype(np.uint8)
+    return _model(t1, labels)
+
+
+def _model(t1: Volume, labels: Array) -> TissueModel:
+    values = [t1.array[labels == tissue.value] for tissue in _CLASSES]
+    if min(len(v) for v in values) == 0:
+        raise DataError("segment: expected fluid, grey and white matter on the T1; one of them was not found")
+    csf, gm, wm = (float(np.median(v)) for v in values)
+    return TissueModel(labels, (csf, gm, wm), float(1.4826 * np.median(np.abs(values[2] - wm))))
+
+
+def _prior(place: Place) -> Array:
+    """(3, S, R, C) float32 prior, floored and normalised."""
+    fluid = np.clip(1.0 - place.gm - place.wm, 0.0, 1.0)
+    prior = np.stack([fluid, place.gm, place.wm])
+    prior += np.float32(PRIOR_FLOOR)
+    prior /= prior.sum(axis=0)
+    return np.asarray(prior)
+
+
+def _global_means(values: Array) -> Array:
+    """(3,) pure fluid, grey and white matter, by k-means on the intensities alone, which the template's errors cannot bend.
+
+    Raises
+    ------
+    DataError : the three means do not rise
+    """
+    low, high = np.percentile(values, [0.5, 99.5])
+    values = values[(values >= low) & (values <= high)]
+    means = np.percentile(values, [5.0, 45.0, 80.0])
+    for _ in range(30):
+        groups = np.digitize(values, _cuts(means))
+        if np.bincount(groups, minlength=3).min() == 0:
+            break
+        fluid, gray, white = (values[groups == k] for k in range(3))
+        means = np.array([np.percentile(fluid, PURE_FLUID_PERCENTILE), np.median(gray), np.median(white)])
+    if not 0 <= means[0] < means[1] < means[2]:
+        raise DataError(f"segment: expected fluid < grey < white matter on the T1; found {means.round(3).tolist()}")
+    return means
+
+
+def _cuts(means: Array) -> Array:
+    """(2,) where fluid becomes grey, and grey becomes white matter."""
+    return np.array([means[0] + FLUID_CUT * (means[1] - means[0]), (means[1] + means[2]) / 2.0])
+
+
+def _posterior(scaled: Array, prior: Array, chance: Array | None, local: Array, brain: Volume) -> Array:
+    """(3, S, R, C) float32 probability of each class; 0 outside the brain."""
+    odds = PRIOR_STRENGTH * np.log(prior)
+    # One common width, an eighth of the contrast between fluid and white matter at least: a boundary lies where it is said to lie.
+    sharpness = np.float32(0.5) / _width(scaled, local, brain) ** 2
+    # Half way between grey matter and this stand-in for fluid lies the cut; what is darker than it is fluid all the same.
+    fluid = local[1] - np.float32(2.0 * (1.0 - FLUID_CUT)) * (local[1] - local[0])
+    for k, centre in enumerate((fluid, local[1], local[2])):
+        apart = scaled - centre
+        if k == 0:
+            np.maximum(apart, 0.0, out=apart)
+        if k == 2:
+            np.minimum(apart, 0.0, out=apart)
+        odds[k] -= sharpness * apart**2
+    if chance is not None:
+        _add_neighbours(odds, chance, brain.spacing_mm)
+    odds -= odds.max(axis=0)
+    np.exp(odds, out=odds)
+    odds /= odds.sum(axis=0)
+    odds *= brain.array
+    return np.asarray(odds)
+
+
+def _width(scaled: Array, local: Array, brain: Volume) -> np.float32:
+    """Spread of what is brighter than white matter's mean, where no other class mixes in: noise and the tissue's own variety."""
+    above = (scaled - local[2])[brain.array & (scaled > local[2])]
+    spread = 1.4826 * float(np.median(above)) if len(above) else 0.0
+    contrast = float(np.median(local[2][brain.array] - local[1][brain.array]))
+    return np.float32(max(spread, LEAST_WIDTH * contrast))
+
+
+def _add_neighbours(odds: Array, chance: Array, spacing_mm: Array) -> None:
+    """Add, for each of the six neighbours, its probability weighted by 1 mm over its distance."""
+    for axis in range(3):
+        weight = np.float32(NEIGHBOUR_STRENGTH / max(float(spacing_mm[axis]), 1.0))
+        weighted = weight * chance
+        low, high = [slice(None)] * 4, [slice(None)] * 4
+        low[axis + 1], high[axis + 1] = slice(None, -1), slice(1, None)
+        odds[tuple(high)] += weighted[tuple(low)]
+        odds[tuple(low)] += weighted[tuple(high)]
+
+
+def _update_means(local: Array, scaled: Array, chance: Array, brain: Volume) -> None:
+    """Grey and white matter's means in a Gaussian window, drawn to the global mean where the class is rare; on a coarse grid.
+
+    Fluid keeps one global value: there is too little pure fluid for more.
+    """
+    step = tuple(max(1, round(4.0 / s)) for s in brain.spacing_mm)
+    sigma = [LOCAL_MM / (s * n) for s, n in zip(brain.spacing_mm, step, strict=True)]
+    for k in (1, 2):
+        sure = np.where(chance[k] > SURE, np.float32(1.0), np.float32(0.0))
+        everywhere = float((sure * scaled).sum(dtype=np.float64) / max(float(sure.sum(dtype=np.float64)), 1.0))
+        weight = ndimage.gaussian_filter(_shrink(sure, step), sigma)
+        value = ndimage.gaussian_filter(_shrink(sure * scaled, step), sigma)
+        local[k] = _enlarge((value + LOCAL_TRUST * everywhere) / (weight + LOCAL_TRUST), step, scaled.shape)
+
+
+def _shrink(array: Array, step: tuple[int, ...]) -> Array:
+    """Means over blocks; the last ones may be padded with 0."""
+    pad = [(0, -n % s) for n, s in zip(array.shape, step, strict=True)]
+    a = np.pad(array, pad)
+    s, r, c = (n // k for n, k in zip(a.shape, step, strict=True))
+    return np.asarray(a.reshape(s, step[0], r, step[1], c, step[2]).mean(axis=(1, 3, 5)))
+
+
+def _enlarge(coarse: Array, step: tuple[int, ...], shape: tuple[int, ...]) -> Array:
+    """Back to the fine grid, linearly, block centres in their place."""
+    scale = [1.0 / s for s in step]
+    offset = [0.5 / s - 0.5 for s in step]
+    return np.asarray(ndimage.affine_transform(coarse, scale, offset, shape, order=1, mode="nearest", output=np.float32))
