@@ -110,7 +110,6 @@ class Receiver:
                     (evt.EVT_REQUESTED, self._on_requested),
                     (evt.EVT_REJECTED, _on_rejected),
                     (evt.EVT_ACSE_RECV, self._on_acse),
-                    (evt.EVT_C_ECHO, lambda event: 0x0000),
                     (evt.EVT_C_STORE, self._on_store),
                 ],
             )

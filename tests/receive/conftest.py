@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,10 +42,28 @@ def inbox(tmp_path: Path, register: SqliteRegister) -> Iterator[Inbox]:
     inbox.close()
 
 
-@pytest.fixture
-def site(tmp_path: Path, register: SqliteRegister) -> Iterator[Site]:
-    storage = tmp_path / "storage"
+@contextmanager
+def running(folder: Path) -> Iterator[Site]:
+    """A receiver that listens, for the time of the block."""
+    register = SqliteRegister(folder / "register.db")
+    storage = folder / "storage"
     receiver = Receiver(ReceiverSettings("EMBER", "127.0.0.1", 0, max_associations=4), register, Inbox(storage, min_free_bytes=0))
     receiver.start()
-    yield Site(storage, register, receiver)
-    receiver.stop()
+    try:
+        yield Site(storage, register, receiver)
+    finally:
+        receiver.stop()
+        register.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with running(tmp_path) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def one_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The same for all tests of a file."""
+    with running(tmp_path_factory.mktemp("site")) as site:
+        yield site

@@ -92,15 +92,17 @@ def test_every_accepted_syntax_has_a_sample() -> None:
 
 
 @pytest.mark.parametrize("syntax", SAMPLES, ids=lambda syntax: syntax.name)
-def test_an_image_in_each_accepted_syntax_is_received_and_decodes(site, tmp_path: Path, syntax: UID) -> None:
+def test_an_image_in_each_accepted_syntax_is_received_and_decodes(one_site, tmp_path: Path, syntax: UID) -> None:
     make, options, tolerance = SAMPLES[syntax]
-    path = write(make(syntax, **options), tmp_path / "sent")
-    association = associated(site.receiver.port, [(MRImageStorage, syntax)])
+    dataset = make(syntax, **options)
+    dataset.SOPInstanceUID = f"{dataset.SOPInstanceUID}.{list(SAMPLES).index(syntax)}"
+    path = write(dataset, tmp_path / "sent")
+    association = associated(one_site.receiver.port, [(MRImageStorage, syntax)])
 
     status = association.send_c_store(path)
     association.release()
 
-    decoded = dcmread(site.storage / site.register.new[0].path)
+    decoded = dcmread(one_site.storage / one_site.register.new[-1].path)
     values = decoded.pixel_array.astype(int) << (4 if syntax == JPEGBaseline8Bit else 0)
     assert status.Status == 0x0000
     assert decoded.file_meta.TransferSyntaxUID == syntax
@@ -108,17 +110,17 @@ def test_an_image_in_each_accepted_syntax_is_received_and_decodes(site, tmp_path
 
 
 @pytest.mark.parametrize("syntax", [JPEGLosslessSV1, JPEGExtended12Bit], ids=lambda syntax: syntax.name)
-def test_a_syntax_that_cannot_be_decoded_is_not_accepted(site, syntax: UID) -> None:
-    association = associated(site.receiver.port, [(MRImageStorage, syntax), (MRImageStorage, ExplicitVRLittleEndian)])
+def test_a_syntax_that_cannot_be_decoded_is_not_accepted(one_site, syntax: UID) -> None:
+    association = associated(one_site.receiver.port, [(MRImageStorage, syntax), (MRImageStorage, ExplicitVRLittleEndian)])
     accepted = [context.transfer_syntax[0] for context in association.accepted_contexts]
     association.release()
 
     assert accepted == [ExplicitVRLittleEndian]
 
 
-def test_each_storage_class_is_accepted_and_no_other(site) -> None:
+def test_each_storage_class_is_accepted_and_no_other(one_site) -> None:
     ct = UID("1.2.840.10008.5.1.4.1.1.2")
-    association = associated(site.receiver.port, [(uid, ExplicitVRLittleEndian) for uid in (*STORAGE_CLASSES, ct)])
+    association = associated(one_site.receiver.port, [(uid, ExplicitVRLittleEndian) for uid in (*STORAGE_CLASSES, ct)])
     accepted = {context.abstract_syntax for context in association.accepted_contexts}
     association.release()
 
