@@ -28,13 +28,15 @@ def read_lesions(stored: Sequence[StoredInstance], rules: Rules, storage: Path) 
 
     Parameters
     ----------
-    stored : one SEG; of several in a series, the one with the last UID is the one that was chosen here
+    stored : the one SEG of a series
 
     Raises
     ------
-    DataError : no SEG that can be read, none or overlapping lesions, or frames on no common grid
+    DataError : several SEGs, one that cannot be read, none or overlapping lesions, or frames on no common grid
     """
-    item = max(stored, key=lambda one: one.instance.sop_instance_uid)
+    if len(stored) != 1:
+        raise DataError(f"SEG series {stored[0].header.series_uid}: expected one object; found {len(stored)}, and which counts is not said")
+    (item,) = stored
     numbers = [segment.number for segment in item.header.segments if is_lesion(segment, rules)]
     of = f"SEG {item.instance.sop_instance_uid}"
     if not numbers:

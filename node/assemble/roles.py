@@ -81,10 +81,8 @@ def _judge_pet(summary: SeriesSummary, rules: Rules, tracers: Mapping[str, Trace
     found = find_tracer(summary.header, rules, wanted, source=source)
     if found.key is None:
         return _not_taken(summary, found.why)
-    if uncorrected := _uncorrected(summary, rules):
-        return _not_taken(summary, uncorrected)
-    if summary.header.image_type[:1] == ("DERIVED",):
-        return _not_taken(summary, "it was derived from other images")
+    if why_not := "" if summary.header.unread else _uncorrected(summary, rules) or _derived(summary):
+        return _not_taken(summary, why_not)
     unusable = summary.header.unread or found.contradiction or _no_volume(summary, rules) or _unread_units(summary)
     if unusable:
         reason = f"PET series {_called(summary)} is {found.why}, but cannot be used: {unusable}"
@@ -97,6 +95,10 @@ def _uncorrected(summary: SeriesSummary, rules: Rules) -> str:
     pet = summary.header.pet
     missing = [value for value in rules.corrections if pet is None or value not in pet.corrections]
     return f"it is not corrected for {' and '.join(missing)} (CorrectedImage)" if missing else ""
+
+
+def _derived(summary: SeriesSummary) -> str:
+    return "it was derived from other images" if summary.header.image_type[:1] == ("DERIVED",) else ""
 
 
 def _unread_units(summary: SeriesSummary) -> str:

@@ -76,6 +76,13 @@ def test_a_segmentation_of_another_organ_is_refused_by_its_uid(tmp_path: Path) -
     assert stored[0].instance.sop_instance_uid in str(refused.value)
 
 
+def test_two_segmentations_in_one_series_are_not_guessed_between(tmp_path: Path) -> None:
+    stored = store([_segmentation(_source(), two_lesions().astype(np.uint8), [LESION])], tmp_path)
+
+    with pytest.raises(DataError, match="expected one object; found 2"):
+        read_lesions(stored * 2, RULES, tmp_path)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_connected_parts_are_those_that_scipy_finds(seed: int) -> None:
     mask = np.random.default_rng(seed).random((12, 14, 10)) < 0.12

@@ -177,7 +177,7 @@ def test_a_pet_that_measures_nothing_new_is_not_taken(changes: dict[str, Any], w
     [
         (pet_series(Units="PROPCPS"), "PROPCPS"),
         (pet_series(slices=3), "60 mm"),
-        (pet_series(SOPClassUID="1.2.840.10008.5.1.4.1.1.130"), "enhanced multi-frame PET is not read yet"),
+        (pet_series(SOPClassUID="1.2.840.10008.5.1.4.1.1.130", CorrectedImage=None), "enhanced multi-frame PET is not read yet"),
     ],
 )
 def test_a_tspo_pet_that_cannot_be_used_is_wanted_and_says_why(datasets: list[Dataset], words: str) -> None:
