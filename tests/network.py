@@ -6,7 +6,8 @@ import hashlib
 import socket
 import sqlite3
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,14 @@ def associated(port: int, contexts: list[tuple[UID, UID]], *, called: str = "EMB
     for sop_class, syntax in contexts:
         entity.add_requested_context(sop_class, syntax)
     return entity.associate("127.0.0.1", port, ae_title=called, evt_handlers=[(evt.EVT_CONN_OPEN, set_no_delay)])
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    """Wait for what another thread or process does."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "did not come true in time"
+        time.sleep(0.01)
 
 
 def parcel(path: Path, state: DeliveryState = DeliveryState.QUEUED) -> Parcel:

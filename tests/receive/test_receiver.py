@@ -6,12 +6,11 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 import pytest
-from network import SqliteRegister, associated, dataset_bytes, digest, instance, write
+from network import SqliteRegister, associated, dataset_bytes, digest, instance, wait_until, write
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage, PositronEmissionTomographyImageStorage
 from pynetdicom.association import Association
@@ -23,13 +22,6 @@ from node.errors import RefusedError, TemporaryError
 from node.receive import Inbox, Receiver, ReceiverSettings
 
 MR = [(MRImageStorage, ExplicitVRLittleEndian)]
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not come true in time"
-        time.sleep(0.01)
 
 
 def store(association: Association, path: Path, **changes: object) -> Dataset:

@@ -1,4 +1,4 @@
-"""The receiver, and delivery, with programs that nobody here wrote."""
+"""The receiver with programs that nobody here wrote."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from network import Receipts, dataset_bytes, instance, parcel, write
+from network import dataset_bytes, instance, write
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
-from benchmarks.peers import Orthanc, command, send
-from node import deliver
-from node.dimse import Peer, echo, find_instance
-from node.domain.ports import DeliveryState
+from benchmarks.peers import command, send
 
 
 @pytest.mark.peer("echoscu")
@@ -49,20 +46,3 @@ def test_dcmtk_keeps_what_was_not_kept_here(site, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("node.receive.inbox.os.fsync", full)
     with pytest.raises(RuntimeError, match="storescu ended with"):
         send([write(instance(), tmp_path / "sent")], site.receiver.port, called="EMBER")
-
-
-@pytest.mark.peer("Orthanc")
-def test_orthanc_takes_what_is_delivered_with_its_bytes_and_can_be_asked(tmp_path: Path) -> None:
-    paths = [write(instance(number), tmp_path / "outbox") for number in range(3)]
-    with Orthanc(tmp_path / "orthanc") as orthanc:
-        pacs = Peer("orthanc", "127.0.0.1", orthanc.dicom_port, orthanc.ae_title, "EMBER", connect_timeout_s=10, answer_timeout_s=10)
-        assert echo(pacs).status == 0x0000
-        first = deliver.send([parcel(path) for path in paths[:2]], pacs, Receipts())
-        known = [find_instance(pacs, path.stem, instance().StudyInstanceUID, instance().SeriesInstanceUID) for path in paths]
-        again = deliver.send([parcel(path, DeliveryState.SENDING) for path in paths], pacs, Receipts())
-        arrived = orthanc.download(tmp_path / "arrived")
-
-    assert [how for _, how in first.stored] == ["answered 0x0000"] * 2
-    assert known == [True, True, False]
-    assert [how for _, how in again.stored] == ["found by C-FIND", "found by C-FIND", "answered 0x0000"]
-    assert [dataset_bytes(path) for path in arrived] == [dataset_bytes(path) for path in paths]
