@@ -14,7 +14,7 @@ from node.domain.transform import Deformation
 from node.domain.volume import Array, Volume
 from node.imaging import resample
 from node.simulate.fields import axial_coordinates, smooth_noise
-from node.simulate.head import LABELS, Head
+from node.simulate.head import LABELS, SOLID, Head
 from node.simulate.options import random_stream
 
 
@@ -115,6 +115,7 @@ def paint(contrast: Contrast, head: Head, lesions: Array, *, seed: int) -> Volum
     # The same stream for every contrast: it is one head.
     random = random_stream(seed, "paint")
     _paint_soft(image, contrast, head, random)
+    _paint_pia(image, contrast, head)
     _add_texture(image, contrast, head)
     image *= 1.0 + 0.025 * smooth_noise(random, head.tissue, scale_mm=5.0)
     _paint_lesions(image, contrast, head, lesions)
@@ -159,7 +160,7 @@ def _paint_soft(image: Array, contrast: Contrast, head: Head, random: np.random.
     _paint_eyes(image, contrast, soft, (x, y, z))
     bone = head.tissue.array == LABELS["bone"]
     hull = head.hull_mm.array
-    image[bone & (hull > 4.6) & (hull < 6.6)] = contrast.marrow
+    image[bone & (hull > 5.4) & (hull < 7.2)] = contrast.marrow
     image[bone & (hull > 12.0)] = contrast.marrow
 
 
@@ -174,13 +175,21 @@ def _paint_eyes(image: Array, contrast: Contrast, soft: Array, axes: tuple[Array
     image[soft & ((side - _EYE_MM[0]) ** 2 + (y - _EYE_MM[1] + 9.0) ** 2 * 4.0 + (z - _EYE_MM[2]) ** 2 < 4.5**2)] = contrast.muscle
 
 
+def _paint_pia(image: Array, contrast: Contrast, head: Head) -> None:
+    """Fluid that borders on the brain shares its voxels with cortex."""
+    values = dict(contrast.tissue)
+    fluid = head.tissue.array == LABELS["csf"]
+    share = np.clip((head.solid.array[fluid] - 0.3) / (SOLID - 0.2), 0.0, 1.0)
+    image[fluid] += share * (values["cortex"] - values["csf"])
+
+
 def _add_texture(image: Array, contrast: Contrast, head: Head) -> None:
-    """The template's T1 relative to the mean of each tissue."""
+    """The template's T1 relative to the mean of each tissue; less of its dark side, which is the average's blurred border."""
     for name in ("csf", "cortex", "nawm", "cereb_gm", "cereb_wm", "thalamus", "brainstem", "deep_gm"):
         inside = (head.tissue.array == LABELS[name]) & (head.t1.array > 0)
         if inside.any():
             values = head.t1.array[inside]
-            image[inside] += contrast.texture * np.clip(values - values.mean(), -0.25, 0.25)
+            image[inside] += contrast.texture * np.clip(values - values.mean(), -0.1, 0.2)
 
 
 def _paint_lesions(image: Array, contrast: Contrast, head: Head, lesions: Array) -> None:

@@ -32,8 +32,11 @@ LABELS = {
 """Values of the tissue label volume; 0 is air. "sinus" is venous blood."""
 
 AIR = 0
-FLUID_MM, BONE_MM, SCALP_MM = 2.5, 8.5, 15.5
+FLUID_MM, BONE_MM, SCALP_MM = 3.5, 9.0, 16.0
 """Outer borders of fluid, skull and scalp, mm from the brain's hull."""
+
+SOLID = 0.6
+"""Probability of grey or white matter from which on a voxel is not fluid."""
 
 _CENTRE = np.array([0.0, 8.0, -28.0])
 _EXTENT = (256.0, 240.0, 196.0)
@@ -47,12 +50,14 @@ class Head:
     ----------
     tissue : uint8, values of `LABELS`
     t1 : the template's T1 there, 0…1
+    solid : probability of grey or white matter in the template, 0…1
     hull_mm : distance from the brain's hull, negative inside
     skin_mm : depth below the skin, negative outside the head
     """
 
     tissue: Volume
     t1: Volume
+    solid: Volume
     hull_mm: Volume
     skin_mm: Volume
 
@@ -101,7 +106,7 @@ def build_head(template: Template, *, spacing_mm: float) -> Head:
     hull_mm, skin_mm = resample(rough.like(hull), on), resample(skin, on)
     tissue = _outside(axes, hull_mm.array, skin_mm.array)
     _paint_brain(tissue, axes, gm, wm, hull_mm.array)
-    return Head(on.like(tissue), on.like(t1.astype(np.float32)), hull_mm, skin_mm)
+    return Head(on.like(tissue), on.like(t1.astype(np.float32)), on.like(gm + wm), hull_mm, skin_mm)
 
 
 def _axial_steps(spacing_mm: float) -> Array:
@@ -172,7 +177,7 @@ def _paint_neck(tissue: Array, axes: _Axes) -> None:
 
 def _paint_brain(tissue: Array, axes: _Axes, gm: Array, wm: Array, hull: Array) -> None:
     """Labels of the brain, over the fluid."""
-    solid = (gm + wm > 0.6) & (hull < 2.0)
+    solid = (gm + wm > SOLID) & (hull < 2.0)
     grey = solid & (gm > 1.15 * wm)
     below = solid & _below_tentorium(axes)
     stem = solid & _brain_stem(axes)
