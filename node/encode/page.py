@@ -21,7 +21,8 @@ NO_FREE_REGION = (
 )
 
 LEFT, RIGHT = MARGIN, WIDTH - MARGIN
-BODY_TOP = 118
+HEAD_RULE = 104
+BODY_TOP = HEAD_RULE + 14
 BODY_BOTTOM = HEIGHT - 92
 """Everything between belongs to the page's own content."""
 
@@ -35,7 +36,7 @@ def open_page(header: Dataset, title: str) -> Canvas:
     canvas.text(RIGHT - 14, 64, RESEARCH_USE, Style.SMALL_STRONG, WARNING, anchor="ra")
     room = WIDTH - 2 * MARGIN - badge - GUTTER
     _patient(canvas, header, room)
-    canvas.rule(LEFT, RIGHT, 104)
+    canvas.rule(LEFT, RIGHT, HEAD_RULE)
     return canvas
 
 
@@ -63,20 +64,22 @@ def series_words(description: str, acquired_at: datetime | None) -> tuple[str, .
 
 
 def _patient(canvas: Canvas, header: Dataset, room: int) -> None:
-    name = printable_name(header.get("PatientName", ""))
-    facts = _facts(header)
-    style = next((s for s in (Style.NAME, Style.HEADLINE, Style.STRONG) if width_of(name, s) <= room), Style.SMALL_STRONG)
-    lines = wrap(name, style, room)
-    if len(lines) == 1:
-        canvas.text(LEFT, 24, name, style)
-        canvas.text(LEFT, 68, facts, Style.BODY, SOFT)
-        return
-    # A very long name takes the room of the facts, which then share the last line.
-    y = 10
-    for line in lines[:3]:
-        canvas.text(LEFT, y, line, style)
+    name, facts = printable_name(header.get("PatientName", "")), _facts(header)
+    name_style = _largest(name, room, (Style.NAME, Style.HEADLINE, Style.STRONG))
+    facts_style = _largest(facts, room, (Style.BODY, Style.SMALL))
+    lines = [
+        *((line, name_style, INK) for line in wrap(name, name_style, room)),
+        *((f, facts_style, SOFT) for f in wrap(facts, facts_style, room)),
+    ]
+    y = max(4, (HEAD_RULE - sum(style.step for _, style, _ in lines)) // 2)
+    for line, style, colour in lines:
+        canvas.text(LEFT, y, line, style, colour)
         y += style.step
-    canvas.text(LEFT, min(y, 78), facts, Style.SMALL, SOFT)
+
+
+def _largest(text: str, room: int, styles: tuple[Style, ...]) -> Style:
+    """The first style in which a text takes one line, or the last."""
+    return next((style for style in styles if width_of(text, style) <= room), styles[-1])
 
 
 def _facts(header: Dataset) -> str:

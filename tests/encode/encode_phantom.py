@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
+from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +93,7 @@ class Plan:
     flair: bool = True
     enhanced: bool = False
     lesions: int = 4
-    charset: str | list[str] = "ISO_IR 100"
+    charset: tuple[str, ...] = ("ISO_IR 100",)
     name: str = "Phantom^Ball"
     offset: str = ""
     extra: tuple[tuple[str, Any], ...] = ()
@@ -122,9 +124,20 @@ class Phantom:
         return replace(self, result=replace(self.result, **changes))
 
 
+Files = dict[str, bytes]
+
+
 def make_phantom(storage: Path, plan: Plan | None = None) -> Phantom:
-    """Write the files below `storage` and put the exam together."""
-    plan = plan or Plan()
+    """The exam, with its files written below `storage`."""
+    phantom, files = _make(plan or Plan())
+    for name, content in files.items():
+        (storage / name).write_bytes(content)
+    return replace(phantom, storage=storage)
+
+
+@cache
+def _make(plan: Plan) -> tuple[Phantom, Files]:
+    storage: Files = {}
     t1 = _mr(storage, plan, Role.T1, grid((20, 24, 22), SAGITTAL, (8, 8, 8), "1.2.9.1"), Transform.identity())
     flair = _mr(storage, plan, Role.FLAIR, grid((12, 26, 24), AXIAL, (14, 7, 7), "1.2.9.1"), T1_FROM_FLAIR) if plan.flair else None
     pet = _pet(storage, plan)
@@ -136,7 +149,7 @@ def make_phantom(storage: Path, plan: Plan | None = None) -> Phantom:
     segmentation = Segmentation(brain.like(brain.array * 2), tuple(Region(n, BRAIN, brain) for n in names), labels, origin, ())
     subject = Subject("P-1", "", "Ball, Phantom", date(1980, 1, 2), "F", 70.0, 1.7)
     exam = Exam(subject, pet, t1, flair)
-    return Phantom(storage, exam, alignment, segmentation, _result(exam, labels))
+    return Phantom(Path(), exam, alignment, segmentation, _result(exam, labels)), storage
 
 
 def _lesions(grid_: Volume, count: int) -> Volume:
@@ -192,7 +205,7 @@ def _lesion(number: int, labels: Volume) -> Lesion:
     return Lesion(number, f"1.2.7.{number}", volume_ml, "deep white matter", (0, 0, 0), 2.0, core, 1.2, core, 0.5, note)
 
 
-def _mr(storage: Path, plan: Plan, role: Role, empty: Volume, to_t1: Transform) -> MrSeries:
+def _mr(storage: Files, plan: Plan, role: Role, empty: Volume, to_t1: Transform) -> MrSeries:
     volume = empty.like(
         np.where(ball(empty, 62, to_t1=to_t1), 700.0, np.where(ball(empty, 75, to_t1=to_t1), 300.0, 10.0)).astype(np.float32)
     )
@@ -208,7 +221,7 @@ def _mr(storage: Path, plan: Plan, role: Role, empty: Volume, to_t1: Transform) 
     return MrSeries(volume, role, source)
 
 
-def _pet(storage: Path, plan: Plan) -> PetSeries:
+def _pet(storage: Files, plan: Plan) -> PetSeries:
     empty = grid((22, 18, 20), np.array([[0, 0, 1], [0, 1, 0], [1, 0, 0]], dtype=float).T, (8, 9, 9), "1.2.9.2")
     array = np.stack([ball(empty, 64, to_t1=T1_FROM_PET) * 5000.0, ball(empty, 64, to_t1=T1_FROM_PET) * 4000.0]).astype(np.float32)
     volume = Volume(array, empty.affine, "Bq/mL", "1.2.9.2")
@@ -223,7 +236,7 @@ def _pet(storage: Path, plan: Plan) -> PetSeries:
 def _head(plan: Plan, study: str, series: str, modality: str, sop_class: str, uid: str) -> Dataset:
     d = Dataset()
     when = WHEN["PT" if study == "1.2.3.2" else "MR"]
-    d.SpecificCharacterSet = plan.charset
+    d.SpecificCharacterSet = list(plan.charset)
     if plan.offset:
         d.TimezoneOffsetFromUTC = plan.offset
     d.SOPClassUID, d.SOPInstanceUID, d.Modality = sop_class, uid, modality
@@ -305,9 +318,10 @@ def _pet_image(plan: Plan, volume: Volume, frame: int, index: int) -> Dataset:
     return d
 
 
-def _save(storage: Path, d: Dataset) -> Instance:
+def _save(storage: Files, d: Dataset) -> Instance:
     d.file_meta = FileMetaDataset()
     d.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    path = storage / f"{d.SOPInstanceUID}.dcm"
-    d.save_as(path, enforce_file_format=True)
-    return Instance(d.SOPInstanceUID, d.SOPClassUID, path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+    content, name = BytesIO(), f"{d.SOPInstanceUID}.dcm"
+    d.save_as(content, enforce_file_format=True)
+    storage[name] = content.getvalue()
+    return Instance(d.SOPInstanceUID, d.SOPClassUID, name, hashlib.sha256(storage[name]).hexdigest())
