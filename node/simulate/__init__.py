@@ -4,7 +4,7 @@
 wanted, and what is to be wrong with it; ``options.small_options`` is quick; ``whole_body.write_whole_body_fdg`` makes what is no exam.
 The files beside it, in the order of work: ``head`` (tissue in template space), ``lesions``, ``warp`` (an individual, and the grids),
 ``appearance`` (T1 and FLAIR), ``anatomy`` (labels on the MR grid), ``kinetics`` (time courses), ``uptake`` (PET), ``headers``,
-``mr_series``, ``pet_series``, ``truth``. ``pacs`` is a small PACS for the demo.
+``mr_series``, ``pet_series``, ``truth`` with ``truth_regions`` and ``truth_table``. ``pacs`` is a small PACS for the demo.
 
 Everything follows from the options: the same options give the same bytes, and other options other UIDs.
 
@@ -16,6 +16,9 @@ numbers are right, not that the node finds its way in every head. For that there
 
 We chose to blur on the MR grid and to take the truth "after the scanner" from the very PET that is written, before its noise; instead
 of a formula, since what the node measures can then be compared voxel by voxel.
+
+We chose not to erode by half voxels: "eroded by 1 mm" drops voxels whose middle lies within 1 mm of the middle of one outside, as the
+node does it; on a 2 mm grid that drops none.
 
 What is not real: uptake is constant in a class but for a smooth variation; no vessels but the large sinuses; a Gaussian point spread
 that is the same everywhere; noise is Gaussian with Poisson-like variance; the head lies still. Distribution volume ratios are invented.

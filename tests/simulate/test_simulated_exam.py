@@ -207,8 +207,9 @@ def test_the_head_is_not_its_own_mirror_image(t1: Series) -> None:
 
 
 @pytest.mark.peer("dciodvfy", "dcentvfy")
-def test_other_peoples_validators_find_no_error(exam: SimulatedExam) -> None:
+def test_other_peoples_validators_find_no_error(exam: SimulatedExam, tmp_path: Path) -> None:
     one_each = [next(iter(sorted(folder.iterdir()))) for folder in sorted((exam.folder / "dicom").iterdir())]
+    one_each.append(write_whole_body_fdg(tmp_path, TINY)[0])
     for path in one_each:
         said = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False).stderr
         assert "Error" not in said
