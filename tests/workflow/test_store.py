@@ -136,9 +136,10 @@ def test_what_is_in_the_outbox_stays_as_it_is_when_posted_again(store: Store, tm
     posting = Posting("9.9", "pacs", 1, 1, "SEG", "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.1.2.1", "exams/x.dcm", "cc")
     store.deliveries.post([posting])
     receipts = store.deliveries.receipts("pacs")
+    assert (receipts.tried(1, 1), receipts.tried(1, 1)) == (1, 2)
     receipts.sending("9.9")
     receipts.stored("9.9", "answered 0x0000")
     store.deliveries.post([posting])
     (row,) = store.deliveries.of_exam(1, 1)
-    assert (row.state, row.detail, row.attempts) == (DeliveryState.STORED, "answered 0x0000", 1)
+    assert (row.state, row.detail, row.attempts) == (DeliveryState.STORED, "answered 0x0000", 2)
     assert parcel(row, tmp_path).path == tmp_path / "exams/x.dcm"

@@ -63,10 +63,11 @@ class Worker:
         if not waiting:
             return None
         parcels = [parcel(row, self._settings.node.storage) for row in waiting]
-        outcome = send(parcels, peer(destination, self._settings), self._store.deliveries.receipts(destination.name))
+        receipts = self._store.deliveries.receipts(destination.name)
+        attempt = receipts.tried(exam, version)
+        outcome = send(parcels, peer(destination, self._settings), receipts)
         if not outcome.retry:
             return None
-        attempt = max((row.attempts for row in waiting), default=0) + 1
         uid, why = outcome.postponed[0]
         delay = retry_delay_s(attempt, uid)
         self._store.exams.note(

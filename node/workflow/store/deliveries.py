@@ -99,7 +99,7 @@ class DestinationReceipts:
 
     def sending(self, sop_instance_uid: str) -> None:
         """About to be handed to the network."""
-        self._set(sop_instance_uid, DeliveryState.SENDING, "handed to the network", attempts=deliveries.c.attempts + 1)
+        self._set(sop_instance_uid, DeliveryState.SENDING, "handed to the network")
 
     def stored(self, sop_instance_uid: str, how: str) -> None:
         """The destination has it."""
@@ -112,6 +112,14 @@ class DestinationReceipts:
     def postponed(self, sop_instance_uid: str, why: str) -> None:
         """Did not work now; may work later."""
         self._set(sop_instance_uid, DeliveryState.QUEUED, why)
+
+    def tried(self, exam: int, version: int) -> int:
+        """Count one more attempt at what is still to be sent; returns how many there were, this one included."""
+        table, waiting = deliveries.c, (DeliveryState.QUEUED.value, DeliveryState.SENDING.value)
+        mine = sa.and_(table.exam == exam, table.version == version, table.destination == self._destination, table.state.in_(waiting))
+        with self._engine.begin() as connection:
+            connection.execute(deliveries.update().where(mine).values(attempts=table.attempts + 1))
+            return int(connection.execute(sa.select(sa.func.max(table.attempts)).where(mine)).scalar() or 1)
 
     def _set(self, sop_instance_uid: str, state: DeliveryState, detail: str, **columns: object) -> None:
         values = {"state": state.value, "detail": detail, "updated_at": self._clock.now().isoformat(), **columns}

@@ -1,0 +1,93 @@
+"""The reference region: made clean, measured, and judged before anything is divided by it.
+
+There is no TSPO-free region; cerebellar grey matter is a pseudo-reference, and every page says so. It is eroded by 1 mm, so that folia
+mixed with white matter and the sinus that runs along it count less, and kept 5 mm from lesions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from node.domain.exam import Check, Gravity
+from node.domain.result import Segmentation
+from node.domain.volume import Array, Volume
+from node.errors import DataError
+from node.imaging import depth_mm, distance_mm
+from node.quantify.project import weighted_mean
+
+EROSION_MM = 1.0
+FROM_LESION_MM = 5.0
+SMALLEST_ML = 2.0
+LARGEST_COV = 0.35
+"""Our defaults."""
+MOSTLY = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """What everything is divided by.
+
+    Parameters
+    ----------
+    name : of the region
+    mask : (S, R, C) bool on the T1 grid, as it was measured
+    fraction : (S, R, C) float32 on the part of the PET grid
+    mean : in the PET's unit
+    volume_ml : of the mask
+    """
+
+    name: str
+    mask: Volume
+    fraction: Array
+    mean: float
+    volume_ml: float
+    checks: tuple[Check, ...]
+
+
+def clean_reference(segmentation: Segmentation, name: str) -> Volume:
+    """The mask that is measured, (S, R, C) bool on the T1 grid.
+
+    Raises
+    ------
+    DataError : the region is missing or less than `SMALLEST_ML` is left of it
+    """
+    try:
+        region = segmentation.region(name).mask
+    except KeyError:
+        raise DataError(f"expected the reference region {name}; the segmentation has none") from None
+    kept = depth_mm(region) > EROSION_MM
+    if segmentation.lesions.array.any():
+        kept &= distance_mm(region.like(segmentation.lesions.array > 0)) > FROM_LESION_MM
+    volume_ml = float(kept.sum()) * region.voxel_ml
+    if volume_ml < SMALLEST_ML:
+        raise DataError(f"reference region {name}: {volume_ml:.2f} mL are left after cleaning; at least {SMALLEST_ML:g} mL are needed")
+    return region.like(kept)
+
+
+def measure_reference(mask: Volume, name: str, values: Array, fraction: Array) -> Reference:
+    """Measure the reference.
+
+    Parameters
+    ----------
+    mask : as `clean_reference` gives it
+    values, fraction : (S, R, C) on the part of the PET grid
+
+    Raises
+    ------
+    DataError : the mean is not above zero, or the PET does not cover the region
+    """
+    mean = weighted_mean(values, fraction)
+    volume_ml = float(mask.array.sum()) * mask.voxel_ml
+    if not np.isfinite(mean) or mean <= 0:
+        raise DataError(f"reference region {name}: its mean is {mean:.4g}; expected a value above zero")
+    return Reference(name, mask, fraction, mean, volume_ml, (_spread(values, fraction, mean, name),))
+
+
+def _spread(values: Array, fraction: Array, mean: float, name: str) -> Check:
+    inside = values[fraction >= MOSTLY]
+    cov = float(inside.std() / mean) if inside.size else float("inf")
+    found = f"The values in the reference region ({name.replace('_', ' ')}) vary by {100 * cov:.0f} %"
+    text = f"{found}; up to {100 * LARGEST_COV:.0f} % is usual."
+    return Check("reference_spread", cov <= LARGEST_COV, text, Gravity.HOLD, cov, LARGEST_COV, "1")
