@@ -70,6 +70,7 @@ def test_the_first_bytes_of_a_uid_stay(store: Store) -> None:
     assert store.register.record(received()) is Recorded.SAME
     assert store.register.record(received(digest="bb")) is Recorded.CHANGED
     store.register.record_changed(received(digest="bb"))
+    store.register.record_changed(received(digest="bb"))
     assert store.register.known_digest("1.2.3") == "aa"
     assert store.register.counts() == {"instances": 1, "unread": 1, "unreadable": 0, "changed": 1}
 

@@ -75,9 +75,12 @@ class InstanceRegister:
         return Recorded.SAME if known == received.digest else Recorded.CHANGED
 
     def record_changed(self, received: Received) -> None:
-        """Record an instance that was kept aside since its UID was there with other bytes."""
+        """Record an instance that was kept aside since its UID was there with other bytes; the same bytes again are no news."""
         row = {name: getattr(received, name) for name in ("sop_instance_uid", "digest", "path", "calling_ae")}
+        same = sa.and_(changed.c.sop_instance_uid == received.sop_instance_uid, changed.c.digest == received.digest)
         with self._engine.begin() as connection:
+            if connection.execute(sa.select(changed.c.id).where(same)).first() is not None:
+                return
             connection.execute(changed.insert().values(row | {"received_at": self._now()}))
 
     def association_opened(self, association: str, *, calling_ae: str, called_ae: str, address: str) -> None:
