@@ -142,6 +142,12 @@ BETWEEN = 18
 """Pixels between two sections."""
 
 
+def height_of(sections: Sequence[Section], width: int) -> int:
+    """Pixels that sections take in one column of endless height."""
+    rows = [row for section in sections for row in (*section.lead, *section.rows)]
+    return sum(row.height(width) for row in rows) + BETWEEN * max(len(sections) - 1, 0)
+
+
 def fill(canvas: Canvas, box: Box, sections: Sequence[Section]) -> tuple[Section, ...]:
     """Draw as much of the sections as the box holds; what is left over."""
     y = box.top
@@ -168,4 +174,4 @@ def _draw(canvas: Canvas, box: Box, y: int, rows: Sequence[Row]) -> int:
 
 def soft(text: str) -> Paragraph:
     """A small remark."""
-    return Paragraph(text, style=Style.SMALL, colour=SOFT)
+    return Paragraph(text, style=Style.SMALL, colour=SOFT, space=2)

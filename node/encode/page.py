@@ -90,7 +90,7 @@ def _facts(header: Dataset) -> str:
         f"sex {header.get('PatientSex', '') or 'unknown'}",
         _age(str(header.get("PatientAge", "") or "")),
     )
-    return "   ".join(fact for fact in facts if fact)
+    return " · ".join(fact for fact in facts if fact)
 
 
 def _age(age: str) -> str:
@@ -103,4 +103,4 @@ def _made(provenance: Provenance) -> str:
     if provenance.version > 1:
         version += f" (replaces version {provenance.version - 1})"
     made = provenance.made_at.strftime("%Y-%m-%d %H:%M %z").strip()
-    return f"{provenance.software}   settings {short_digest(provenance)}   {version}   made {made}"
+    return f"{provenance.software} · settings {short_digest(provenance)} · {version} · made {made}"

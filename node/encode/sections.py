@@ -13,7 +13,7 @@ from node.encode.words import MISSING, number_words, region_words, shown
 
 _NUMBER_COLUMNS = (Column(226, "left"), Column(118), Column(66), Column(88))
 _MEASURED = (Quantity.SUVR, Quantity.SUV, Quantity.CONTRAST)
-_LESION_COLUMNS = (Column(42), Column(8), Column(172, "left"), Column(58), Column(110), Column(98))
+_LESION_COLUMNS = (Column(44), Column(8), Column(174, "left"), Column(61), Column(104), Column(95))
 CONTRAST_SENTENCES = (
     "The contrast score cannot see diffuse activation of the NAWM, rises where the NAWM is homogeneous, and is blind to a shift of the "
     "whole brain."

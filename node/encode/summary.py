@@ -16,7 +16,7 @@ from node.encode import sections
 from node.encode.canvas import GUTTER, SOFT, Box, Canvas, Style, wrap
 from node.encode.capture import write_page
 from node.encode.colour import LESION_RGB, RAISED_RGB, blend, colours, ticks
-from node.encode.flow import Section, fill
+from node.encode.flow import Section, fill, height_of
 from node.encode.material import Material
 from node.encode.objects import Encoded, Kind
 from node.encode.page import BODY_BOTTOM, BODY_TOP, LEFT, NO_FREE_REGION, RIGHT, close_pages, open_page, series_words, study_words
@@ -170,8 +170,9 @@ def _tables(page: Canvas, material: Material, top: int) -> list[tuple[Section, .
     left_over: list[tuple[Section, ...]] = []
     for number, stream in enumerate(streams):
         left = LEFT + number * (width + GUTTER)
-        box = Box(left, top, left + width, BODY_BOTTOM - Style.SMALL.step)
-        rest = fill(page, box, [section for section in stream if section.rows])
+        filled = [section for section in stream if section.rows]
+        whole = top + height_of(filled, width) <= BODY_BOTTOM
+        rest = fill(page, Box(left, top, left + width, BODY_BOTTOM if whole else BODY_BOTTOM - Style.SMALL.step), filled)
         if rest:
             words = "continued on page 2" if rest[0].continued else f"page 2: {rest[0].title}"
             page.text(left, BODY_BOTTOM - Style.SMALL.step + 2, words, Style.SMALL, SOFT)
