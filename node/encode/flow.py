@@ -84,7 +84,7 @@ class TableRow:
 
     def height(self, width: int) -> int:
         lines = max(len(wrap(cell, self.style, right - left)) for cell, (left, right) in zip(self.cells, self._edges(width), strict=True))
-        return self.style.step * max(lines, 1) + (8 if self.ruled else 2)
+        return self.style.step * max(lines, 1) + (8 if self.ruled else 0)
 
     def draw(self, canvas: Canvas, left: int, top: int, width: int) -> None:
         for cell, column, (start, end) in zip(self.cells, self.columns, self._edges(width), strict=True):

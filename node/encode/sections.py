@@ -9,11 +9,11 @@ from node.domain.result import Finding, Lesion, LesionOrigin, Quantity
 from node.encode.canvas import INK, SOFT, WARNING, Style
 from node.encode.flow import Column, Row, Section, TableRow, paragraphs, soft
 from node.encode.material import Material
-from node.encode.words import MISSING, number_words, region_words, shown
+from node.encode.words import MISSING, number_words, region_rank, region_words, shown
 
-_NUMBER_COLUMNS = (Column(226, "left"), Column(118), Column(66), Column(88))
+_NUMBER_COLUMNS = (Column(240, "left"), Column(76), Column(76), Column(94))
 _MEASURED = (Quantity.SUVR, Quantity.SUV, Quantity.CONTRAST)
-_LESION_COLUMNS = (Column(44), Column(8), Column(174, "left"), Column(61), Column(104), Column(95))
+_LESION_COLUMNS = (Column(44), Column(8), Column(176, "left"), Column(60), Column(104), Column(64), Column(8), Column(22, "left"))
 CONTRAST_SENTENCES = (
     "The contrast score cannot see diffuse activation of the NAWM, rises where the NAWM is homogeneous, and is blind to a shift of the "
     "whole brain."
@@ -24,12 +24,12 @@ CONTRAST_SENTENCES = (
 def numbers(material: Material) -> Section:
     """The table of regions, with the basis of each quantity below it."""
     findings = material.result.findings
-    regions = list(dict.fromkeys(f.region for f in findings if f.quantity in _MEASURED))
+    regions = sorted(dict.fromkeys(f.region for f in findings if f.quantity in _MEASURED), key=region_rank)
     rows: list[Row] = [
         TableRow((region_words(region), *(_measured(material.result.finding(region, q)) for q in _MEASURED)), _NUMBER_COLUMNS)
         for region in regions
     ]
-    rows += [soft(line) for line in (_raised(material), *_bases(findings))]
+    rows += [soft(line) for line in (*_raised(material), *_bases(findings))]
     if any(finding.quantity is Quantity.CONTRAST for finding in findings):
         rows.append(soft(CONTRAST_SENTENCES))
     head = TableRow(("Region", "SUVR", "SUV", "contrast"), _NUMBER_COLUMNS, Style.SMALL_STRONG, SOFT, ruled=True)
@@ -44,8 +44,8 @@ def lesions(material: Material) -> Section:
     listed = sorted(material.result.lesions, key=lambda lesion: (-lesion.volume_ml, lesion.number))
     if not listed:
         return Section("Lesions", (*paragraphs("None found."), soft(_origin(material))))
-    notes = {note: chr(ord("a") + i) for i, note in enumerate(dict.fromkeys(le.note for le in listed if le.note)) if i < 26}
-    head = TableRow(("No.", "", "Place", "mL", "core SUVR", "rim SUVR"), _LESION_COLUMNS, Style.SMALL_STRONG, SOFT, ruled=True)
+    notes = {note: _letters(i) for i, note in enumerate(dict.fromkeys(lesion.note for lesion in listed if lesion.note))}
+    head = TableRow(("No.", "", "Place", "mL", "SUVR core", "rim", "", ""), _LESION_COLUMNS, Style.SMALL_STRONG, SOFT, ruled=True)
     rows: list[Row] = [_lesion_row(lesion, notes) for lesion in listed]
     rows += [soft(f"{letter}  {shown(note)}") for note, letter in notes.items()]
     rows.append(soft(f"{_origin(material)} Rim: 2 mm around the lesion, white matter only."))
@@ -74,20 +74,16 @@ def not_computed(material: Material) -> Section:
     return Section("Not computed", tuple(row for line in lines for row in paragraphs(shown(line), mark="–", mark_colour=SOFT)))
 
 
-def _raised(material: Material) -> str:
+def _raised(material: Material) -> tuple[str, ...]:
     mask, finding = material.result.raised, material.result.finding("raised", Quantity.VOLUME)
     volume_ml = float(mask.array.sum()) * mask.voxel_ml
-    words = f"Raised TSPO signal: {number_words(volume_ml, 1)} mL" if volume_ml else "Raised TSPO signal: none found"
-    return f"{words} ({shown(finding.basis)})" if finding and finding.basis else words
+    volume = f"Raised TSPO signal: {number_words(volume_ml, 1)} mL" if volume_ml else "Raised TSPO signal: none found"
+    return (volume, f"Raised: {shown(finding.basis)}") if finding and finding.basis else (volume,)
 
 
 def _measured(finding: Finding | None) -> str:
-    if finding is None:
-        return MISSING
-    text = number_words(finding.value)
-    # A standard error below the last digit that is printed would only read as certainty.
-    worth = finding.quantity is Quantity.SUVR and finding.uncertainty is not None and finding.uncertainty >= 0.005
-    return f"{text} ± {number_words(finding.uncertainty)}" if worth else text
+    # Without its standard error: that tells the image's noise alone, and would read as certainty about place and reference too.
+    return MISSING if finding is None else number_words(finding.value)
 
 
 def _bases(findings: Iterable[Finding]) -> list[str]:
@@ -107,13 +103,15 @@ def _origin(material: Material) -> str:
 
 
 def _lesion_row(lesion: Lesion, notes: dict[str, str]) -> TableRow:
-    mark = notes.get(lesion.note, "")
-    core, rim = (_with_note(value, mark) for value in (lesion.core_suvr, lesion.rim_suvr))
-    return TableRow((str(lesion.number), "", shown(lesion.place), number_words(lesion.volume_ml), core, rim), _LESION_COLUMNS)
+    core, rim = number_words(lesion.core_suvr), number_words(lesion.rim_suvr)
+    cells = (str(lesion.number), "", shown(lesion.place), number_words(lesion.volume_ml), core, rim, "", notes.get(lesion.note, ""))
+    return TableRow(cells, _LESION_COLUMNS)
 
 
-def _with_note(value: float | None, mark: str) -> str:
-    return number_words(value) if value is not None else f"{MISSING} {mark}".strip()
+def _letters(index: int) -> str:
+    """a … z, aa, ab …"""
+    first = _letters(index // 26 - 1) if index >= 26 else ""
+    return first + chr(ord("a") + index % 26)
 
 
 def _check_rows(check: Check) -> tuple[Row, ...]:

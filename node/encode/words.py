@@ -8,16 +8,18 @@ from node.domain.result import Tracer
 from node.encode.typeface import printable
 
 REGIONS = {
-    "cerebellar_gm": "Cerebellar grey matter",
+    "lesions": "Lesions",
     "nawm": "Normal-appearing WM",
     "white_matter": "White matter",
     "thalamus": "Thalamus",
     "cortex": "Cortex",
+    "deep_gm": "Deep grey matter",
+    "brainstem": "Brain stem",
+    "cerebellar_gm": "Cerebellar grey matter",
     "brain": "Brain",
-    "lesions": "Lesions",
     "raised": "Raised TSPO signal",
 }
-"""How a region's key is printed; a key that is not here is printed as it is, without underscores."""
+"""How a region's key is printed, in the order of the table; a key that is not here comes last and is printed without underscores."""
 
 MISSING = "–"
 
@@ -25,6 +27,11 @@ MISSING = "–"
 def region_words(key: str) -> str:
     """A region's name for a reader."""
     return REGIONS.get(key, key.replace("_", " ").capitalize())
+
+
+def region_rank(key: str) -> int:
+    """Place of a region in the table."""
+    return list(REGIONS).index(key) if key in REGIONS else len(REGIONS)
 
 
 def window_words(tracer: Tracer) -> str:
