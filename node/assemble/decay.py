@@ -54,16 +54,23 @@ def decay_reference(header: Header, first: FrameGroup, half_life_s: float) -> tu
     assert header.pet is not None
     calculated = _calculated(first, half_life_s)
     early = header.series_at is not None and (first.acquired_at is None or header.series_at <= first.acquired_at)
-    by_series = header.series_at if early else None
-    instant = header.pet.decay_instant or by_series or calculated
+    by_vendor, by_series = _near(header.pet.decay_instant, first), _near(header.series_at if early else None, first)
+    instant = by_vendor or by_series or calculated
     if instant is None:
         return None, (Check("decay_reference", False, "the header does not tell to which instant the values are decay-corrected: no SUV"),)
     if calculated is None:
         return instant, ()
     apart = abs((instant - calculated).total_seconds())
-    found = f"the decay reference by {'the vendor' if header.pet.decay_instant else 'the series time'} and by the frame times"
+    found = f"the decay reference by {'the vendor' if by_vendor else 'the series time'} and by the frame times"
     message = f"{found} {'agree' if apart <= CROSS_CHECK_S else f'are {apart:.0f} s apart; the first was taken'}"
     return instant, (Check("decay_reference", apart <= CROSS_CHECK_S, message, value=apart, limit=CROSS_CHECK_S, unit="s"),)
+
+
+def _near(instant: datetime | None, first: FrameGroup) -> datetime | None:
+    """An instant within a day of the scan; what lies further off is of another date, as when only some dates were shifted."""
+    if instant is None or first.acquired_at is None:
+        return instant
+    return instant if abs(instant - first.acquired_at) <= timedelta(days=1) else None
 
 
 def _calculated(first: FrameGroup, half_life_s: float) -> datetime | None:

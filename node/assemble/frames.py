@@ -18,6 +18,7 @@ from node.domain.timing import FrameTiming
 from node.domain.volume import Array
 from node.errors import DataError
 
+LONGEST_SCAN = timedelta(days=1)
 REFERENCE_TOLERANCE_S = 1.0
 FACTOR_TOLERANCE = 2e-3
 """Relative, of a DecayFactor: below what any frame that counts would differ by if it were corrected otherwise, above rounding."""
@@ -35,12 +36,14 @@ def frame_starts(
 
     Raises
     ------
-    DataError : a frame without length, or starts that cannot be told
+    DataError : a frame without length, starts that cannot be told, or that are further apart than any scan lasts
     """
     if any(not frame.duration_s for frame in frames):
         raise DataError(f"{of}: expected ActualFrameDuration above zero in every frame")
     acquired = [frame.acquired_at for frame in frames]
     starts = [instant for instant in acquired if instant is not None]
+    if starts and max(starts) - min(starts) > LONGEST_SCAN:
+        raise DataError(f"{of}: expected frames of one scan; found starts {(max(starts) - min(starts)) / timedelta(hours=1):.0f} h apart")
     if len(set(starts)) == len(frames):
         return starts, _reference_checks(frames, starts, decay_at, half_life_s)
     if decay_at is None or any(frame.reference_s is None for frame in frames):

@@ -69,7 +69,7 @@ def read_pixels(item: StoredInstance, storage: Path) -> tuple[Dataset, Array]:
     try:
         dataset = pydicom.dcmread(storage / item.instance.path, specific_tags=_PIXEL_TAGS)
         values = dataset.pixel_array
-    except (OSError, ValueError, AttributeError, RuntimeError, NotImplementedError, KeyError) as error:
+    except (OSError, ValueError, AttributeError, RuntimeError, NotImplementedError, KeyError, TypeError) as error:
         raise DataError(f"instance {uid}: expected readable pixels; {type(error).__name__} when they were decoded") from error
     geometry = item.header.geometry
     if geometry is None or values.ndim not in (2, 3) or values.shape[-2:] != (geometry.rows, geometry.columns):

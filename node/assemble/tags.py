@@ -101,7 +101,6 @@ def mr_of(dataset: Dataset) -> MrPhysics:
 def pet_of(dataset: Dataset, encodings: Sequence[str]) -> PetPhysics:
     injections = items(dataset, "RadiopharmaceuticalInformationSequence")
     first = injections[0] if injections else Dataset()
-    duration, reference = number(dataset, "ActualFrameDuration"), number(dataset, "FrameReferenceTime")
     return PetPhysics(
         series_type=texts(dataset, "SeriesType"),
         units=text(dataset, "Units"),
@@ -121,13 +120,19 @@ def pet_of(dataset: Dataset, encodings: Sequence[str]) -> PetPhysics:
         slices=whole(dataset, "NumberOfSlices"),
         time_slices=whole(dataset, "NumberOfTimeSlices"),
         image_index=whole(dataset, "ImageIndex"),
-        frame_duration_s=None if duration is None else duration / 1000.0,
-        frame_reference_s=None if reference is None else reference / 1000.0,
+        frame_duration_s=_seconds(dataset, "ActualFrameDuration"),
+        frame_reference_s=_seconds(dataset, "FrameReferenceTime"),
         decay_factor=number(dataset, "DecayFactor"),
         decay_instant=parse_date_time(private(dataset, 0x0009, _GE, 0x0D) or private(dataset, 0x0071, _SIEMENS, 0x22)),
         philips_suv_factor=_factor(private(dataset, 0x7053, _PHILIPS, 0x00)),
         philips_activity_factor=_factor(private(dataset, 0x7053, _PHILIPS, 0x09)),
     )
+
+
+def _seconds(dataset: Dataset, keyword: str) -> float | None:
+    """An element in ms, as s; what is longer than a week is no time of a scan."""
+    value = number(dataset, keyword)
+    return None if value is None or abs(value) > 7 * 86400e3 else value / 1000.0
 
 
 def _factor(value: str) -> float | None:

@@ -45,6 +45,15 @@ def test_frames_that_cross_midnight_stay_in_order(tmp_path: Path) -> None:
     assert read(tmp_path, datasets).pet.timing.start_s.tolist() == [3600.0, 3900.0]
 
 
+def test_frames_of_two_days_are_no_scan(tmp_path: Path) -> None:
+    datasets = pet_series()
+    for dataset in datasets[6:]:
+        dataset.AcquisitionDate = "20240308"
+
+    with pytest.raises(DataError, match="72 h apart"):
+        read(tmp_path, datasets)
+
+
 def test_equal_acquisition_times_give_the_same_timing_by_the_reference_times(tmp_path: Path) -> None:
     exam = read(tmp_path, pet_series(AcquisitionTime="112000"))
 
@@ -91,6 +100,13 @@ def test_the_vendors_own_decay_instant_comes_first(tmp_path: Path) -> None:
 
 def test_a_series_time_after_the_scan_is_not_believed(tmp_path: Path) -> None:
     exam = read(tmp_path, pet_series(SeriesTime="140000"))
+
+    assert exam.pet.decay_reference is not None
+    assert abs(exam.pet.decay_reference - SCAN_START) < timedelta(milliseconds=2)
+
+
+def test_a_series_date_of_another_year_is_not_believed(tmp_path: Path) -> None:
+    exam = read(tmp_path, pet_series(SeriesDate="19000101"))
 
     assert exam.pet.decay_reference is not None
     assert abs(exam.pet.decay_reference - SCAN_START) < timedelta(milliseconds=2)
