@@ -23,7 +23,7 @@ def colours(values: Array, limits: tuple[float, float]) -> Array:
 
     Parameters
     ----------
-    values : (...)
+    values : (...); what is not finite takes the first colour, and is not to be shown
     limits : value of the first and of the last colour; values beyond take these
 
     Returns
@@ -32,7 +32,7 @@ def colours(values: Array, limits: tuple[float, float]) -> Array:
     """
     low, high = limits
     # Rounding down into 256 steps, as the colour bar is drawn.
-    steps = np.clip((values - low) / (high - low) * 256.0, 0, 255).astype(np.uint8)
+    steps = np.clip((np.nan_to_num(values, nan=low) - low) / (high - low) * 256.0, 0, 255).astype(np.uint8)
     return np.asarray(_table()[steps])
 
 

@@ -32,7 +32,7 @@ def encode_overlay(material: Material) -> tuple[Encoded, ...]:
     written = []
     for index in range(volume.shape[0]):
         under = grey(volume.array[index], limits)
-        picture = blend(under, colours(suvr[index], options.map_range), brain[index])
+        picture = blend(under, colours(suvr[index], options.map_range), brain[index] & np.isfinite(suvr[index]))
         picture[ring(material.raised.array[index])] = RAISED_RGB
         picture[ring(material.lesions.labels.array[index] > 0)] = LESION_RGB
         page = frame.copy()

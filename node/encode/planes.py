@@ -139,8 +139,8 @@ def _plane(material: Material, name: str, point: Point, middle: Array, limits: t
     brain = _cut(alignment.brain, grid) >= 0.5
     under = grey(_cut(alignment.t1, grid), limits)
     under[~brain] = under[~brain] * OUTSIDE_BRIGHTNESS
-    over = colours(_cut(result.suvr.volume, grid, pet_from_t1), material.maker.options.map_range)
-    picture = blend(under, over, brain)
+    suvr = _cut(result.suvr.volume, grid, pet_from_t1, outside=np.nan)
+    picture = blend(under, colours(suvr, material.maker.options.map_range), brain & np.isfinite(suvr))
     picture[ring(_cut(result.raised, grid, pet_from_t1) >= 0.5, OUTLINE)] = RAISED_RGB
     labels = imaging.resample(material.segmentation.lesions, grid, interpolation="nearest").array[0]
     picture[ring(_cut(_any(material.segmentation.lesions), grid) >= 0.5, OUTLINE)] = LESION_RGB
@@ -150,8 +150,8 @@ def _plane(material: Material, name: str, point: Point, middle: Array, limits: t
     return Plane(name, np.asarray(small), sides, f"{name.capitalize()}, {_side_words(axis, point.place_mm[axis])}")
 
 
-def _cut(volume: Volume, grid: Volume, volume_from_grid: Transform | None = None) -> Array:
-    return np.asarray(imaging.resample(volume, grid, volume_from_grid).array[0])
+def _cut(volume: Volume, grid: Volume, volume_from_grid: Transform | None = None, *, outside: float = 0.0) -> Array:
+    return np.asarray(imaging.resample(volume, grid, volume_from_grid, outside=outside).array[0])
 
 
 def _any(labels: Volume) -> Volume:

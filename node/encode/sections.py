@@ -18,7 +18,7 @@ CONTRAST_SENTENCES = (
     "The contrast score cannot see diffuse activation of the NAWM, rises where the NAWM is homogeneous, and is blind to a shift of the "
     "whole brain."
 )
-"""quantification.md D: to be printed wherever the score is."""
+"""To be printed wherever the score is."""
 
 
 def numbers(material: Material) -> Section:

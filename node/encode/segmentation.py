@@ -22,7 +22,7 @@ from node.encode.slices import Slices, SliceSource
 
 MOST_SEGMENTS = 60
 """Up to here a lesion is a segment of its own, with its tracking UID; the smallest beyond share the last one. Viewers were seen to
-fail above 90 segments (field notes on OHIF), and nobody reads a list of more than this."""
+fail above 90 segments (OHIF, 2023 to 2025), and nobody reads a list of more than this."""
 
 RAISED_COLOUR = (255, 176, 0)
 FOUND = ("Lesion finder on FLAIR", DicomCode("123108", "DCM", "Multispectral Processing"))

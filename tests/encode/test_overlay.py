@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from encode_phantom import Plan, make_phantom
 from pydicom import Dataset, dcmread
 
+from node.domain.volume import Volume
 from node.encode.capture import patient_orientation
 from node.encode.colour import LESION_RGB, RAISED_RGB, colours, grey, ring, ticks
 from node.encode.material import Material, brain_on_reading
@@ -61,6 +63,31 @@ def test_colour_is_inside_the_brain_alone(tmp_path: Path) -> None:
         coloured = np.ptp(picture, axis=-1) > 0
         outline = (picture == LESION_RGB).all(-1)
         assert not (coloured & ~outline & ~brain[index] & ~letters).any()
+
+
+def test_no_colour_where_the_pet_does_not_reach(tmp_path: Path) -> None:
+    phantom = make_phantom(tmp_path)
+    suvr = phantom.result.suvr.volume
+    short = replace(
+        phantom.result.suvr, volume=Volume(suvr.array[8:], suvr.affine @ translation(8), suvr.unit, suvr.frame_of_reference_uid)
+    )
+    no_outline = phantom.result.raised.like(np.zeros_like(phantom.result.raised.array))
+    material = phantom.with_result(suvr=short, raised=no_outline).material()
+    volume, letters = material.reading.volume, side_letters(material)
+    index = np.indices(volume.shape).reshape(3, -1).T @ volume.affine[:3, :3].T + volume.affine[:3, 3]
+    reached = (material.pet_from_reading.apply(index)[:, 2] >= short.volume.affine[2, 3] - 4).reshape(volume.shape)
+
+    pixels = np.stack([d.pixel_array[: volume.shape[1], : volume.shape[2]] for d in pictures(material)]).astype(int)
+
+    coloured = (np.ptp(pixels, axis=-1) > 0) & ~(pixels == LESION_RGB).all(-1) & ~letters
+    assert coloured.any()
+    assert not (coloured & ~reached).any()
+
+
+def translation(slices: int) -> np.ndarray:
+    matrix = np.eye(4)
+    matrix[0, 3] = slices
+    return matrix
 
 
 def test_outlines_lie_around_lesions_and_raised_signal(tmp_path: Path) -> None:
