@@ -19,7 +19,7 @@ RATIO = (0.7, 2.5)
 VOLUMES_ML = (
     ("thalamus", 6.0, 30.0, Gravity.WARNING),
     ("cerebellar_gm", 40.0, 180.0, Gravity.HOLD),
-    ("cortex", 200.0, 900.0, Gravity.HOLD),
+    ("cerebral_gm", 200.0, 900.0, Gravity.HOLD),
     ("white_matter", 150.0, 800.0, Gravity.HOLD),
 )
 
@@ -53,7 +53,7 @@ def _contrast(tissue: TissueModel) -> Check:
     _, gray, white = tissue.means
     value = (white - gray) / tissue.noise if tissue.noise > 0 else float("inf")
     return Check(
-        "t1_contrast",
+        "tissue_contrast",
         value >= CONTRAST_LEAST,
         f"White matter is {value:.1f} standard deviations brighter than grey matter on the T1 (expected at least {CONTRAST_LEAST:g}).",
         value=value,

@@ -19,6 +19,10 @@ NAWM_DEPTH_MM = 2.0
 NAWM_FROM_LESION_MM = 6.0
 """How far from a lesion normal-appearing white matter begins."""
 
+CORTEX_DEPTH_MM = 4.5
+"""How far inside the brain's outer border measured cortex begins, about the point spread of a PET scanner: scalp, marrow, sinuses and
+meninges take up TSPO tracers too, and they must not be measured as cortex. Our own choice."""
+
 SMALLEST_CORTEX_ML = 1.0
 """Grey islands smaller than this are fluid–white mixtures, vessels or undetected lesions, not cortex."""
 
@@ -35,10 +39,12 @@ def find_regions(labels: Volume, lesions: Array, parts: Parts, *, window: Window
     fluid = labels.array == Tissue.CSF.value
     solid = parenchyma(labels.array)
     cerebral_white = white & (parts.cerebrum | (parts.deep & lesions))
+    cerebral_gray = mantle(labels.like(gray & parts.cerebrum & ~parts.ventricle_rim))
     masks: tuple[tuple[str, Code, Array], ...] = (
         ("brain", codes.BRAIN, labels.array > 0),
         ("white_matter", codes.CEREBRAL_WHITE_MATTER, cerebral_white),
-        ("cortex", codes.CEREBRAL_GRAY_MATTER, cortex(labels.like(gray & parts.cerebrum & ~parts.ventricle_rim))),
+        ("cerebral_gm", codes.CEREBRAL_GRAY_MATTER, cerebral_gray),
+        ("cortex", codes.CEREBRAL_GRAY_MATTER, cerebral_gray & (depth_mm(labels.like(labels.array > 0)) > CORTEX_DEPTH_MM)),
         ("cerebellar_gm", codes.CEREBELLAR_CORTEX, gray & parts.cerebellum),
         ("cerebellar_wm", codes.CEREBELLAR_WHITE_MATTER, white & parts.cerebellum),
         ("thalamus", codes.THALAMUS, solid & parts.thalamus & ~lesions),
@@ -50,8 +56,8 @@ def find_regions(labels: Volume, lesions: Array, parts: Parts, *, window: Window
     return tuple(Region(name, code, window.paste(mask, grid)) for name, code, mask in masks)
 
 
-def cortex(gray: Volume) -> Array:
-    """(S, R, C) bool cerebral grey matter without its small islands."""
+def mantle(gray: Volume) -> Array:
+    """(S, R, C) bool grey matter of the cerebral mantle, without small islands."""
     parts, count = ndimage.label(gray.array)
     if count == 0:
         return np.asarray(gray.array)

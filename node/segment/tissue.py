@@ -2,8 +2,8 @@
 
 Each class is Gaussian in intensity; its probability is weighted weakly by the template's prior and by the six neighbours (a mean-field
 Markov random field). Class means are taken locally, over some centimetres, which follows what is left of the coil's shading and the
-real difference between, say, cerebellar and frontal grey matter. A voxel shared by grey and white matter is decided half way between
-the means, one shared by fluid and grey matter at `FLUID_CUT`, because all classes get one common width.
+real difference between, say, cerebellar and frontal grey matter. A voxel that two classes share is decided at
+`FLUID_CUT` and `WHITE_CUT`, because all classes get one common width.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from scipy import ndimage
 from node.domain.result import Tissue
 from node.domain.volume import Array, Volume
 from node.errors import DataError
+from node.imaging import depth_mm
 from node.segment.place import Place
 
 PRIOR_STRENGTH = 0.3
@@ -35,8 +36,15 @@ FLUID_CUT = 2.0 / 3.0
 """A voxel is grey matter when at least this share of it is: what is measured in cortex should be cortex, and there is no other class
 for the dura and the vessels beside it."""
 
+WHITE_CUT = 0.6
+"""A voxel is white matter when at least this share of it is. Two thirds and three fifths keep all three means near those of the pure
+tissues (caudate, corpus callosum); half and half let grey matter's mean sink towards fluid."""
+
 LEAST_WIDTH = 0.2
 """Least class width, as a share of the contrast between grey and white matter."""
+
+DEEP_MM = 4.0
+"""Means are taken this deep in the brain mask: its edge holds dura, vessels, and what the mask got wrong."""
 
 SURE = 0.8
 LOCAL_MM = 25.0
@@ -77,13 +85,16 @@ def classify(t1: Volume, place: Place) -> TissueModel:
     """
     brain = place.brain
     prior = _prior(place)
-    means = _global_means(t1.array[brain.array])
+    deep = brain.like(depth_mm(brain) > DEEP_MM)
+    if not deep.array.any():
+        raise DataError(f"segment: expected a brain mask deeper than {DEEP_MM:g} mm; found a thinner one")
+    means = _global_means(t1.array[deep.array])
     scaled = (t1.array / means[2]).astype(np.float32)
     local = np.empty_like(prior)
     local[:] = (means / means[2])[:, None, None, None]
     chance = _posterior(scaled, prior, None, local, brain)
     for _ in range(ROUNDS - 1):
-        _update_means(local, scaled, chance, brain)
+        _update_means(local, scaled, chance, deep)
         chance = _posterior(scaled, prior, chance, local, brain)
     labels = np.where(brain.array, chance.argmax(axis=0) + 1, 0).astype(np.uint8)
     return _model(t1, labels)
@@ -129,7 +140,7 @@ def _global_means(values: Array) -> Array:
 
 def _cuts(means: Array) -> Array:
     """(2,) where fluid becomes grey, and grey becomes white matter."""
-    return np.array([means[0] + FLUID_CUT * (means[1] - means[0]), (means[1] + means[2]) / 2.0])
+    return np.array([means[0] + FLUID_CUT * (means[1] - means[0]), means[1] + WHITE_CUT * (means[2] - means[1])])
 
 
 def _posterior(scaled: Array, prior: Array, chance: Array | None, local: Array, brain: Volume) -> Array:
@@ -137,9 +148,10 @@ def _posterior(scaled: Array, prior: Array, chance: Array | None, local: Array, 
     odds = PRIOR_STRENGTH * np.log(prior)
     # One common width, an eighth of the contrast between fluid and white matter at least: a boundary lies where it is said to lie.
     sharpness = np.float32(0.5) / _width(scaled, local, brain) ** 2
-    # Half way between grey matter and this stand-in for fluid lies the cut; what is darker than it is fluid all the same.
+    # Stand-ins for fluid and white matter, so placed that the cut is half way to them; what lies beyond them is theirs all the same.
     fluid = local[1] - np.float32(2.0 * (1.0 - FLUID_CUT)) * (local[1] - local[0])
-    for k, centre in enumerate((fluid, local[1], local[2])):
+    white = local[1] + np.float32(2.0 * WHITE_CUT) * (local[2] - local[1])
+    for k, centre in enumerate((fluid, local[1], white)):
         apart = scaled - centre
         if k == 0:
             np.maximum(apart, 0.0, out=apart)
@@ -174,15 +186,15 @@ def _add_neighbours(odds: Array, chance: Array, spacing_mm: Array) -> None:
         odds[tuple(low)] += weighted[tuple(high)]
 
 
-def _update_means(local: Array, scaled: Array, chance: Array, brain: Volume) -> None:
+def _update_means(local: Array, scaled: Array, chance: Array, deep: Volume) -> None:
     """Grey and white matter's means in a Gaussian window, drawn to the global mean where the class is rare; on a coarse grid.
 
     Fluid keeps one global value: there is too little pure fluid for more.
     """
-    step = tuple(max(1, round(4.0 / s)) for s in brain.spacing_mm)
-    sigma = [LOCAL_MM / (s * n) for s, n in zip(brain.spacing_mm, step, strict=True)]
+    step = tuple(max(1, round(4.0 / s)) for s in deep.spacing_mm)
+    sigma = [LOCAL_MM / (s * n) for s, n in zip(deep.spacing_mm, step, strict=True)]
     for k in (1, 2):
-        sure = np.where(chance[k] > SURE, np.float32(1.0), np.float32(0.0))
+        sure = np.where(deep.array & (chance[k] > SURE), np.float32(1.0), np.float32(0.0))
         everywhere = float((sure * scaled).sum(dtype=np.float64) / max(float(sure.sum(dtype=np.float64)), 1.0))
         weight = ndimage.gaussian_filter(_shrink(sure, step), sigma)
         value = ndimage.gaussian_filter(_shrink(sure * scaled, step), sigma)
