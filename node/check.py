@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from node import settings as settings_module
-from node.errors import NodeError
+from node.errors import NodeError, SettingsError
 from node.settings import Destination, Settings
 
 
@@ -61,9 +61,12 @@ def _try(name: str, work: Callable[[], str]) -> Item:
 
 
 def _rules(settings: Settings) -> str:
-    from node.assemble.rules import load_rules
+    from node.assemble.rules import load_rules, unknown_tracers
 
-    load_rules(settings_module.read_toml(settings.analysis.rules))
+    rules = load_rules(settings_module.read_toml(settings.analysis.rules))
+    unknown = unknown_tracers(rules, settings_module.tracers(settings.analysis.tracers))
+    if unknown:
+        raise SettingsError(unknown)
     return f"{settings.analysis.rules.name}, no mistake"
 
 

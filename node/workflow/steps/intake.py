@@ -184,9 +184,8 @@ class ExamIntake:
 
 
 def patient_key(header: Header) -> str:
-    """By what images are taken to be of one patient: the ID with its issuer; the study where there is no ID."""
-    person = header.person
-    return f"{person.issuer}\x1f{person.patient_id}" if person.patient_id else f"study\x1f{header.study_uid}"
+    """By what images may be of one patient: the ID; the study where there is none. Issuers are compared when series are chosen."""
+    return header.person.patient_id or f"study {header.study_uid}"
 
 
 def _candidate(role: Role, summary: SeriesSummary) -> Candidate:
