@@ -21,7 +21,10 @@ from node.align.head import CENTRE_MM, CLIP, TOP_MM, Points
 from node.domain.transform import Transform
 from node.domain.volume import Array, Volume
 
-SIGMA_SIZE, SIGMA_SHAPE = 0.10, 0.05
+USUAL_SIZE = 0.90
+"""Heads are smaller than the template, which grew when it was made; those tried were 0.86 to 0.90."""
+
+SIGMA_SIZE, SIGMA_SHAPE = 0.12, 0.05
 """Prior standard deviation of the logarithm of size, and of the strains that change shape: heads differ by about so much."""
 
 _NO_SHEAR = np.array([True] * 9 + [False] * 3)
@@ -75,7 +78,7 @@ def _linear(values: Array, index: Array) -> Array:
 def fit_head(flat: Volume, coarse: Points, fine: Points) -> HeadFit:
     """Find the template's head in a T1.
 
-    Some nine hundred starts over size, nod, height and depth are ranked at 8 mm; the best are followed, and the best of those is
+    Some eleven hundred starts over size, nod, height and depth are ranked at 8 mm; the best are followed, and the best of those is
     refined at 4 mm.
 
     Parameters
@@ -85,10 +88,12 @@ def fit_head(flat: Volume, coarse: Points, fine: Points) -> HeadFit:
     """
     far, near, sharp = (_Sampler(flat, sigma) for sigma in (5.0, 3.5, 1.7))
     thin = coarse.thinned(3)
-    ranked = _best(starts(flat), thin, far)
-    followed = [_descend(pose, thin, far, _NO_SHEAR, 10) for pose in ranked[:12]]
-    followed = [_descend(pose, coarse, near, _ALL, 20) for pose in _best(followed, thin, far)[:3]]
-    pose = _descend(_best(followed, coarse, near)[0], fine, sharp, _ALL, 30)
+    # Each size sends its own: on the blurred rung a scalp taken for the brain's edge can look better than the brain of a small head.
+    ranked = [_best(poses, thin, far)[:3] for poses in starts(flat)]
+    followed = [_descend(pose, thin, far, _NO_SHEAR, 10) for poses in ranked for pose in poses]
+    followed = [_descend(pose, coarse, near, _ALL, 20) for pose in _distinct(_best(followed, coarse, near))[:4]]
+    followed = [_descend(pose, fine, sharp, _ALL, 30) for pose in _distinct(_best(followed, coarse, near))[:2]]
+    pose = _best(followed, fine, sharp)[0]
     return HeadFit(Transform(matrix(pose)), likeness(pose, fine, sharp), float(np.exp(pose[6:9].mean())))
 
 
@@ -98,8 +103,17 @@ def _best(poses: list[Array], points: Points, sampler: _Sampler) -> list[Array]:
     return [poses[i] for i in np.argsort(-scores, kind="stable")]
 
 
-def starts(flat: Volume) -> list[Array]:
-    """Poses that put the model's top at the top of the head."""
+def _distinct(poses: list[Array]) -> list[Array]:
+    """Without those that came to where a better one is."""
+    kept: list[Array] = []
+    for pose in poses:
+        if all(np.abs(pose[:3] - k[:3]).max() > 5.0 or abs(pose[6:9].mean() - k[6:9].mean()) > 0.03 for k in kept):
+            kept.append(pose)
+    return kept
+
+
+def starts(flat: Volume) -> list[list[Array]]:
+    """Poses that put the model's top at the top of the head, a list for each size."""
     head = ndimage.binary_opening(flat.array > 0.35, iterations=2)
     step = float(flat.spacing_mm[0])
     large = np.flatnonzero(head.sum(axis=(1, 2)) * step**2 > 3000.0)
@@ -107,8 +121,12 @@ def starts(flat: Volume) -> list[Array]:
     crown = np.argwhere(head[max(0, top - round(110.0 / step)) : top + 1])
     middle = np.percentile(crown, [2, 98], axis=0).mean(axis=0) if crown.size else np.array(flat.shape) / 2.0
     apex = flat.affine[:3, :3] @ np.array([top, middle[1], middle[2]]) + flat.affine[:3, 3]
+    return [_starts_of_size(size, apex) for size in (0.72, 0.80, 0.88, 0.97, 1.07)]
+
+
+def _starts_of_size(size: float, apex: Array) -> list[Array]:
     poses = []
-    for size, nod in product((0.80, 0.88, 0.97, 1.07), (-0.55, -0.38, -0.21, -0.04, 0.13)):
+    for nod in (-0.55, -0.38, -0.21, -0.04, 0.13):
         pose = np.zeros(12)
         pose[3], pose[6:9] = nod, np.log(size)
         reach = matrix(pose)[:3, :3] @ np.array([0.0, 0.0, TOP_MM - CENTRE_MM[2]])
@@ -178,7 +196,7 @@ def _step(pose: Array, points: Points, sampler: _Sampler, free: Array) -> Array:
     normal = jacobian.T @ (jacobian * weights[:, None])
     right = -jacobian.T @ (weights * residual)
     normal[:count, :count] += prior
-    right[:count] -= (_PRECISION @ pose)[free]
+    right[:count] -= (_PRECISION @ (pose - _USUAL))[free]
     normal += np.diag(np.diag(normal)) * 1e-3 + 1e-9 * np.eye(len(normal))
     step = np.zeros(12)
     step[free] = np.linalg.solve(normal, right)[:count]
@@ -214,3 +232,4 @@ def _prior_precision() -> Array:
 
 
 _PRECISION = _prior_precision()
+_USUAL = np.array([0.0] * 6 + [np.log(USUAL_SIZE)] * 3 + [0.0] * 3)

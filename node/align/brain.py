@@ -74,9 +74,14 @@ def extract_brain(t1: Volume, template: Template) -> Brain:
     """
     if not np.isfinite(t1.array).all() or float(np.max(t1.array)) <= 0.0:
         raise DataError("T1: expected finite values and some signal; found none")
-    fit, level = _find_head(t1, template)
+    head = onto(t1, upright_grid(t1, _FIT_MM))
+    coarse = onto(head, upright_grid(t1, _FIELD_MM))
+    level = coarse.like(tissue_level(coarse).astype(np.float32))
+    flat = head.like(head.array / resample(level, head, outside=1.0).array)
+    fit = fit_head(flat, *head_points(template))
     template_from_t1 = fit.t1_from_template.inverse()
-    corrected, means = _without_bias(t1, level, template, template_from_t1)
+    field, means = _bias(coarse, level, template, template_from_t1)
+    corrected = _divided(t1, field)
     mask = _draw(corrected, means, template, template_from_t1)
     on_t1 = resample(mask, t1).array > 0.5
     if not on_t1.any():
@@ -85,17 +90,8 @@ def extract_brain(t1: Volume, template: Template) -> Brain:
     return Brain(brain, corrected, means, fit, brain_checks(brain, corrected, means, fit, template))
 
 
-def _find_head(t1: Volume, template: Template) -> tuple[HeadFit, Volume]:
-    """The template's pose, and the tissue level on a 4 mm grid."""
-    coarse = onto(t1, upright_grid(t1, _FIELD_MM))
-    level = coarse.like(tissue_level(coarse).astype(np.float32))
-    head = onto(t1, upright_grid(t1, _FIT_MM))
-    flat = head.like(head.array / resample(level, head, outside=1.0).array)
-    return fit_head(flat, *head_points(template)), level
-
-
-def _without_bias(t1: Volume, level: Volume, template: Template, template_from_t1: Transform) -> tuple[Volume, TissueMeans]:
-    coarse = onto(t1, level)
+def _bias(coarse: Volume, level: Volume, template: Template, template_from_t1: Transform) -> tuple[Volume, TissueMeans]:
+    """The whole bias, 1 on average in the brain, and the tissues' intensities without it."""
     gm, wm, inside = (resample(v, level, template_from_t1).array for v in (template.gm, template.wm, template.brain))
     brain = (inside > 0.5) & (coarse.array > 0)
     if not brain.any():
@@ -103,7 +99,7 @@ def _without_bias(t1: Volume, level: Volume, template: Template, template_from_t
     field = level.array * tissue_field(coarse.like(coarse.array / level.array), gm, wm, brain)
     field = field / np.exp(np.log(field[brain]).mean())
     means = tissue_means(coarse.array[brain] / field[brain], tissue_share(gm[brain], wm[brain]))
-    return _divided(t1, level.like(field.astype(np.float32))), means
+    return level.like(field.astype(np.float32)), means
 
 
 def _divided(t1: Volume, field: Volume) -> Volume:

@@ -6,7 +6,7 @@ import numpy as np
 
 from node.align.affine import HeadFit
 from node.align.bias import TissueMeans
-from node.align.grid import grid_around, onto, upright_grid
+from node.align.grid import grid_around, upright_grid
 from node.align.morphology import outside_mm
 from node.atlas.template import Template
 from node.domain.exam import Check, Gravity
@@ -23,7 +23,7 @@ LEAST_OVERLAP = 0.85
 LEAST_CONTRAST = 1.04
 LEAST_DARK_RIM = 0.5
 LEAST_IN_VIEW = 0.97
-SIZES = (0.70, 1.12)
+SIZES = (0.68, 1.12)
 _CHECK_MM = 2.0
 _RIM_MM = (1.0, 4.0)
 
@@ -109,7 +109,7 @@ def _rim(brain: Volume, t1: Volume, means: TissueMeans) -> Check:
     grid = grid_around(upright, _CHECK_MM, margin_mm=_RIM_MM[1] + _CHECK_MM)
     distance = outside_mm(resample(brain, grid, interpolation="nearest"))
     rim = (distance > _RIM_MM[0]) & (distance <= _RIM_MM[1])
-    dark = float((onto(t1, grid).array[rim] < (means.csf + means.gm) / 2.0).mean()) if rim.any() else 0.0
+    dark = float((resample(t1, grid).array[rim] < (means.csf + means.gm) / 2.0).mean()) if rim.any() else 0.0
     message = "{:.2f} of the rim around the brain mask is dark; expected at least {:.2f}."
     return _at_least("brain_rim", dark, LEAST_DARK_RIM, message, Gravity.WARNING)
 
