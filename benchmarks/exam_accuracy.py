@@ -17,10 +17,12 @@ What is compared:
 - *bias_percent*: against the truth's region. `suvr_psf` is relative to the whole cerebellar grey matter; the node's reference differs by
   one factor that is common to all regions (`reference_factor`: blurred truth over the node's reference mask ÷ over the whole label),
   and that factor is taken out. How far the node's reference itself is off is judged on the line "reference", against the truth's
-  `cereb_gm_eroded1mm`.
+  `cereb_gm_eroded1mm`; it is the SUV that the node divided by (SUV ÷ SUVR of a region), over the part of its reference region that it
+  divides by (1 mm inside it, 5 mm from lesions).
 - *lesions*: the node's lesions on the T1 grid beside the true ones; *dice_in_pacs* is of the segmentation that reached the PACS, as dcmqi
   reads it.
 - *seconds*: from the end of storescu to the moment when the Orthanc's count of instances last rose (looked at every 0.1 s).
+- *cpu_seconds*: processor time of all processes of the node, from its start: on a busy machine it tells more than *seconds*.
 - *peak_mib*: proportional set size of all processes of the node together, looked at every 0.2 s.
 
 Ends with 1 when an exam did not come to DELIVERED, with 2 when one was delivered and a limit does not hold.
@@ -48,7 +50,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks import report, truth
 from benchmarks.conformance import segments_by_dcmqi
 from benchmarks.peers import Orthanc, find, send
-from benchmarks.running import Memory, RunningNode
+from benchmarks.running import RunningNode, Usage
 from node.domain.result import Alignment, Quantity, Result, Segmentation
 
 SEED = 20260101
@@ -90,7 +92,7 @@ def run(exam: Path, keep: Path | None, *, timeout_s: float = TIMEOUT_S) -> dict[
     """
     with tempfile.TemporaryDirectory(prefix="ember-accuracy-") as scratch, Orthanc(Path(scratch) / "pacs") as orthanc:
         node = RunningNode(Path(scratch), destination=(orthanc.dicom_port, orthanc.ae_title))
-        with node, Memory(node) as memory, ArrivalClock(orthanc) as arrival:
+        with node, Usage(node) as usage, ArrivalClock(orthanc) as arrival:
             files = [path for path in sorted((exam / "dicom").rglob("*")) if path.is_file()]
             send(files, node.port, called=node.ae_title, associations=2, seed=SEED)
             sent_s = time.monotonic()
@@ -98,7 +100,8 @@ def run(exam: Path, keep: Path | None, *, timeout_s: float = TIMEOUT_S) -> dict[
             time.sleep(0.5)
         record = _frame(exam, states)
         record["seconds_last_image_to_last_result"] = None if arrival.last_s is None else arrival.last_s - sent_s
-        record["peak_mib"] = memory.peak_mib
+        record["peak_mib"] = usage.peak_mib
+        record["cpu_seconds"] = usage.cpu_s
         objects = orthanc.download(Path(scratch) / "objects")
         record["objects"] = _classes(objects)
         if keep is not None:
@@ -117,7 +120,8 @@ def measure(node: RunningNode, exam: str, version: int, known: truth.Truth) -> d
     result = node.artefact(exam, "result", Result, version=version)
     reference = result.tracer.reference
     t1_from_pet = alignment.t1_from_pet.matrix
-    own_reference = truth.own_mask_suv(known, segmentation.region(reference).mask, t1_from_pet)
+    reference_mask = truth.own_reference(segmentation.region(reference).mask, segmentation.lesions)
+    own_reference = truth.own_mask_suv(known, reference_mask, t1_from_pet)
     factor = own_reference / known.reference_suv()
     regions = {}
     for name, label in truth.REGIONS.items():
@@ -128,7 +132,7 @@ def measure(node: RunningNode, exam: str, version: int, known: truth.Truth) -> d
     return {
         "brain": truth.brain(known, alignment.brain),
         "pet_to_t1_mm": truth.pet_to_t1_mm(known, t1_from_pet),
-        "reference": {"region": reference, **_compared("suv_mean", _value(result, reference, Quantity.SUV), own_reference, whole)},
+        "reference": {"region": reference, **_compared("suv_mean", _divisor(result), own_reference, whole)},
         "reference_factor": factor,
         "regions": regions,
         "lesions": truth.lesions(known, segmentation.lesions),
@@ -181,6 +185,12 @@ def _frame(exam: Path, states: list[dict[str, Any]]) -> dict[str, Any]:
 def _value(result: Result, region: str, quantity: Quantity) -> float | None:
     finding = result.finding(region, quantity)
     return None if finding is None else finding.value
+
+
+def _divisor(result: Result) -> float | None:
+    """SUV of the reference as it was divided by, from what the node says of a region: SUV ÷ SUVR."""
+    suv, suvr = _value(result, "cortex", Quantity.SUV), _value(result, "cortex", Quantity.SUVR)
+    return suv / suvr if suv and suvr else None
 
 
 def _compared(key: str, value: float | None, own: float, known: float) -> dict[str, float | None]:

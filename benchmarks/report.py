@@ -32,6 +32,7 @@ def lines(record: dict[str, Any]) -> list[Line]:
     rows += [_lesions(record["lesions"])]
     rows += [
         _row("last image → last result", record["seconds_last_image_to_last_result"], "s", at_most=90.0),
+        Line("processor time, all processes", f"{record['cpu_seconds']:.1f} s", "", "", None),
         _row("peak memory, all processes", record["peak_mib"], "MiB", at_most=2048.0),
     ]
     return rows

@@ -194,19 +194,21 @@ class RunningNode:
         (config / "node.toml").write_text("\n".join(lines) + "\n")
 
 
-class Memory:
-    """Peak memory of all processes of a node together, as a context manager that samples in a thread.
+class Usage:
+    """Peak memory and processor time of all processes of a node together, as a context manager that samples in a thread.
 
-    The kernel's proportional set size is summed, so that pages which several processes share are counted once.
+    The kernel's proportional set size is summed, so that pages which several processes share are counted once. Processor time tells what
+    the clock cannot on a machine that does other things too.
     """
 
     def __init__(self, node: RunningNode) -> None:
         self.peak_mib = 0.0
+        self._cpu_s: dict[int, float] = {}
         self._node = node
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> Memory:
+    def __enter__(self) -> Usage:
         self._thread.start()
         return self
 
@@ -214,10 +216,19 @@ class Memory:
         self._done.set()
         self._thread.join()
 
+    @property
+    def cpu_s(self) -> float:
+        """Processor seconds so far, user and system."""
+        return sum(self._cpu_s.values())
+
     def _watch(self) -> None:
         while not self._done.wait(SAMPLE_S):
-            kib = sum(_pss_kib(process.pid) for process in self._node.processes())
-            self.peak_mib = max(self.peak_mib, kib / 1024)
+            processes = self._node.processes()
+            self.peak_mib = max(self.peak_mib, sum(_pss_kib(process.pid) for process in processes) / 1024)
+            for process in processes:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    times = process.cpu_times()
+                    self._cpu_s[process.pid] = times.user + times.system
 
 
 def _session(pid: int) -> int:

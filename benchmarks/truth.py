@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import ndimage
 
 from benchmarks.images import centres, fine_points, on_grid, read_image, values_at
 from node.domain.volume import Array, Volume
@@ -27,6 +28,11 @@ REGIONS = {"cortex": "cortex", "thalamus": "thalamus", "nawm": "nawm_eroded2mm_6
 """The node's name of a region → the truth's."""
 
 REFERENCE = "cerebellar_gm"
+
+
+REFERENCE_DEPTH_MM = 1.0
+REFERENCE_FROM_LESIONS_MM = 5.0
+"""The node divides by the part of its reference region that lies this deep in it and this far from lesions."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +111,14 @@ def pet_to_t1_mm(truth: Truth, t1_from_pet: Array) -> dict[str, float]:
     moved = points @ (t1_from_pet @ truth.pet_from_t1).T
     distance = np.linalg.norm((moved - points)[:, :3], axis=1)
     return {"mean": float(distance.mean()), "max": float(distance.max())}
+
+
+def own_reference(region: Volume, found_lesions: Volume) -> Volume:
+    """The mask over which the node took its reference: the region (S, R, C bool) without its rim and without what is near lesions."""
+    kept = ndimage.distance_transform_edt(region.array, sampling=region.spacing_mm) > REFERENCE_DEPTH_MM
+    if found_lesions.array.any():
+        kept &= ndimage.distance_transform_edt(found_lesions.array == 0, sampling=region.spacing_mm) > REFERENCE_FROM_LESIONS_MM
+    return region.like(kept)
 
 
 def own_mask_suv(truth: Truth, mask: Volume, t1_from_pet: Array) -> float:

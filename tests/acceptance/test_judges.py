@@ -107,6 +107,7 @@ def test_the_table_marks_a_limit_that_does_not_hold() -> None:
         "regions": regions,
         "lesions": {"found": 1, "true": 1, "hit": 1, "false": 0, "dice": 0.5},
         "seconds_last_image_to_last_result": 40.0,
+        "cpu_seconds": 60.0,
         "peak_mib": 900.0,
         "objects": {},
         "checks_failed": [],
