@@ -106,7 +106,7 @@ def sharpened_rung(fixed: Volume, mask: Volume, moving: Volume, *, spacing_mm: f
 
 
 def refine(rung: Rung, start: Transform, setup: Setup) -> Pose:
-    """The best pose near a start, by gradient descent."""
+    """The best pose near a start, by gradient descent; the start itself where descent lost the other image."""
     transform = _versor(start, rung.centre_mm)
     with one_thread():
         method = _method(rung, setup)
@@ -119,7 +119,10 @@ def refine(rung: Rung, start: Transform, setup: Setup) -> Pose:
             gradientMagnitudeTolerance=1e-7,
         )
         method.SetOptimizerScalesFromPhysicalShift()
-        method.Execute(to_sitk(rung.fixed), to_sitk(rung.moving))
+        try:
+            method.Execute(to_sitk(rung.fixed), to_sitk(rung.moving))
+        except RuntimeError:  # what SimpleITK raises when a step left no overlap: the start is then the best that is known
+            return Pose(start, similarity(rung, start, setup))
     pose = _matrix(transform)
     return Pose(pose, similarity(rung, pose, setup))
 

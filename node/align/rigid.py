@@ -91,7 +91,7 @@ def _align(
     points = _points_mm(brain)
     checks = (
         _is_optimum(middle, best, setup, name, word),
-        _starts_agree(middle, best, setup, points, name, word),
+        _starts_agree((coarse, middle), best, setup, points, name, word),
         _in_field(moving, best.moving_from_fixed, points, name, word),
     )
     return best.moving_from_fixed.inverse(), checks
@@ -149,10 +149,10 @@ def _is_optimum(rung: Rung, best: Pose, setup: Setup, name: str, word: str) -> C
     )
 
 
-def _starts_agree(rung: Rung, best: Pose, setup: Setup, points: Array, name: str, word: str) -> Check:
-    reached = refine(rung, best.moving_from_fixed, setup).moving_from_fixed
-    moved = _displaced(rung, best.moving_from_fixed, 8.0, 8.0)[1::3]
-    back = [refine(rung, start, setup).moving_from_fixed for start in moved]
+def _starts_agree(rungs: tuple[Rung, ...], best: Pose, setup: Setup, points: Array, name: str, word: str) -> Check:
+    reached = refine(rungs[-1], best.moving_from_fixed, setup).moving_from_fixed
+    moved = _displaced(rungs[-1], best.moving_from_fixed, 8.0, 8.0)[1::3]
+    back = [search(rungs, [start], setup).moving_from_fixed for start in moved]
     worst = max(float(displacement_mm(pose, reached, points).mean()) for pose in back)
     return Check(
         f"{name}_starts_agree",
