@@ -12,10 +12,13 @@ from pydicom.uid import SegmentationStorage
 
 from benchmarks import conformance, exam_accuracy, report
 
-pytestmark = [pytest.mark.peer("storescu", "Orthanc"), pytest.mark.slow]
+pytestmark = [pytest.mark.peer("storescu", "Orthanc", "segimage2itkimage"), pytest.mark.slow]
 
-BY_THE_CLOCK = ("last image → last result",)
-"""Lines of the record that a busy machine alone can spoil: they are judged where timing is, in benchmarks."""
+INSIDE_PERCENT, ELSEWHERE_PERCENT = 95.0, 5.0
+MEAN_MM, MAX_MM = 1.0, 2.0
+OWN_MASK_PERCENT, TRUE_REGION_PERCENT = 1.5, 8.0
+"""The limits of the real exams, but for two that voxels of 2 mm widen: 98 % of the parenchyma inside, 5 % against the true region. Time and
+memory are judged in benchmarks, where nothing else runs."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,33 @@ def delivered(two_study_exam: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return Delivered(record, sorted(keep.rglob("*.dcm")), sorted((two_study_exam / "dicom").rglob("*.dcm")))
 
 
-def test_an_exam_is_delivered_with_numbers_within_their_limits(delivered: Delivered) -> None:
+def test_an_exam_is_delivered(delivered: Delivered) -> None:
     assert delivered.record["state"] == "DELIVERED", delivered.record["reason"]
-    broken = [line.name for line in report.lines(delivered.record) if line.ok is False and line.name not in BY_THE_CLOCK]
-    assert broken == [], report.table(delivered.record)
+
+
+def test_brain_and_registration_are_right(delivered: Delivered) -> None:
+    brain, miss = delivered.record["brain"], delivered.record["pet_to_t1_mm"]
+
+    assert brain["parenchyma_inside_percent"] >= INSIDE_PERCENT, report.table(delivered.record)
+    assert brain["mask_on_other_tissue_percent"] <= ELSEWHERE_PERCENT
+    assert miss["mean"] <= MEAN_MM
+    assert miss["max"] <= MAX_MM
+
+
+@pytest.mark.parametrize("region", ["cortex", "thalamus", "nawm", "reference"])
+def test_values_agree_with_the_truth(delivered: Delivered, region: str) -> None:
+    values = delivered.record["regions"].get(region) or delivered.record[region]
+
+    assert abs(values["own_mask_bias_percent"]) <= OWN_MASK_PERCENT, report.table(delivered.record)
+    assert abs(values["bias_percent"]) <= TRUE_REGION_PERCENT, report.table(delivered.record)
+
+
+def test_the_lesions_are_found_and_reach_the_pacs_where_they_are(delivered: Delivered) -> None:
+    lesions = delivered.record["lesions"]
+
+    assert lesions["hit"] >= 0.8 * lesions["true"]
+    assert lesions["false"] <= 2
+    assert lesions["dice_in_pacs"] >= 0.7
 
 
 def test_segmentation_and_secondary_capture_reach_the_pacs(delivered: Delivered) -> None:
@@ -45,7 +71,7 @@ def test_segmentation_and_secondary_capture_reach_the_pacs(delivered: Delivered)
     assert sum(count for name, count in delivered.record["objects"].items() if "Secondary Capture" in name) >= 2
 
 
-@pytest.mark.peer("dciodvfy", "dcentvfy", "segimage2itkimage")
+@pytest.mark.peer("dciodvfy", "dcentvfy")
 def test_outside_judges_have_no_complaint(delivered: Delivered) -> None:
     assert conformance.complaints(delivered.objects, delivered.inputs) == []
 
