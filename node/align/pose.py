@@ -29,14 +29,12 @@ class Setup:
     ----------
     seed : of the jitter of sample points
     share : of the fixed voxels that descent compares
-    bins : of the joint histogram
     iterations : most steps of descent on one rung
     finest_step_mm : descent ends when its step is shorter
     """
 
     seed: int
     share: float = 1.0
-    bins: int = 32
     iterations: int = 60
     finest_step_mm: float = 0.01
 
@@ -122,12 +120,12 @@ def refine(rung: Rung, start: Transform, setup: Setup) -> Pose:
         try:
             method.Execute(to_sitk(rung.fixed), to_sitk(rung.moving))
         except RuntimeError:  # what SimpleITK raises when a step left no overlap: the start is then the best that is known
-            return Pose(start, similarity(rung, start, setup))
+            return Pose(start, similarity(rung, start))
     pose = _matrix(transform)
-    return Pose(pose, similarity(rung, pose, setup))
+    return Pose(pose, similarity(rung, pose))
 
 
-def similarity(rung: Rung, pose: Transform, setup: Setup) -> float:
+def similarity(rung: Rung, pose: Transform) -> float:
     """How alike the images are in a pose, over all points of the mask; 0 where less than half of them fall into the moving image."""
     index = rung.moving.index_from_lps @ pose.matrix @ rung.fixed.affine @ _homogeneous(np.argwhere(rung.mask.array))
     last = np.array(rung.moving.shape)[:, None] - 1
@@ -136,7 +134,7 @@ def similarity(rung: Rung, pose: Transform, setup: Setup) -> float:
         return 0.0
     fixed = rung.fixed.array[rung.mask.array][inside]
     moving = ndimage.map_coordinates(rung.moving.array, index[:3, inside], order=1)
-    return mutual_information(fixed, moving, bins=setup.bins)
+    return mutual_information(fixed, moving, bins=_bins(rung))
 
 
 def mutual_information(first: Array, second: Array, *, bins: int) -> float:
@@ -153,7 +151,7 @@ def search(rungs: tuple[Rung, ...], starts: Iterable[Transform], setup: Setup, *
 
     Starts are ranked on the coarsest rung as they stand; the best `kept` are refined on it, and half as many on each rung after it.
     """
-    poses = sorted((Pose(start, similarity(rungs[0], start, setup)) for start in starts), key=lambda pose: -pose.similarity)
+    poses = sorted((Pose(start, similarity(rungs[0], start)) for start in starts), key=lambda pose: -pose.similarity)
     for step, rung in enumerate(rungs):
         refined = [refine(rung, pose.moving_from_fixed, setup) for pose in poses[: max(1, kept >> step)]]
         poses = sorted(refined, key=lambda pose: -pose.similarity)
@@ -237,6 +235,11 @@ def _homogeneous(index: Array) -> Array:
     return np.concatenate([index.T, np.ones((1, len(index)))])
 
 
+def _bins(rung: Rung) -> int:
+    """Of the joint histogram: with 32² bins for the few points of a coarse rung, descent runs away."""
+    return 16 if rung.spacing_mm > 3.0 else 32
+
+
 def _van_cittert(array: Array, sigma: float, *, iterations: int = 3) -> Array:
     sharp = array.astype(np.float32)
     for _ in range(iterations):
@@ -246,7 +249,7 @@ def _van_cittert(array: Array, sigma: float, *, iterations: int = 3) -> Array:
 
 def _method(rung: Rung, setup: Setup) -> sitk.ImageRegistrationMethod:
     method = sitk.ImageRegistrationMethod()
-    method.SetMetricAsMattesMutualInformation(setup.bins)
+    method.SetMetricAsMattesMutualInformation(_bins(rung))
     method.SetMetricFixedMask(to_sitk(rung.mask))
     # Regular samples are jittered within their voxel, which keeps the two grids from beating against each other.
     method.SetMetricSamplingStrategy(method.REGULAR)

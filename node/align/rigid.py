@@ -1,7 +1,7 @@
 """PET → T1 and FLAIR → T1: rigid, by mutual information around the brain, and whether it can be believed.
 
 The fixed image is the T1 inside the dilated brain mask, so that scalp and neck, which move on their own, do not lead. Many starts are
-ranked on an 8 mm rung, since a bed may lie hundreds of mm from the magnet's origin and a head may be turned; the best are followed
+ranked on a 6 mm rung, since a bed may lie hundreds of mm from the magnet's origin and a head may be turned; the best are followed
 down to 2 mm.
 """
 
@@ -44,7 +44,7 @@ LEAST_DROP = 0.02
 """Relative loss of similarity that each displacement by 4 mm or 4° must bring. Our default, between good and failed alignments."""
 
 AGREEMENT_MM = 2.0
-"""Displaced starts must come back to within this, on average over the brain."""
+"""Three of four displaced starts must come back to within this, on average over the brain."""
 
 _BOX_MARGIN_MM = 30.0
 
@@ -84,13 +84,13 @@ def _align(
     around = brain.like(outside_mm <= MASK_MARGIN_MM)
     setup = Setup(seed=seed, share=0.5)
     head = crop(moving, _bright(moving), margin_mm=_BOX_MARGIN_MM)
-    coarse, middle, fine = pyramid(t1, around, head, spacings_mm=(8.0, 4.0, 2.0))
+    coarse, middle, fine = pyramid(t1, around, head, spacings_mm=(6.0, 4.0, 2.0))
     if fwhm_mm is not None:
         fine = sharpened_rung(t1, around, head, spacing_mm=fine.spacing_mm, fwhm_mm=fwhm_mm)
     best = search((coarse, middle, fine), _starts(t1, brain, moving), setup)
     points = _points_mm(brain)
     checks = (
-        _is_optimum(middle, best, setup, name, word),
+        _is_optimum(middle, best, name, word),
         _starts_agree((coarse, middle), best, setup, points, name, word),
         _in_field(moving, best.moving_from_fixed, points, name, word),
     )
@@ -133,15 +133,15 @@ def _displaced(rung: Rung, pose: Transform, turn_deg: float, shift_mm: float) ->
     return [pose @ rigid(turn, shift, np.array(rung.centre_mm)) for turn, shift in moves]
 
 
-def _is_optimum(rung: Rung, best: Pose, setup: Setup, name: str, word: str) -> Check:
-    here = similarity(rung, best.moving_from_fixed, setup)
-    near = max(similarity(rung, pose, setup) for pose in _displaced(rung, best.moving_from_fixed, 4.0, 4.0))
+def _is_optimum(rung: Rung, best: Pose, name: str, word: str) -> Check:
+    here = similarity(rung, best.moving_from_fixed)
+    near = max(similarity(rung, pose) for pose in _displaced(rung, best.moving_from_fixed, 4.0, 4.0))
     drop = 1.0 - near / here if here > 0 else 0.0
     return Check(
         f"{name}_optimum",
         drop >= LEAST_DROP,
-        f"{word} and T1 match best where they were put: 4 mm or 4° off costs {100 * drop:.1f} % of their mutual information or more "
-        f"(expected {100 * LEAST_DROP:.0f} %).",
+        f"Moved by 4 mm or 4° from where they were put, {word} and T1 lose {100 * drop:.1f} % of their mutual information or more "
+        f"(expected {100 * LEAST_DROP:.0f} % at least: a clear optimum).",
         Gravity.HOLD,
         drop,
         LEAST_DROP,
@@ -153,13 +153,15 @@ def _starts_agree(rungs: tuple[Rung, ...], best: Pose, setup: Setup, points: Arr
     reached = refine(rungs[-1], best.moving_from_fixed, setup).moving_from_fixed
     moved = _displaced(rungs[-1], best.moving_from_fixed, 8.0, 8.0)[1::3]
     back = [search(rungs, [start], setup).moving_from_fixed for start in moved]
-    worst = max(float(displacement_mm(pose, reached, points).mean()) for pose in back)
+    apart = sorted(float(displacement_mm(pose, reached, points).mean()) for pose in back)
+    # One may get lost: moved along the body, a brain can leave the few slices of a 2-D image.
+    third = apart[2]
     return Check(
         f"{name}_starts_agree",
-        worst <= AGREEMENT_MM,
-        f"{word} to T1: starts displaced by 8 mm or 8° came back to within {worst:.1f} mm (expected {AGREEMENT_MM:.0f} mm).",
+        third <= AGREEMENT_MM,
+        f"{word} to T1: three of four starts displaced by 8 mm or 8° came back to within {third:.1f} mm (expected {AGREEMENT_MM:.0f} mm).",
         Gravity.HOLD,
-        worst,
+        third,
         AGREEMENT_MM,
         "mm",
     )
