@@ -12,10 +12,11 @@ REGIONS = {
     "nawm": "Normal-appearing WM",
     "white_matter": "White matter",
     "thalamus": "Thalamus",
-    "cortex": "Cortex",
+    "cortex": "Cortex, inner",
+    "cerebral_gm": "Cerebral grey matter",
     "deep_gm": "Deep grey matter",
     "brainstem": "Brain stem",
-    "cerebellar_gm": "Cerebellar grey matter",
+    "cerebellar_gm": "Cerebellar GM, reference",
     "brain": "Brain",
     "raised": "Raised TSPO signal",
 }

@@ -34,7 +34,7 @@ from node.quantify.suv import suv_scale
 from node.quantify.trim import trim
 from node.quantify.window import LateWindow, late_window, minutes
 
-MEASURED = ("cortex", "thalamus", "deep_gm", "brainstem", "nawm", "white_matter", "cerebellar_gm")
+MEASURED = ("cerebral_gm", "cortex", "thalamus", "deep_gm", "brainstem", "nawm", "white_matter", "cerebellar_gm")
 DYNAMIC_FROM_S = 120.0
 """A scan that begins within this time of the injection is a dynamic one."""
 
@@ -56,7 +56,8 @@ def quantify(exam: Exam, alignment: Alignment, segmentation: Segmentation, *, tr
         masks["lesions"] = small.lesions.array > 0
     fractions = way.fractions(masks | {"reference": mask.array, "search": raised_signal.searched(small)})
     reference = measure_reference(mask, tracer.reference, way.cut(window.mean), fractions["reference"])
-    regions = {name: fractions[name] for name in masks}
+    # The reference is told as it was divided by, so that its own ratio is 1.
+    regions = {name: fractions["reference" if name == tracer.reference else name] for name in masks}
     measured = measure(way.cut(window.frames), window.weights, regions, fractions["reference"])
 
     suvr = way.cut(window.mean) / np.float32(reference.mean)

@@ -13,7 +13,7 @@ from node.quantify.contrast import NawmScale
 from node.quantify.measure import Measured
 from node.quantify.window import minutes
 
-WORDS = {"cerebellar_gm": "cerebellar grey matter", "nawm": "normal-appearing white matter"}
+WORDS = {"cerebellar_gm": "cerebellar grey matter", "nawm": "normal-appearing white matter", "cerebral_gm": "cerebral grey matter"}
 UNIT_SUV = "g/ml{SUVbw}"
 
 
