@@ -73,7 +73,7 @@ def _lines(material: Material) -> tuple[Words, ...]:
         *((("— lesion", LESION_RGB),) if material.lesions.labels.array.any() else ()),
         *((("— raised TSPO signal", RAISED_RGB),) if material.raised.array.any() else ()),
     )
-    what = ((f"TSPO signal, {tracer.name}", TEXT_RGB), (f"SUVR {window_words(tracer)}", TEXT_RGB))
+    what = ((f"TSPO signal, {tracer.name},", TEXT_RGB), (f"SUVR {window_words(tracer)}", TEXT_RGB))
     return (what, *((legend,) if legend else ()), (("RESEARCH USE ONLY –", WARNING_RGB), ("not for diagnosis", WARNING_RGB)))
 
 
@@ -87,7 +87,7 @@ def _set(draw: ImageDraw.ImageDraw, lines: tuple[Words, ...], size: int, left: i
             if x > left and x + long > width - left:
                 x, y = left, y + step
             draw.text((x, y), text, colour, font(size))
-            x += long + size
+            x += long + size * 2 // 3
         y += step
     return y - top
 
