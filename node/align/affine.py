@@ -78,7 +78,7 @@ def _linear(values: Array, index: Array) -> Array:
 def fit_head(flat: Volume, coarse: Points, fine: Points) -> HeadFit:
     """Find the template's head in a T1.
 
-    Some eleven hundred starts over size, nod, height and depth are ranked at 8 mm; the best are followed, and the best of those is
+    Some fifteen hundred starts over size, turns, height and depth are ranked at 8 mm; the best are followed, and the best of those is
     refined at 4 mm.
 
     Parameters
@@ -89,7 +89,7 @@ def fit_head(flat: Volume, coarse: Points, fine: Points) -> HeadFit:
     far, near, sharp = (_Sampler(flat, sigma) for sigma in (5.0, 3.5, 1.7))
     thin = coarse.thinned(3)
     # Each size sends its own: on the blurred rung a scalp taken for the brain's edge can look better than the brain of a small head.
-    ranked = [_best(poses, thin, far)[:3] for poses in starts(flat)]
+    ranked = [_best(_turned(_best(poses, thin, far)[:10]), thin, far)[:4] for poses in starts(flat)]
     followed = [_descend(pose, thin, far, _NO_SHEAR, 10) for poses in ranked for pose in poses]
     followed = [_descend(pose, coarse, near, _ALL, 20) for pose in _distinct(_best(followed, coarse, near))[:4]]
     followed = [_descend(pose, fine, sharp, _ALL, 30) for pose in _distinct(_best(followed, coarse, near))[:2]]
@@ -101,6 +101,12 @@ def _best(poses: list[Array], points: Points, sampler: _Sampler) -> list[Array]:
     """By falling likeness; ties keep their order."""
     scores = np.array([likeness(pose, points, sampler) for pose in poses])
     return [poses[i] for i in np.argsort(-scores, kind="stable")]
+
+
+def _turned(poses: list[Array]) -> list[Array]:
+    """Each pose as it is, and turned and rolled by 14° either way."""
+    turns = [np.array([0.0] * 4 + [roll, turn] + [0.0] * 6) for roll, turn in product((0.0, -0.25, 0.25), repeat=2)]
+    return [pose + turn for pose in poses for turn in turns]
 
 
 def _distinct(poses: list[Array]) -> list[Array]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from node.align.affine import HeadFit, fit_head
 from node.align.bias import TissueMeans, tissue_field, tissue_level, tissue_means, tissue_share
@@ -36,6 +37,9 @@ _DEEP_MM = 7.0
 """How deep in the template's brain everything is brain, bright or dark: ventricles, fissures, cisterns, black holes."""
 
 _OPENING_MM, _CLOSING_MM = 2.0, 4.0
+_NOISE_MM = 0.6
+"""Standard deviation of the blur under which the edge is drawn: at an SNR of 8 the mask held 96 % of the brain without it, 99 % with it."""
+
 _TOO_BRIGHT = 1.25
 """Times white matter: brighter is fat, marrow or a vessel with inflow."""
 
@@ -113,7 +117,7 @@ def _draw(t1: Volume, means: TissueMeans, template: Template, template_from_t1: 
     grid = grid_around(place, _EDGE_MM, margin_mm=_BAND_MM + _CLOSING_MM + 2.0)
     theirs = resample(template.brain, grid, template_from_t1, interpolation="nearest")
     near = outside_mm(theirs) <= _BAND_MM
-    values = onto(t1, grid).array
+    values = ndimage.gaussian_filter(onto(t1, grid).array, _NOISE_MM / _EDGE_MM)
     darkest = (means.csf + means.gm) / 2.0
     tissue = grid.like(near & (values > darkest) & (values < _TOO_BRIGHT * means.wm))
     core = largest(eroded(tissue, _OPENING_MM))
