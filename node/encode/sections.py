@@ -26,7 +26,7 @@ def numbers(material: Material) -> Section:
     findings = material.result.findings
     regions = sorted(dict.fromkeys(f.region for f in findings if f.quantity in _MEASURED), key=region_rank)
     rows: list[Row] = [
-        TableRow((region_words(region), *(_measured(material.result.finding(region, q)) for q in _MEASURED)), _NUMBER_COLUMNS)
+        TableRow((_region(material, region), *(_measured(material.result.finding(region, q)) for q in _MEASURED)), _NUMBER_COLUMNS)
         for region in regions
     ]
     rows += [soft(line) for line in (*_raised(material), *_bases(findings))]
@@ -34,6 +34,10 @@ def numbers(material: Material) -> Section:
         rows.append(soft(CONTRAST_SENTENCES))
     head = TableRow(("Region", "SUVR", "SUV", "contrast"), _NUMBER_COLUMNS, Style.SMALL_STRONG, SOFT, ruled=True)
     return Section("TSPO signal by region", tuple(rows), head)
+
+
+def _named(region: str, material: Material) -> str:
+    return f"Reference: {region_words(region).lower()}" if region == material.result.tracer.reference else region_words(region)
 
 
 def lesions(material: Material) -> Section:
@@ -79,6 +83,11 @@ def _raised(material: Material) -> tuple[str, ...]:
     volume_ml = float(mask.array.sum()) * mask.voxel_ml
     volume = f"Raised TSPO signal: {number_words(volume_ml, 1)} mL" if volume_ml else "Raised TSPO signal: none found"
     return (volume, f"Raised: {shown(finding.basis)}") if finding and finding.basis else (volume,)
+
+
+def _region(material: Material, region: str) -> str:
+    name = region_words(region)
+    return f"{name.replace('grey matter', 'GM')}, reference" if region == material.result.tracer.reference else name
 
 
 def _measured(finding: Finding | None) -> str:

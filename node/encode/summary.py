@@ -24,7 +24,7 @@ from node.encode.planes import ROOM_MM, Plane, Point, choose_point, draw_planes
 from node.encode.words import moment_words, region_words, shown, window_words
 
 TITLE = "TSPO PET and MR"
-TABLES_HEIGHT = 312
+TABLES_HEIGHT = 332
 BAR_WIDTH = 150
 
 

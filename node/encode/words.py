@@ -16,7 +16,7 @@ REGIONS = {
     "cerebral_gm": "Cerebral grey matter",
     "deep_gm": "Deep grey matter",
     "brainstem": "Brain stem",
-    "cerebellar_gm": "Cerebellar GM, reference",
+    "cerebellar_gm": "Cerebellar grey matter",
     "brain": "Brain",
     "raised": "Raised TSPO signal",
 }
