@@ -36,10 +36,6 @@ def numbers(material: Material) -> Section:
     return Section("TSPO signal by region", tuple(rows), head)
 
 
-def _named(region: str, material: Material) -> str:
-    return f"Reference: {region_words(region).lower()}" if region == material.result.tracer.reference else region_words(region)
-
-
 def lesions(material: Material) -> Section:
     """The lesions by falling volume, each with its core and rim."""
     origin = material.segmentation.lesion_origin
