@@ -20,12 +20,12 @@ from node.imaging import depth_mm, distance_mm
 from node.segment.parts import Parts
 from node.segment.place import Place
 
-SEED = 1.8
+SEED = 1.5
 """Belief, blurred by `SEED_BLUR_MM` against noise, at which a lesion is sure."""
 
 SEED_BLUR_MM = 0.7
 
-GROW = 1.2
+GROW = 1.0
 """Belief down to which it grows."""
 
 EDGE_SHARE = 0.25
@@ -93,7 +93,8 @@ def _trimmed(grown: Array, belief: Array) -> Array:
 def believe(flair: Volume, labels: Array, parts: Parts) -> Array:
     """(S, R, C) how far each voxel lies above typical grey matter, in white matter's robust standard deviations.
 
-    Grey matter's own spread would measure the fluid in its voxels.
+    Grey matter darker than typical white matter holds fluid, which a FLAIR suppresses: it is left out of what is typical, and grey
+    matter's own spread, which would measure that fluid, is not used.
     """
     gray = flair.array[(labels == Tissue.GRAY_MATTER.value) & parts.cerebrum]
     white = flair.array[(labels == Tissue.WHITE_MATTER.value) & parts.cerebrum]
@@ -101,7 +102,9 @@ def believe(flair: Volume, labels: Array, parts: Parts) -> Array:
         raise DataError("segment: expected the FLAIR to show grey and white matter; found no signal there")
     level = float(np.median(white))
     spread = max(1.4826 * float(np.median(np.abs(white - level))), 1e-3 * level)
-    return np.asarray((flair.array - np.float32(np.median(gray))) / np.float32(spread))
+    pure = gray[gray > level]
+    typical = float(np.median(pure)) if len(pure) else level
+    return np.asarray((flair.array - np.float32(typical)) / np.float32(spread))
 
 
 @dataclass(frozen=True, eq=False)
