@@ -56,6 +56,7 @@ SEPTUM_MM = 4.0
 """Half width of the strip between the lateral ventricles in which nothing is taken."""
 
 SMALLEST_MM3 = 15.0
+SMALLEST_VOXELS = 3
 THINNEST_MM = 0.9
 """A lesion is somewhere deeper than this: the lining of a ventricle is thinner."""
 
@@ -152,9 +153,10 @@ def keep_lesions(found: Volume) -> Array:
     if count == 0:
         return np.asarray(found.array)
     numbers = np.arange(1, count + 1)
-    volumes = np.bincount(labels.ravel(), minlength=count + 1)[1:] * found.voxel_ml * 1000.0
+    voxels = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    large = (voxels >= SMALLEST_VOXELS) & (voxels * found.voxel_ml * 1000.0 >= SMALLEST_MM3)
     thickness = ndimage.maximum(depth_mm(found), labels, numbers)
-    keep = np.concatenate([[False], (volumes >= SMALLEST_MM3) & (thickness > THINNEST_MM)])
+    keep = np.concatenate([[False], large & (thickness > THINNEST_MM)])
     return np.asarray(keep[labels])
 
 
