@@ -14,11 +14,10 @@ What is compared:
 - *own_mask_bias_percent*: the node's value against the noise-free blurred truth over the node's own mask, put on the PET grid by the
   node's own transform, so that the measurement alone is judged (registration and masks have their own lines). A region's SUVR truth is
   divided by the same over the node's own reference mask.
-- *bias_percent*: against the truth's region. `suvr_psf` is relative to the whole cerebellar grey matter; the node's reference differs by
-  one factor that is common to all regions (`reference_factor`: blurred truth over the node's reference mask ÷ over the whole label),
-  and that factor is taken out. How far the node's reference itself is off is judged on the line "reference", against the truth's
-  `cereb_gm_eroded1mm`; it is the SUV that the node divided by (SUV ÷ SUVR of a region), over the part of its reference region that it
-  divides by (1 mm inside it, 5 mm from lesions).
+- *bias_percent*: against the truth's region. `suvr_psf` is relative to the whole cerebellar grey matter; a reference that is eroded by
+  1 mm, as the node's is, differs by one factor that is common to all regions, and that is taken out: `cereb_gm_eroded1mm` of the truth.
+  *reference_factor* has it, and beside it the same for the node's own reference mask. The line "reference" is the SUV that the node
+  divided by (SUV ÷ SUVR of a region), over the part of its reference region that it divides by (1 mm inside it, 5 mm from lesions).
 - *lesions*: the node's lesions on the T1 grid beside the true ones; *dice_in_pacs* is of the segmentation that reached the PACS, as dcmqi
   reads it.
 - *seconds*: from the end of storescu to the moment when the Orthanc's count of instances last rose (looked at every 0.1 s).
@@ -122,18 +121,18 @@ def measure(node: RunningNode, exam: str, version: int, known: truth.Truth) -> d
     t1_from_pet = alignment.t1_from_pet.matrix
     reference_mask = truth.own_reference(segmentation.region(reference).mask, segmentation.lesions)
     own_reference = truth.own_mask_suv(known, reference_mask, t1_from_pet)
-    factor = own_reference / known.reference_suv()
+    factor = known.suvr_blurred[truth.REGIONS[reference]]
     regions = {}
     for name, label in truth.REGIONS.items():
         if name != reference:
             own = truth.own_mask_suv(known, segmentation.region(name).mask, t1_from_pet) / own_reference
             regions[name] = _compared("suvr", _value(result, name, Quantity.SUVR), own, known.suvr_blurred[label] / factor)
-    whole = known.suvr_blurred[truth.REGIONS[reference]] * known.reference_suv()
+    whole = known.reference_suv()
     return {
         "brain": truth.brain(known, alignment.brain),
         "pet_to_t1_mm": truth.pet_to_t1_mm(known, t1_from_pet),
-        "reference": {"region": reference, **_compared("suv_mean", _divisor(result), own_reference, whole)},
-        "reference_factor": factor,
+        "reference": {"region": reference, **_compared("suv_mean", _divisor(result), own_reference, factor * whole)},
+        "reference_factor": {"truth": factor, "own": own_reference / whole},
         "regions": regions,
         "lesions": truth.lesions(known, segmentation.lesions),
         "checks_failed": [check.name for check in result.checks if not check.passed],
