@@ -58,5 +58,7 @@ def _error(ratios: Array, weights: Array) -> float | None:
     if ratios.size < FEWEST_FRAMES:
         return None
     squares = float(np.sum(weights**2))
+    if np.ptp(ratios) < 1e-9:  # the reference against itself
+        return None
     variance = float(weights @ (ratios - weights @ ratios) ** 2) / (1.0 - squares)
     return float(np.sqrt(variance * squares))

@@ -29,6 +29,10 @@ NEIGHBOUR_STRENGTH = 0.25
 """Weight of each neighbour's probability in the exponent (per neighbour at 1 mm)."""
 
 ROUNDS = 6
+DARKEST_PERCENTILE = 2.0
+SUREST_PERCENT = 15.0
+"""Where the means begin: fluid among the darkest of the deep brain, grey and white matter where the template is surest of them."""
+
 PURE_FLUID_PERCENTILE = 20.0
 """Of what is darker than the first cut: most sulcal fluid is mixed with tissue, the darkest fifth is hardly."""
 
@@ -88,7 +92,7 @@ def classify(t1: Volume, place: Place) -> TissueModel:
     deep = brain.like(depth_mm(brain) > DEEP_MM)
     if not deep.array.any():
         raise DataError(f"segment: expected a brain mask deeper than {DEEP_MM:g} mm; found a thinner one")
-    means = _global_means(t1.array[deep.array])
+    means = _global_means(t1.array[deep.array], place.gm[deep.array], place.wm[deep.array])
     scaled = (t1.array / means[2]).astype(np.float32)
     local = np.empty_like(prior)
     local[:] = (means / means[2])[:, None, None, None]
@@ -117,18 +121,26 @@ def _prior(place: Place) -> Array:
     return np.asarray(prior)
 
 
-def _global_means(values: Array) -> Array:
-    """(3,) pure fluid, grey and white matter, by k-means on the intensities alone, which the template's errors cannot bend.
+def _global_means(values: Array, gm: Array, wm: Array) -> Array:
+    """(3,) pure fluid, grey and white matter, by k-means on the intensities.
+
+    The template says only where to begin, because k-means alone takes grey matter for fluid in a young brain that has hardly any;
+    from there on the intensities decide, which the template's errors cannot bend.
+
+    Parameters
+    ----------
+    values, gm, wm : (N,) intensity, and prior probability of grey and white matter
 
     Raises
     ------
     DataError : the three means do not rise
     """
     low, high = np.percentile(values, [0.5, 99.5])
-    values = values[(values >= low) & (values <= high)]
-    means = np.percentile(values, [5.0, 45.0, 80.0])
+    inside = (values >= low) & (values <= high)
+    values, gm, wm = values[inside], gm[inside], wm[inside]
+    means = np.array([np.percentile(values, DARKEST_PERCENTILE), _typical(values, gm), _typical(values, wm)])
     for _ in range(30):
-        groups = np.digitize(values, _cuts(means))
+        groups = np.digitize(values, _cuts(means)) if (np.diff(means) > 0).all() else np.zeros(len(values), dtype=int)
         if np.bincount(groups, minlength=3).min() == 0:
             break
         fluid, gray, white = (values[groups == k] for k in range(3))
@@ -136,6 +148,11 @@ def _global_means(values: Array) -> Array:
     if not 0 <= means[0] < means[1] < means[2]:
         raise DataError(f"segment: expected fluid < grey < white matter on the T1; found {means.round(3).tolist()}")
     return means
+
+
+def _typical(values: Array, prior: Array) -> float:
+    """Median where the template is surest of a class."""
+    return float(np.median(values[prior >= np.percentile(prior, 100.0 - SUREST_PERCENT)]))
 
 
 def _cuts(means: Array) -> Array:
