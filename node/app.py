@@ -19,7 +19,7 @@ import structlog
 from node.settings import Settings
 
 if TYPE_CHECKING:
-    from node.workflow.store import Store
+    from node.workflow.store.database import Store
 
 log = structlog.get_logger()
 
@@ -55,7 +55,7 @@ def start_logging(settings: Settings) -> None:
 
 def open_store(settings: Settings) -> Store:
     """The site's register; the storage folder is made where it is not there."""
-    from node.workflow.store import Store
+    from node.workflow.store.database import Store
 
     settings.node.storage.mkdir(parents=True, exist_ok=True)
     store = Store(settings.node.storage, SystemClock())

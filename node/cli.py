@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,8 @@ from node.errors import NodeError, SettingsError
 
 if TYPE_CHECKING:
     from node.settings import Settings
-    from node.workflow.store import Store
-    from node.workflow.store.exams import ExamRow
+    from node.workflow.store.database import Store
+    from node.workflow.store.rows import ExamRow
 
 as_json = click.option("--json", "as_json", is_flag=True, help="For programs.")
 exam_name = click.argument("exam", metavar="EXAM")
@@ -98,8 +99,9 @@ def compute(config: Path) -> None:
 def list_(config: Path, *, as_json: bool) -> None:
     """All exams: state, and why."""
     from node.workflow import story
+    from node.workflow.store.snapshot import Snapshot
 
-    store = _store(_settings(config))
+    store = Snapshot(_settings(config, quiet=True).node.storage)
     click.echo(json.dumps(story.listing(store), indent=1) if as_json else story.listing_text(store, _width()))
 
 
@@ -110,11 +112,11 @@ def list_(config: Path, *, as_json: bool) -> None:
 def show(config: Path, exam: str, *, as_json: bool) -> None:
     """The whole story of one exam: series, findings, checks, events, deliveries."""
     from node.workflow import story
+    from node.workflow.store.snapshot import Snapshot
 
-    settings = _settings(config)
-    store = _store(settings)
-    row = _exam(store, exam)
-    storage = settings.node.storage
+    storage = _settings(config, quiet=True).node.storage
+    store = Snapshot(storage)
+    row = _exam(store.exam, exam)
     if as_json:
         click.echo(json.dumps(story.showing(store, storage, row), indent=1))
     else:
@@ -130,7 +132,7 @@ def rerun(config: Path, exam: str, reason: str) -> None:
     from node.workflow.states import State
 
     store = _store(_settings(config))
-    row = _exam(store, exam)
+    row = _exam(store.exams.get, exam)
     version = row.version + 1
     text = f"run again by a person: {reason}"
     store.exams.move(row.number, State.RECEIVED, text, version=version, plan=None, made_at=None, tries=0, released=0, progress=None)
@@ -146,7 +148,7 @@ def release(config: Path, exam: str, reason: str) -> None:
     from node.workflow.steps.held import release as let_go
 
     store = _store(_settings(config))
-    row = _exam(store, exam)
+    row = _exam(store.exams.get, exam)
     state = let_go(store, _settings(config).node.storage, row, reason)
     click.echo(f"{row.name} goes on from {state.value}.")
 
@@ -160,7 +162,7 @@ def reject(config: Path, exam: str, reason: str) -> None:
     from node.workflow.steps.held import reject as turn_down
 
     store = _store(_settings(config))
-    row = _exam(store, exam)
+    row = _exam(store.exams.get, exam)
     turn_down(store, row, reason)
     click.echo(f"{row.name} is rejected; the page that says so is on its way.")
 
@@ -195,30 +197,31 @@ def version() -> None:
     click.echo(f"ember {__version__}")
 
 
-def _settings(config: Path) -> Settings:
-    from node.app import start_logging
+def _settings(config: Path, *, quiet: bool = False) -> Settings:
+    """The site's settings; a command that logs nothing need not set up logging."""
     from node.settings import load
 
     settings = load(config)
-    start_logging(settings)
+    if not quiet:
+        from node.app import start_logging
+
+        start_logging(settings)
     return settings
 
 
 def _store(settings: Settings) -> Store:
-    from node.errors import TemporaryError
-    from node.workflow.store import Store
-
-    if not (settings.node.storage / "node.db").is_file():
-        raise TemporaryError(f"no register in {settings.node.storage}: `ember serve` has not run with these settings yet")
     from node.app import SystemClock
+    from node.workflow.store.database import Store
+    from node.workflow.store.snapshot import Snapshot
 
+    Snapshot(settings.node.storage)  # says so where there is no register yet
     return Store(settings.node.storage, SystemClock())
 
 
-def _exam(store: Store, name: str) -> ExamRow:
+def _exam(get: Callable[[int], ExamRow], name: str) -> ExamRow:
     digits = name.upper().removeprefix("E")
     try:
-        return store.exams.get(int(digits))
+        return get(int(digits))
     except (KeyError, ValueError):
         raise click.UsageError(f"no exam {name}; `ember list` shows them all") from None
 

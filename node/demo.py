@@ -152,7 +152,7 @@ def _watch(settings: Settings, say: Say) -> str:
     """Tell each new line of the exam's story until it ends; returns the state."""
     from node.app import SystemClock
     from node.workflow.states import ENDED
-    from node.workflow.store import Store
+    from node.workflow.store.database import Store
 
     store = Store(settings.node.storage, SystemClock())
     begun, told, doing = time.monotonic(), 0, ""

@@ -14,8 +14,8 @@ from node import __version__
 from node.app import SystemClock
 from node.cli import main
 from node.workflow.states import State
-from node.workflow.store import Store
-from node.workflow.store.deliveries import Posting
+from node.workflow.store.database import Store
+from node.workflow.store.rows import Posting
 
 
 @pytest.fixture

@@ -12,9 +12,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from node.workflow.store import Store
-from node.workflow.store.deliveries import DeliveryRow
-from node.workflow.store.exams import ExamRow
+from node.workflow.store.rows import DeliveryRow, ExamRow
+from node.workflow.store.snapshot import Snapshot
 
 Table = dict[str, Any]
 
@@ -24,28 +23,28 @@ def version_folder(storage: Path, exam: ExamRow) -> Path:
     return storage / "exams" / exam.name / f"v{exam.version}"
 
 
-def listing(store: Store) -> list[Table]:
+def listing(store: Snapshot) -> list[Table]:
     """One entry an exam, oldest first."""
-    return [_head(exam) for exam in store.exams.all()]
+    return [_head(exam) for exam in store.exams()]
 
 
-def listing_text(store: Store, width: int) -> str:
+def listing_text(store: Snapshot, width: int) -> str:
     """The same as a table for people."""
-    counts = store.register.counts()
-    rows = [(exam.name, f"v{exam.version}", exam.state.value, _time(exam.updated_at), _reason(exam)) for exam in store.exams.all()]
+    counts = store.counts()
+    rows = [(exam.name, f"v{exam.version}", exam.state.value, _time(exam.updated_at), _reason(exam)) for exam in store.exams()]
     told = _columns(("EXAM", "", "STATE", "SINCE", "REASON"), rows, width) if rows else "No exam yet."
     return f"{told}\n\n{_counted(counts)}"
 
 
-def showing(store: Store, storage: Path, exam: ExamRow) -> Table:
+def showing(store: Snapshot, storage: Path, exam: ExamRow) -> Table:
     """Everything about one exam."""
-    deliveries = store.deliveries.of_exam(exam.number)
+    deliveries = store.deliveries(exam.number)
     return _head(exam) | {
         "anchor": exam.anchor,
         "plan": exam.plan,
         "events": [
             {"version": event.version, "at": event.at.isoformat(), "state": event.state.value, "text": event.text, "detail": event.detail}
-            for event in store.exams.events(exam.number)
+            for event in store.events(exam.number)
         ],
         "deliveries": [_delivery(row) for row in deliveries],
         "result": _result(version_folder(storage, exam)),
@@ -53,7 +52,7 @@ def showing(store: Store, storage: Path, exam: ExamRow) -> Table:
     }
 
 
-def showing_text(store: Store, storage: Path, exam: ExamRow, width: int) -> str:
+def showing_text(store: Snapshot, storage: Path, exam: ExamRow, width: int) -> str:
     """The same for people."""
     parts = [f"{exam.name}  version {exam.version}  {exam.state.value}", textwrap.fill(_reason(exam), width)]
     parts.append(_section("Series", _series(exam.plan), width))
@@ -63,11 +62,11 @@ def showing_text(store: Store, storage: Path, exam: ExamRow, width: int) -> str:
         parts.append(_section("Findings", [_finding(item) for item in result["findings"]], width))
         parts.append(_section("Checks", [_check(item) for item in result["checks"]], width))
         parts.append(_section("Not computed", [("·", text) for text in result["not_computed"]], width))
-    events = [(_time(event.at), f"v{event.version}", event.state.value, event.text) for event in store.exams.events(exam.number)]
+    events = [(_time(event.at), f"v{event.version}", event.state.value, event.text) for event in store.events(exam.number)]
     parts.append(_section("Story", events, width))
-    details = [event.detail for event in store.exams.events(exam.number) if event.detail]
+    details = [event.detail for event in store.events(exam.number) if event.detail]
     parts += [f"Traceback\n{textwrap.indent(detail, '  ')}" for detail in details[-1:]]
-    parts.append(_section("Deliveries", _deliveries(store.deliveries.of_exam(exam.number)), width))
+    parts.append(_section("Deliveries", _deliveries(store.deliveries(exam.number)), width))
     parts.append(f"Files: {version_folder(storage, exam)}")
     return "\n\n".join(part for part in parts if part)
 

@@ -13,7 +13,8 @@ from node.domain.ports import Clock
 from node.errors import NodeError
 from node.workflow.decide import Action, Decision, Facts, decide
 from node.workflow.states import ENDED, State, Verb
-from node.workflow.store.exams import ExamRow, Exams
+from node.workflow.store.exams import Exams
+from node.workflow.store.rows import ExamRow
 
 log = structlog.get_logger()
 

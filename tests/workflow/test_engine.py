@@ -13,7 +13,7 @@ from node.app import SystemClock
 from node.errors import DataError, QualityError, TemporaryError
 from node.workflow.engine import Engine
 from node.workflow.states import ENDED, State, Verb
-from node.workflow.store import Store
+from node.workflow.store.database import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 

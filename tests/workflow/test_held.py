@@ -14,8 +14,8 @@ from node.errors import ConflictError
 from node.workflow import artefacts
 from node.workflow.states import State
 from node.workflow.steps.held import reject, release
-from node.workflow.store import Store
-from node.workflow.store.deliveries import Posting
+from node.workflow.store.database import Store
+from node.workflow.store.rows import Posting
 
 
 @pytest.fixture

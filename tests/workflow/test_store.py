@@ -13,9 +13,10 @@ from alembic.migration import MigrationContext
 
 from node.domain.ports import DeliveryState, Received, Recorded
 from node.workflow.states import State
-from node.workflow.store import Store
-from node.workflow.store.deliveries import Posting, parcel
+from node.workflow.store.database import Store
+from node.workflow.store.deliveries import parcel
 from node.workflow.store.register import HeaderRow
+from node.workflow.store.rows import Posting
 from node.workflow.store.tables import metadata
 
 

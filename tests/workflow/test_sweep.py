@@ -13,8 +13,8 @@ from node.domain.exam import Role
 from node.errors import DataError
 from node.workflow.decide import Candidate, Facts
 from node.workflow.states import State, Verb
-from node.workflow.store import Store
-from node.workflow.store.exams import ExamRow
+from node.workflow.store.database import Store
+from node.workflow.store.rows import ExamRow
 from node.workflow.sweep import Sweep
 
 CHOSEN = tuple(Candidate(role, f"1.{n}", True, "whole") for n, role in enumerate((Role.PET, Role.T1, Role.FLAIR)))

@@ -18,9 +18,8 @@ from node.errors import DataError, QualityError
 from node.settings import Settings
 from node.workflow import artefacts
 from node.workflow.states import Verb
-from node.workflow.store import Store
-from node.workflow.store.deliveries import Posting
-from node.workflow.store.exams import ExamRow
+from node.workflow.store.database import Store
+from node.workflow.store.rows import ExamRow, Posting
 from node.workflow.story import version_folder
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from node.errors import ConflictError
 from node.workflow import artefacts
 from node.workflow.states import COMPUTE, State
-from node.workflow.store import Store
-from node.workflow.store.exams import ExamRow
+from node.workflow.store.database import Store
+from node.workflow.store.rows import ExamRow
 
 ARTEFACT_OF = {
     State.ASSEMBLED: "exam",

@@ -23,9 +23,9 @@ from node.errors import DataError
 from node.settings import Settings
 from node.workflow.decide import Candidate, Facts
 from node.workflow.states import ENDED, State
-from node.workflow.store import Store
-from node.workflow.store.exams import ExamRow
+from node.workflow.store.database import Store
 from node.workflow.store.register import HeaderRow, SeriesCount
+from node.workflow.store.rows import ExamRow
 
 BATCH = 400
 """Headers read between two commits."""

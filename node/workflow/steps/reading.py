@@ -12,8 +12,8 @@ from node.assemble.stored import StoredInstance, source_of
 from node.domain.exam import Exam, Instance, Role, SeriesSource
 from node.errors import DataError
 from node.settings import Settings
-from node.workflow.store import Store
-from node.workflow.store.exams import ExamRow
+from node.workflow.store.database import Store
+from node.workflow.store.rows import ExamRow
 
 
 def read_planned(exam: ExamRow, settings: Settings, store: Store) -> Exam:

@@ -12,8 +12,9 @@ from node.domain.ports import DeliveryState
 from node.settings import Destination, Settings
 from node.workflow.child import ComputeProcess
 from node.workflow.states import State, Verb
-from node.workflow.store import Store
-from node.workflow.store.deliveries import DeliveryRow, parcel
+from node.workflow.store.database import Store
+from node.workflow.store.deliveries import parcel
+from node.workflow.store.rows import DeliveryRow
 
 log = structlog.get_logger()
 

@@ -3,39 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from node.domain.ports import Clock, DeliveryState, Parcel
+from node.workflow.store.rows import DeliveryRow, Posting, delivery_row
 from node.workflow.store.tables import deliveries
-
-
-@dataclass(frozen=True)
-class Posting:
-    """One object to be sent to one destination; `path` is relative to the storage folder, `digest` SHA-256 of the file."""
-
-    sop_instance_uid: str
-    destination: str
-    exam: int
-    version: int
-    kind: str
-    sop_class_uid: str
-    transfer_syntax_uid: str
-    path: str
-    digest: str
-
-
-@dataclass(frozen=True)
-class DeliveryRow(Posting):
-    """A posting, and where it stands."""
-
-    state: DeliveryState
-    detail: str
-    attempts: int
-    updated_at: datetime
 
 
 class Deliveries:
@@ -62,11 +36,7 @@ class Deliveries:
         if version is not None:
             query = query.where(deliveries.c.version == version)
         with self._reading.begin() as connection:
-            rows = [dict(row._mapping) for row in connection.execute(query)]
-        return tuple(
-            DeliveryRow(**row | {"state": DeliveryState(row["state"]), "updated_at": datetime.fromisoformat(row["updated_at"])})
-            for row in rows
-        )
+            return tuple(delivery_row(row._mapping) for row in connection.execute(query))
 
     def send_again(self, exam: int, version: int) -> None:
         """What was refused for good is in the outbox again: a person says that the cause was mended."""

@@ -2,63 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from node.domain.ports import Clock
 from node.workflow.states import State
+from node.workflow.store.rows import Event, ExamRow, event_row, exam_row
 from node.workflow.store.tables import events, exams
-
-
-@dataclass(frozen=True)
-class ExamRow:
-    """One exam.
-
-    Parameters
-    ----------
-    anchor : Study Instance UID that it is known by: the PET's study, or the only one there is
-    version : counts up with every analysis
-    made_at : when this version's analysis began; the date inside its objects
-    tries : ends of the compute process since the last progress
-    released : whether a person has released it from HELD in this version
-    plan : the series chosen for this version, and why
-    progress : what is being done right now
-    """
-
-    number: int
-    anchor: str
-    patient_key: str
-    state: State
-    reason: str
-    version: int
-    made_at: datetime | None
-    tries: int
-    released: bool
-    plan: dict[str, Any] | None
-    progress: str | None
-    created_at: datetime
-    updated_at: datetime
-
-    @property
-    def name(self) -> str:
-        """The exam's name for people, folders and objects."""
-        return f"E{self.number:05d}"
-
-
-@dataclass(frozen=True)
-class Event:
-    """One line of an exam's story; `detail` is for the administrator (a traceback)."""
-
-    version: int
-    at: datetime
-    state: State
-    text: str
-    detail: str | None
 
 
 class Exams:
@@ -95,7 +46,7 @@ class Exams:
             row = connection.execute(sa.select(exams).where(exams.c.number == number)).one_or_none()
         if row is None:
             raise KeyError(number)
-        return _row(row._mapping)
+        return exam_row(row._mapping)
 
     def all(self) -> tuple[ExamRow, ...]:
         """Every exam, oldest first."""
@@ -155,29 +106,14 @@ class Exams:
         query = sa.select(events).where(events.c.exam == number).order_by(events.c.id)
         with self._reading.begin() as connection:
             rows = connection.execute(query).all()
-        return tuple(Event(row.version, datetime.fromisoformat(row.at), State(row.state), row.text, row.detail) for row in rows)
+        return tuple(event_row(row._mapping) for row in rows)
 
     def _some(self, condition: sa.ColumnElement[bool]) -> tuple[ExamRow, ...]:
         with self._reading.begin() as connection:
             rows = connection.execute(sa.select(exams).where(condition).order_by(exams.c.number)).all()
-        return tuple(_row(row._mapping) for row in rows)
+        return tuple(exam_row(row._mapping) for row in rows)
 
     def _event(self, connection: sa.Connection, number: int, version: int, state: State, text: str, detail: str | None = None) -> None:
         at = self._clock.now().isoformat()
         values = {"exam": number, "version": version, "at": at, "state": state.value, "text": text, "detail": detail}
         connection.execute(events.insert().values(values))
-
-
-def _row(row: Mapping[Any, Any]) -> ExamRow:
-    plan = row["plan"]
-    return ExamRow(
-        **dict(row)
-        | {
-            "state": State(row["state"]),
-            "released": bool(row["released"]),
-            "plan": json.loads(plan) if isinstance(plan, str) else plan,
-            "made_at": datetime.fromisoformat(row["made_at"]) if row["made_at"] else None,
-            "created_at": datetime.fromisoformat(row["created_at"]),
-            "updated_at": datetime.fromisoformat(row["updated_at"]),
-        }
-    )

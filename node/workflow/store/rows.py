@@ -1,0 +1,109 @@
+"""The rows as the rooms see them, and how they come out of the database; without SQLAlchemy, so that a reader need not load it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from node.domain.ports import DeliveryState
+from node.workflow.states import State
+
+
+@dataclass(frozen=True)
+class ExamRow:
+    """One exam.
+
+    Parameters
+    ----------
+    anchor : Study Instance UID that it is known by: the PET's study, or the only one there is
+    version : counts up with every analysis
+    made_at : when this version's analysis began; the date inside its objects
+    tries : ends of the compute process since the last progress
+    released : whether a person has released it from HELD in this version
+    plan : the series chosen for this version, and why
+    progress : what is being done right now
+    """
+
+    number: int
+    anchor: str
+    patient_key: str
+    state: State
+    reason: str
+    version: int
+    made_at: datetime | None
+    tries: int
+    released: bool
+    plan: dict[str, Any] | None
+    progress: str | None
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def name(self) -> str:
+        """The exam's name for people, folders and objects."""
+        return f"E{self.number:05d}"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of an exam's story; `detail` is for the administrator (a traceback)."""
+
+    version: int
+    at: datetime
+    state: State
+    text: str
+    detail: str | None
+
+
+@dataclass(frozen=True)
+class Posting:
+    """One object to be sent to one destination; `path` is relative to the storage folder, `digest` SHA-256 of the file."""
+
+    sop_instance_uid: str
+    destination: str
+    exam: int
+    version: int
+    kind: str
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    path: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class DeliveryRow(Posting):
+    """A posting, and where it stands."""
+
+    state: DeliveryState
+    detail: str
+    attempts: int
+    updated_at: datetime
+
+
+def exam_row(row: Mapping[Any, Any]) -> ExamRow:
+    """An exam from its columns."""
+    plan = row["plan"]
+    return ExamRow(
+        **dict(row)
+        | {
+            "state": State(row["state"]),
+            "released": bool(row["released"]),
+            "plan": json.loads(plan) if isinstance(plan, str) else plan,
+            "made_at": datetime.fromisoformat(row["made_at"]) if row["made_at"] else None,
+            "created_at": datetime.fromisoformat(row["created_at"]),
+            "updated_at": datetime.fromisoformat(row["updated_at"]),
+        }
+    )
+
+
+def event_row(row: Mapping[Any, Any]) -> Event:
+    """An event from its columns."""
+    return Event(row["version"], datetime.fromisoformat(row["at"]), State(row["state"]), row["text"], row["detail"])
+
+
+def delivery_row(row: Mapping[Any, Any]) -> DeliveryRow:
+    """A delivery from its columns."""
+    return DeliveryRow(**dict(row) | {"state": DeliveryState(row["state"]), "updated_at": datetime.fromisoformat(row["updated_at"])})

@@ -1,0 +1,74 @@
+"""`Snapshot`: reads what `ember list` and `ember show` tell, and nothing else.
+
+It opens the file read-only with the standard library, because the database library takes most of a second to load and an administrator
+asks ten times in a row.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from node.errors import TemporaryError
+from node.workflow.store.rows import DeliveryRow, Event, ExamRow, delivery_row, event_row, exam_row
+
+BUSY_TIMEOUT_S = 30.0
+
+
+class Snapshot:
+    """The rows as they are now.
+
+    Parameters
+    ----------
+    folder : the node's storage folder
+
+    Raises
+    ------
+    TemporaryError : there is no register yet
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "node.db"
+        if not self._path.is_file():
+            raise TemporaryError(f"no register in {folder}: `ember serve` has not run with these settings yet")
+
+    def exams(self) -> tuple[ExamRow, ...]:
+        """Every exam, oldest first."""
+        return tuple(exam_row(dict(row)) for row in self._rows("SELECT * FROM exams ORDER BY number"))
+
+    def exam(self, number: int) -> ExamRow:
+        """The exam of that number; KeyError where there is none."""
+        for row in self._rows("SELECT * FROM exams WHERE number = ?", number):
+            return exam_row(dict(row))
+        raise KeyError(number)
+
+    def events(self, number: int) -> tuple[Event, ...]:
+        """The story of one exam, oldest first."""
+        return tuple(event_row(dict(row)) for row in self._rows("SELECT * FROM events WHERE exam = ? ORDER BY id", number))
+
+    def deliveries(self, number: int) -> tuple[DeliveryRow, ...]:
+        """All deliveries of an exam."""
+        query = "SELECT * FROM deliveries WHERE exam = ? ORDER BY version, path"
+        return tuple(delivery_row(dict(row)) for row in self._rows(query, number))
+
+    def counts(self) -> dict[str, int]:
+        """How many instances are here, not looked at yet, unreadable, and kept aside."""
+        queries = {
+            "instances": "SELECT count(*) FROM instances",
+            "unread": "SELECT count(*) FROM instances WHERE study_uid IS NULL AND problem IS NULL",
+            "unreadable": "SELECT count(*) FROM instances WHERE problem IS NOT NULL",
+            "changed": "SELECT count(*) FROM changed",
+        }
+        return {name: int(self._rows(query)[0][0]) for name, query in queries.items()}
+
+    def _rows(self, query: str, *values: int) -> list[sqlite3.Row]:
+        with self._open() as connection:
+            return connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(f"{self._path.as_uri()}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)) as connection:
+            connection.row_factory = sqlite3.Row
+            yield connection
