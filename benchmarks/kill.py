@@ -13,7 +13,7 @@ received        the last image was answered, nothing is assembled yet
 assembled       ``exam.json`` is there: aligning
 aligned         ``alignment.json`` is there: segmenting
 segmented       ``segmentation.json`` is there: quantifying, encoding
-delivering      the PACS has accepted the first object and is slow with the next
+delivering      the PACS has accepted the first object and is 0.1 s slow with each
 node-assembled  as assembled; everything is killed
 node-delivering as delivering; everything is killed
 =============== ===============================================================
@@ -68,7 +68,7 @@ class Outcome:
 
 def kill_at(moments: Sequence[str], files: list[Path], folder: Path, *, timeout_s: float = 900.0) -> Outcome:
     """Send an exam, kill at each of these moments, one after the other, and wait for the end."""
-    with CountingPacs(free_port(), delay_s=1.0) as pacs, RunningNode(folder, destination=(pacs.port, pacs.ae_title)) as node:
+    with CountingPacs(free_port(), delay_s=0.1) as pacs, RunningNode(folder, destination=(pacs.port, pacs.ae_title)) as node:
         began = time.monotonic()
         send(files, node.port, called=node.ae_title, associations=2)
         killed_in = [_kill_at_one(moment, node, pacs, timeout_s) for moment in moments]
