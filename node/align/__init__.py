@@ -21,8 +21,11 @@ Every number is computed on one thread where threads would change bits, and with
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from node.align.brain import Brain, extract_brain
 from node.align.motion import correct_motion
+from node.align.pose import one_thread
 from node.align.rigid import t1_from_flair, t1_from_pet
 from node.align.template import template_from_t1
 from node.atlas.template import Template
@@ -46,11 +49,16 @@ def align(exam: Exam, template: Template, *, seed: int) -> Alignment:
     ------
     DataError : the T1 holds no brain, or an image holds nothing
     """
-    brain = extract_brain(exam.t1.volume, template)
-    motion = correct_motion(exam.pet, seed=seed)
-    from_pet, pet_checks = t1_from_pet(brain.t1, brain.mask, motion.mean, seed=seed)
-    from_flair, flair_checks = _flair(exam, brain, seed)
-    to_template, template_checks = template_from_t1(brain, template)
+    # Side by side where nothing waits for the other: each is one thread's work, so that the bits do not depend on who comes first.
+    with one_thread(), ThreadPoolExecutor(max_workers=1) as side_by_side:
+        moving = side_by_side.submit(correct_motion, exam.pet, seed=seed)
+        brain = extract_brain(exam.t1.volume, template)
+        motion = moving.result()
+        pet = side_by_side.submit(t1_from_pet, brain.t1, brain.mask, motion.mean, seed=seed)
+        flair = side_by_side.submit(_flair, exam, brain, seed)
+        to_template, template_checks = template_from_t1(brain, template)
+        from_pet, pet_checks = pet.result()
+        from_flair, flair_checks = flair.result()
     return Alignment(
         t1=brain.t1,
         brain=brain.mask,
