@@ -179,7 +179,7 @@ def _show(settings: Settings, folder: Path, exam: SimulatedExam, arrived: Sequen
     truth = json.loads(exam.truth_file.read_text(encoding="utf-8"))
     say(f"\n{result['headline']}\n")
     say(f"   {'region':<14}{'SUVR found':>12}{'truth':>9}{'difference':>12}")
-    for region, known in (("cortex", "cortex"), ("thalamus", "thalamus"), ("nawm", "nawm_eroded2mm_6mm_from_lesions")):
+    for region, known in (("cerebral_gm", "cortex"), ("thalamus", "thalamus"), ("nawm", "nawm_eroded2mm_6mm_from_lesions")):
         found = next((f["value"] for f in result["findings"] if (f["region"], f["quantity"]) == (region, "SUVR")), None)
         true = truth["regions"][known]["suvr_psf"] / truth["regions"]["cereb_gm_eroded1mm"]["suvr_psf"]
         if found is not None:

@@ -5,10 +5,11 @@ forces move it, at 4 mm and with a field that is smoothed by 10 mm after each st
 
 Decisions
 ---------
-We chose so stiff a field because what the template must tell is where a structure lies, while its edge is taken from the T1: with 6 mm
-the overlap of grey and white matter rose by 0.02 and that of the thalamus fell by 0.1, its edge being fainter than the lesions, fluid
-and sulci that pull at it. The template's own T1 is used, and not an image painted from its tissue maps, because deep grey matter is
-brighter than cortex and the maps do not know it. Instead of a B-spline on mutual information, which took twenty times as long.
+We chose so stiff a field because what the template must tell is where a structure lies, while its edge is taken from the T1: finer
+fields overlapped better in grey and white matter and worse in the thalamus, whose edge is fainter than the lesions, fluid and sulci
+that pull at it (on the heads that we had). The template's own T1 is used, and not an image painted from its tissue maps, because deep
+grey matter is brighter than cortex and the maps do not know it. Instead of a B-spline on mutual information, which costs far more for
+as stiff a field.
 
 References
 ----------

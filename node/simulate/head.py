@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from node.atlas.regions import Structure, level_mm
 from node.atlas.template import Template
 from node.domain.volume import Array, Volume
 from node.imaging import resample
@@ -184,10 +185,19 @@ def _paint_brain(tissue: Array, axes: _Axes, gm: Array, wm: Array, hull: Array) 
     tissue[solid] = LABELS["nawm"]
     tissue[grey] = LABELS["cortex"]
     tissue[grey & _basal_ganglia(axes)] = LABELS["deep_gm"]
-    tissue[solid & (axes.pair((11.0, 18.0, 7.0), (10.0, 15.0, 9.5)) < 0)] = LABELS["thalamus"]
+    tissue[solid & _thalamus(axes)] = LABELS["thalamus"]
     tissue[below] = LABELS["cereb_wm"]
     tissue[below & grey] = LABELS["cereb_gm"]
     tissue[stem] = LABELS["brainstem"]
+
+
+def _thalamus(axes: _Axes) -> Array:
+    """As the atlas has it: a size and a shape of our own were a third too small."""
+    x, y, z = np.broadcast_arrays(axes.x, axes.y, axes.z)
+    near = (np.abs(x) < 35.0) & (y > -15.0) & (y < 50.0) & (z > -20.0) & (z < 35.0)
+    inside = np.zeros(near.shape, dtype=bool)
+    inside[near] = level_mm(Structure.THALAMUS, np.stack([x[near], y[near], z[near]], axis=-1).astype(np.float32)) > 0
+    return inside
 
 
 def _below_tentorium(axes: _Axes) -> Array:
