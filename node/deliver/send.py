@@ -62,7 +62,9 @@ def send(parcels: Sequence[Parcel], peer: Peer, receipts: Receipts) -> Outcome:
     except (TemporaryError, RefusedError) as error:
         for parcel in ledger.open(waiting):
             ledger.note(parcel, Verdict(_fate_unsent(parcel), str(error)))
-    return ledger.outcome()
+    outcome = ledger.outcome()
+    log.info("sent", peer=peer.name, stored=len(outcome.stored), refused=len(outcome.refused), postponed=len(outcome.postponed))
+    return outcome
 
 
 class _Ledger:
@@ -91,7 +93,7 @@ class _Ledger:
                 self._receipts.postponed(uid, verdict.reason)
             case Fate.UNKNOWN:
                 pass  # It stays SENDING, so that the peer is asked before it is sent again.
-        log.info("delivery", sop_instance_uid=uid, fate=verdict.fate.value, reason=verdict.reason)
+        log.debug("delivery", sop_instance_uid=uid, fate=verdict.fate.value, reason=verdict.reason)
 
     def outcome(self) -> Outcome:
         return Outcome(stored=self._with(Fate.STORED), refused=self._with(Fate.REFUSED), postponed=self._with(Fate.POSTPONED, Fate.UNKNOWN))
