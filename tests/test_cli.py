@@ -101,3 +101,16 @@ def test_release_and_reject_take_only_what_is_held(config: Path, store: Store) -
         told = ember(config, verb, "E00001", "--reason", "x")
         assert told.exit_code == 1
         assert "not HELD" in told.output
+
+
+@pytest.mark.parametrize(
+    ("state", "plan", "words"),
+    [
+        (State.HELD, {"series": {}, "conflicts": ["birth dates differ"]}, "send them again"),
+        (State.HELD, {"series": {}}, "ember release E00001"),
+        (State.FAILED, {"series": {}}, "ember rerun E00001"),
+    ],
+)
+def test_show_says_what_a_person_can_do(config: Path, store: Store, state: State, plan: dict[str, object], words: str) -> None:
+    store.exams.move(1, state, "why", plan=plan)
+    assert words in ember(config, "show", "E00001").output

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from node.workflow.states import State
 from node.workflow.store.rows import DeliveryRow, ExamRow
 from node.workflow.store.snapshot import Snapshot
 
@@ -67,8 +68,22 @@ def showing_text(store: Snapshot, storage: Path, exam: ExamRow, width: int) -> s
     details = [event.detail for event in store.events(exam.number) if event.detail]
     parts += [f"Traceback\n{textwrap.indent(detail, '  ')}" for detail in details[-1:]]
     parts.append(_section("Deliveries", _deliveries(store.deliveries(exam.number)), width))
-    parts.append(f"Files: {version_folder(storage, exam)}")
+    parts.append(_advice(exam))
+    if version_folder(storage, exam).is_dir():
+        parts.append(f"Files: {version_folder(storage, exam)}")
     return "\n\n".join(part for part in parts if part)
+
+
+def _advice(exam: ExamRow) -> str:
+    """What a person can do now."""
+    name = exam.name
+    if exam.state is State.HELD and (exam.plan or {}).get("conflicts"):
+        return f"Next: correct the images where they come from and send them again, then `ember rerun {name}`; or `ember reject {name}`."
+    if exam.state is State.HELD:
+        return f"Next: look at what failed, then `ember release {name}` or `ember reject {name}`."
+    if exam.state in (State.REJECTED, State.FAILED):
+        return f"Next: mend what the reason says, then `ember rerun {name}`."
+    return ""
 
 
 def _head(exam: ExamRow) -> Table:
