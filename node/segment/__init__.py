@@ -14,7 +14,7 @@ strong prior, which draws the template's cortex into every subject.
 We chose the incoming lesion SEG, when there is one, over our own finding, because an expert drew it; what we find ourselves is always
 said to be found automatically.
 
-We chose to measure "cortex" only where it lies 4.5 mm, about a PET point spread, inside the brain's border, because scalp, marrow,
+We chose to measure "cortex" only where it lies 4 mm, nearly a PET point spread, inside the brain's border, because scalp, marrow,
 sinuses and meninges bind TSPO tracers too; instead of the whole mantle, which is there as "cerebral_gm" for volumes.
 
 We chose to seed a lesion from belief above grey matter, away from grey matter that lines sulci, because nearly all that is bright and no
