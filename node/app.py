@@ -54,11 +54,16 @@ def start_logging(settings: Settings) -> None:
 
 
 def open_store(settings: Settings) -> Store:
-    """The site's register; the storage folder is made where it is not there."""
+    """The site's register, as `prepare_store` left it."""
     from node.workflow.store.database import Store
 
+    return Store(settings.node.storage, SystemClock())
+
+
+def prepare_store(settings: Settings) -> Store:
+    """The site's register, made or brought up to date; so is the storage folder."""
     settings.node.storage.mkdir(parents=True, exist_ok=True)
-    store = Store(settings.node.storage, SystemClock())
+    store = open_store(settings)
     store.migrate()
     return store
 
@@ -81,7 +86,7 @@ def serve(config: Path, settings: Settings) -> None:
     """
     from node.workflow.supervise import supervise
 
-    open_store(settings).close()  # one process alone brings the schema up to date
+    prepare_store(settings).close()  # one process alone brings the schema up to date
     command = [sys.executable, "-m", "node.cli", "--config", str(config)]
     stop = _stop_by_signal()
     log.info("node starts", ae_title=settings.node.ae_title, port=settings.receiver.port, storage=str(settings.node.storage))

@@ -92,9 +92,9 @@ def _storage(settings: Settings) -> str:
 
 
 def _register(settings: Settings) -> str:
-    from node.app import open_store
+    from node.app import prepare_store
 
-    store = open_store(settings)
+    store = prepare_store(settings)
     store.check()
     return f"whole; {store.register.counts()['instances']} images, {len(store.exams.all())} exams"
 

@@ -105,6 +105,13 @@ def resample(
     return Volume(array, grid.affine, volume.unit, grid.frame_of_reference_uid)
 
 
+def in_reference_pose(frame: Volume, pet_from_frame: Transform) -> Volume:
+    """One PET frame (S, R, C) moved to the reference pose, on its own grid; itself where it did not move."""
+    if np.array_equal(pet_from_frame.matrix, np.eye(4)):
+        return frame
+    return resample(frame, frame, pet_from_frame.inverse())
+
+
 def fractions(mask: Volume, grid: Volume, mask_from_grid: Transform | None = None, *, samples: int = 4) -> Volume:
     """Volume fraction of each voxel of a grid that a mask fills.
 

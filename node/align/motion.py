@@ -19,7 +19,7 @@ from node.domain.exam import Check, Gravity, PetSeries
 from node.domain.timing import FrameTiming
 from node.domain.transform import Transform
 from node.domain.volume import Array, Volume
-from node.imaging import resample
+from node.imaging import in_reference_pose, resample
 
 SHORTEST_RELIABLE_S = 60.0
 EARLIEST_RELIABLE_S = 180.0
@@ -72,13 +72,6 @@ def correct_motion(pet: PetSeries, *, seed: int) -> Motion:
     displacement[reliable] = moved_mm
     checks = (_large_motion(moved_mm, reliable), _compared(reliable, pet.timing))
     return Motion(poses, _mean(volume, poses, pet.timing, reliable), tuple(displacement.tolist()), checks)
-
-
-def in_reference_pose(frame: Volume, pet_from_frame: Transform) -> Volume:
-    """One frame (S, R, C) moved to the reference pose, on its own grid; itself where it did not move."""
-    if np.array_equal(pet_from_frame.matrix, np.eye(4)):
-        return frame
-    return resample(frame, frame, pet_from_frame.inverse(), interpolation="linear")
 
 
 def _reliable(timing: FrameTiming) -> Array:

@@ -15,7 +15,7 @@ from node.domain.tracer import TracerProfile
 from node.domain.transform import Transform
 from node.domain.volume import Array, Volume
 from node.errors import DataError
-from node.imaging import resample
+from node.imaging import in_reference_pose
 
 IN_FULL_S = 30.0
 """A window that is covered but for this much counts as covered."""
@@ -85,8 +85,7 @@ def _timing(pet: PetSeries, chosen: Array, tracer: TracerProfile) -> FrameTiming
 
 def _in_reference_pose(pet: PetSeries, index: int, pet_from_frame: Transform) -> Array:
     volume = pet.volume.frame(index) if pet.volume.array.ndim == 4 else pet.volume
-    if not _still(pet_from_frame):
-        volume = resample(volume, volume, pet_from_frame.inverse())
+    volume = in_reference_pose(volume, pet_from_frame)
     return np.nan_to_num(volume.array.astype(np.float32, copy=False))
 
 

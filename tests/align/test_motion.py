@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from node.align.motion import correct_motion, in_reference_pose
+from node.align.motion import correct_motion
 from node.align.pose import rigid
 from node.domain.exam import PetSeries, SeriesSource
 from node.domain.timing import Administration, FrameTiming
 from node.domain.transform import Transform
 from node.domain.volume import Volume
+from node.imaging import in_reference_pose
 
 SPACING_MM = 3.0
 SHAPE = (44, 56, 50)
