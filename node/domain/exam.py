@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
 
+from node.domain.correction import Correction
 from node.domain.timing import Administration, FrameTiming
 from node.domain.volume import Volume
 
@@ -93,7 +94,8 @@ class SeriesSource:
 class Subject:
     """The person, as far as the numbers need it.
 
-    `patient_id` and `issuer` identify; they never reach a log line. `genotype` is the rs6971 binding class HAB, MAB or LAB.
+    `patient_id` and `issuer` identify; they never reach a log line. `genotype` is the rs6971 binding class HAB, MAB or LAB, None where
+    nobody knows it, and `genotype_source` who says so.
     """
 
     patient_id: str
@@ -104,6 +106,38 @@ class Subject:
     weight_kg: float | None
     height_m: float | None
     genotype: str | None = None
+    genotype_source: str = ""
+
+
+@dataclass(frozen=True)
+class Sourced:
+    """A value of the dose and decay chain as it was used, with where it came from, both as a reader sees them.
+
+    For instance ("Injected activity", "253.1 MBq", "RadionuclideTotalDose (0018,1074)"); `source` names every attribute, or "corrected
+    by …: …", or the rule by which it was calculated.
+    """
+
+    name: str
+    value: str
+    source: str
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """One frame of a PET as its headers tell it.
+
+    Parameters
+    ----------
+    acquired_at : start of the frame, local time of the scanner
+    decay_factor : DecayFactor (0054,1321) as written, None where there is none
+    expected_factor : the factor that START, the half-life and the times call for; None without decay correction
+    applied_factor : what the node multiplied the frame by, 1 where the scanner's own correction stands
+    """
+
+    acquired_at: datetime
+    decay_factor: float | None
+    expected_factor: float | None
+    applied_factor: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +153,9 @@ class PetSeries:
     decay_reference : instant to which values are corrected (START); None otherwise
     corrections : CorrectedImage values
     reconstruction : ReconstructionMethod and ConvolutionKernel as text, to look up the point spread
+    chain : every value that SUV and the times depend on, with its source, in the order of the calculation
+    records : F frames as their headers tell them
+    time_zero_basis : what time zero of `timing` is: "corrected by …", "bolus seen in the head", "injection in the header" or "scan start"
     """
 
     volume: Volume
@@ -130,6 +167,9 @@ class PetSeries:
     corrections: tuple[str, ...]
     reconstruction: str
     source: SeriesSource
+    chain: tuple[Sourced, ...] = ()
+    records: tuple[FrameRecord, ...] = ()
+    time_zero_basis: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,3 +203,4 @@ class Exam:
     flair: MrSeries | None = None
     lesions: LesionImport | None = None
     checks: tuple[Check, ...] = field(default=())
+    corrections: tuple[Correction, ...] = ()

@@ -12,8 +12,9 @@ from enum import Enum
 
 from node.domain.codes import Code
 from node.domain.exam import Check
+from node.domain.timing import FrameTiming
 from node.domain.transform import Deformation, Transform
-from node.domain.volume import Volume
+from node.domain.volume import Array, Volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +30,7 @@ class Alignment:
     pet_from_frame : F rigid transforms, reference pose from the pose of each frame
     t1_from_flair : rigid; None without FLAIR
     template_from_t1 : T1 → template, deformable
+    motion_mm : F largest displacements within the head against the reference pose; NaN for frames that were not compared
     """
 
     t1: Volume
@@ -38,6 +40,7 @@ class Alignment:
     t1_from_flair: Transform | None
     template_from_t1: Deformation
     checks: tuple[Check, ...]
+    motion_mm: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +66,7 @@ class LesionOrigin(Enum):
 
     IMPORTED = "imported"  #: a DICOM SEG that came with the exam
     FOUND = "found"  #: the node, on the FLAIR
+    PROGRAM = "program"  #: a program of the site, started by the node
     NONE = "none"  #: nobody: no FLAIR and no SEG
 
 
@@ -96,6 +100,10 @@ class Quantity(Enum):
 
     SUV = "SUVbw"
     SUVR = "SUVR"
+    DVR = "DVR"
+    BP_ND = "BP_ND"
+    R1 = "R1"
+    K2_REF = "k2'"
     CONTRAST = "NAWM contrast score"
     VOLUME = "Volume"
     COUNT = "Count"
@@ -113,6 +121,7 @@ class Finding:
     unit : UCUM
     uncertainty : standard error in `unit`, None where it is not known
     basis : against what and over what, one phrase: "60–90 min, relative to cerebellar grey matter"
+    partial_volume : name of the partial-volume correction that is in the value; empty where none is
     """
 
     region: str
@@ -121,6 +130,47 @@ class Finding:
     unit: str
     uncertainty: float | None
     basis: str
+    partial_volume: str = ""
+
+
+class Phenotype(Enum):
+    """What a lesion's core and rim say, unmixed; value is what a reader sees."""
+
+    RIM_ACTIVE = "rim-active"
+    OVERALL_ACTIVE = "overall-active"
+    INACTIVE = "inactive"
+    INDETERMINATE = "indeterminate"
+    NOT_RESOLVABLE = "rim not resolvable"
+
+
+@dataclass(frozen=True)
+class Unmixed:
+    """A lesion's core, rim and surroundings with the scanner's blur taken out, beside what was measured; in `quantity`.
+
+    Parameters
+    ----------
+    core, rim, background : unmixed
+    core_error, rim_error : their standard errors
+    difference_error : standard error of rim − core
+    measured_core, measured_rim, measured_background : volume-fraction-weighted means as they are
+    active_level : what a value is called active from, and `active_basis` how it was found
+    core_active, rim_active : share of voxels, fraction-weighted, above that level as measured (the published scheme's measure)
+    """
+
+    quantity: Quantity
+    core: float
+    rim: float
+    background: float
+    core_error: float
+    rim_error: float
+    difference_error: float
+    measured_core: float
+    measured_rim: float
+    measured_background: float
+    active_level: float
+    active_basis: str
+    core_active: float
+    rim_active: float
 
 
 @dataclass(frozen=True)
@@ -138,6 +188,9 @@ class Lesion:
     core_suvr, rim_suvr : volume-fraction-weighted means; None where a mean could not be measured
     core_contrast, rim_contrast : the same as NAWM contrast score
     note : why something is missing, or empty
+    phenotype : None where nothing could be measured
+    confidence : share of draws from the covariance that give the same phenotype, None without a call
+    unmixed : None where the scanner's resolution is unknown or the lesion is too small
     """
 
     number: int
@@ -151,6 +204,9 @@ class Lesion:
     core_contrast: float | None
     rim_contrast: float | None
     note: str = ""
+    phenotype: Phenotype | None = None
+    confidence: float | None = None
+    unmixed: Unmixed | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,6 +225,67 @@ class ParametricMap:
     method: str
     parameters: tuple[tuple[str, str], ...]
     citation: str
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A time–activity curve: `values` (F,) Bq/mL (or g/mL), decay-corrected to one instant, of a region in the reference pose."""
+
+    region: str
+    values: Array
+    volume_ml: float
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """One model on one curve.
+
+    Parameters
+    ----------
+    model : "Logan 1996", "MRTM2 (Ichise 2003)", "SRTM (Lammertsma 1996)", …
+    dvr, dvr_error : with standard error; error None where the model gives none
+    r1, k2_ref_per_s : None where the model does not give them
+    x, y : (n,) points of the linear plot, or time (s) and curve where the model is no line
+    line : (n,) fitted y at x
+    used : (n,) bool, points that the fit used
+    """
+
+    region: str
+    model: str
+    dvr: float
+    dvr_error: float | None
+    r1: float | None
+    k2_ref_per_s: float | None
+    x: Array
+    y: Array
+    line: Array
+    used: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Kinetics:
+    """What was made of a dynamic scan.
+
+    Parameters
+    ----------
+    timing : of the F frames, s after time zero
+    reference : curve of the reference
+    reference_basis : how the reference was made, one phrase; says when it stands in for another
+    k2_ref_per_s : k2' that the maps used
+    k2_ref_basis : how it was found, one phrase
+    t_star_s : start of the linear part
+    t_star_shifts : (later by s, DVR of the NAWM) with t* moved, the self-check
+    """
+
+    timing: FrameTiming
+    reference: Curve
+    reference_basis: str
+    curves: tuple[Curve, ...]
+    fits: tuple[Fit, ...]
+    k2_ref_per_s: float
+    k2_ref_basis: str
+    t_star_s: float
+    t_star_shifts: tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -216,6 +333,7 @@ class Result:
     headline : one sentence that can be copied into a report
     findings, lesions, checks : see there; `checks` are all of the exam's, assembling to quantifying
     not_computed : what was not computed, and why, one sentence each
+    kinetics : of a dynamic scan
     """
 
     suvr: ParametricMap
@@ -228,10 +346,11 @@ class Result:
     checks: tuple[Check, ...]
     not_computed: tuple[str, ...]
     provenance: Provenance
+    kinetics: Kinetics | None = None
 
     def finding(self, region: str, quantity: Quantity) -> Finding | None:
-        """The finding of that region and quantity, None where there is none."""
+        """The finding of that region and quantity without partial-volume correction, None where there is none."""
         for finding in self.findings:
-            if finding.region == region and finding.quantity is quantity:
+            if finding.region == region and finding.quantity is quantity and not finding.partial_volume:
                 return finding
         return None

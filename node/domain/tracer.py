@@ -22,7 +22,11 @@ class TracerProfile:
     genotype_sensitive : whether rs6971 changes its affinity
     window_s : late window for SUVR, s after the injection
     shortest_window_s : shortest part of the window that may stand for it, with a Check
-    reference : name of the reference region
+    reference : name of the reference region of a static scan
+    dynamic_reference : the same of a dynamic scan: a region, or "svca" for the clustered reference, where its classes are installed
+    t_star_s : start of the linear part of the Logan plot and of MRTM2, s after the injection
+    lab_interpretable : False where a low-affinity binder's image says nothing: its result is "not interpretable"
+    affinity_ratio : of high- to low-affinity binders, None where it is not established
     sources : number or fact → where it is from ("our default" where it is ours)
     """
 
@@ -37,13 +41,18 @@ class TracerProfile:
     shortest_window_s: float
     reference: str
     sources: tuple[tuple[str, str], ...]
+    dynamic_reference: str = "cerebellar_gm"
+    t_star_s: float = 1800.0
+    lab_interpretable: bool = True
+    affinity_ratio: float | None = None
 
 
 @dataclass(frozen=True)
 class ScannerProfile:
     """Point spread of one scanner model and reconstruction: one entry of ``config/scanners``.
 
-    `manufacturer`, `model` and `reconstruction` are regular expressions matched without regard to case; `fwhm_mm` is isotropic.
+    `manufacturer`, `model` and `reconstruction` are regular expressions matched without regard to case; `fwhm_mm` is isotropic, of the
+    reconstructed image as the node receives it.
     """
 
     manufacturer: str
