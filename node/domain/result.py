@@ -186,7 +186,8 @@ class Lesion:
     centroid_mm : LPS mm in the T1 frame of reference
     inscribed_radius_mm : largest sphere inside
     core_suvr, rim_suvr : volume-fraction-weighted means; None where a mean could not be measured
-    core_contrast, rim_contrast : the same as NAWM contrast score
+    core_contrast, rim_contrast : NAWM contrast score of the result's primary map
+    core_dvr, rim_dvr : the means in DVR; None without a dynamic scan
     note : why something is missing, or empty
     phenotype : None where nothing could be measured
     confidence : share of draws from the covariance that give the same phenotype, None without a call
@@ -204,6 +205,8 @@ class Lesion:
     core_contrast: float | None
     rim_contrast: float | None
     note: str = ""
+    core_dvr: float | None = None
+    rim_dvr: float | None = None
     phenotype: Phenotype | None = None
     confidence: float | None = None
     unmixed: Unmixed | None = None
@@ -328,7 +331,7 @@ class Result:
     Parameters
     ----------
     suvr : the SUVR map on the PET grid, reference pose
-    maps : further maps (SUV, contrast score)
+    maps : further maps (SUV, contrast score); of a dynamic scan DVR first, the primary one before those of other models
     raised : (S, R, C) bool on the PET grid: region of raised TSPO signal
     headline : one sentence that can be copied into a report
     findings, lesions, checks : see there; `checks` are all of the exam's, assembling to quantifying
@@ -347,6 +350,11 @@ class Result:
     not_computed: tuple[str, ...]
     provenance: Provenance
     kinetics: Kinetics | None = None
+
+    @property
+    def primary(self) -> ParametricMap:
+        """The map that lesions, contrast and raised signal were read from: DVR where there is one, else SUVR."""
+        return next((item for item in self.maps if item.quantity is Quantity.DVR), self.suvr)
 
     def finding(self, region: str, quantity: Quantity) -> Finding | None:
         """The finding of that region and quantity without partial-volume correction, None where there is none."""

@@ -10,6 +10,7 @@ SUMMARY               Secondary Capture          the PET's       the page to rea
 OVERLAY               Secondary Capture          the MR's        the map in colour on the MR, one image a slice of the reading series
 LESIONS               Segmentation               the MR's        the lesions, one segment each
 RAISED                Segmentation               the MR's        the region of raised TSPO signal
+PHYSICIST             Secondary Capture          the PET's       how the numbers were made: curves, fits, frames, dose and decay
 REFUSAL               Secondary Capture          the source's    "not analysed", why, and what to do
 ====================  =========================  ==============  ====================================================================
 
@@ -31,7 +32,7 @@ Decisions
 - **The page is drawn with Pillow, not laid out by matplotlib**: text on whole pixels, no state between threads, the same bytes on
   every machine; sections flow from column to column and on to further pages, so that nothing is cut.
 - **The colour scale is fixed** (`EncodeOptions.map_range`), because a colour must mean the same in two exams.
-- **Series numbers are 9001 to 9004** (9011 … for version 2), instead of 9xx: Philips numbers series by hundreds and reaches 1301.
+- **Series numbers are 9001 to 9005** (9011 … for version 2), instead of 9xx: Philips numbers series by hundreds and reaches 1301.
 - **Names of patients in any script**: headers keep their character set; our own text in headers is ASCII. On a page a name is printed
   in the first of its groups that the typeface holds, and where none is, the page says so instead of printing boxes.
 - **Seen in a viewer**: OHIF 3.13 on Orthanc 1.10 opens pages, overlay and both SEGs, in one study and in two; overlay and FLAIR scroll in
@@ -50,13 +51,14 @@ from node.encode.headers import Maker
 from node.encode.material import gather
 from node.encode.objects import Encoded, EncodeOptions, Kind
 from node.encode.overlay import encode_overlay
+from node.encode.physicist import encode_physicist
 from node.encode.refusal import encode_refusal
 from node.encode.segmentation import encode_lesions, encode_raised
 from node.encode.summary import encode_summary
 
 __all__ = ["Encoded", "EncodeOptions", "Kind", "encode", "encode_refusal"]
 
-OBJECTS = (encode_summary, encode_overlay, encode_lesions, encode_raised)
+OBJECTS = (encode_summary, encode_overlay, encode_lesions, encode_raised, encode_physicist)
 """What is written for an exam, in this order: from `Material` to the objects of one kind, perhaps none."""
 
 

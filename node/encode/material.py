@@ -117,8 +117,8 @@ def _raised(result: Result, grid: Volume, pet_from_grid: Transform) -> Volume:
 
 
 def map_on_reading(material: Material) -> Volume:
-    """The SUVR map (S, R, C) on the reading grid, linear between PET voxels, NaN where the PET does not reach."""
-    return imaging.resample(material.result.suvr.volume, material.reading.volume, material.pet_from_reading, outside=np.nan)
+    """The result's primary map (S, R, C) on the reading grid, linear between PET voxels, NaN where the PET does not reach."""
+    return imaging.resample(material.result.primary.volume, material.reading.volume, material.pet_from_reading, outside=np.nan)
 
 
 def brain_on_reading(material: Material) -> Volume:

@@ -15,10 +15,11 @@ class Kind(Enum):
     OVERLAY = "overlay"  #: secondary capture: the map on the MR, slice for slice
     LESIONS = "lesions"  #: segmentation of the lesions
     RAISED = "raised"  #: segmentation of the region of raised TSPO signal
+    PHYSICIST = "physicist"  #: secondary capture: how the numbers were made
     REFUSAL = "refusal"  #: secondary capture: not analysed, because …
 
 
-SERIES_OFFSET = {Kind.SUMMARY: 1, Kind.REFUSAL: 1, Kind.OVERLAY: 2, Kind.LESIONS: 3, Kind.RAISED: 4}
+SERIES_OFFSET = {Kind.SUMMARY: 1, Kind.REFUSAL: 1, Kind.OVERLAY: 2, Kind.LESIONS: 3, Kind.RAISED: 4, Kind.PHYSICIST: 5}
 """Series number = 9000 + 10 × (version - 1) + this. Scanners reach 1301 (Philips numbers by hundreds, and 903 is a scan), so that
 numbers in the 900s would neither be free nor sort last."""
 
@@ -32,12 +33,14 @@ class EncodeOptions:
     Parameters
     ----------
     reading : the MR series on whose grid results are shown, where the exam has it; the T1 otherwise
-    map_range : SUVR at the bottom and at the top of the colour bar; the same for every exam, so that colours can be compared
+    map_range : SUVR or DVR at the bottom and at the top of the colour bar; the same for every exam, so that colours can be compared
+    physicist_page : when the pages on how the numbers were made are written
     device_serial_number : as printed in the objects' equipment module, for instance the node's AE title
     """
 
     reading: Literal["FLAIR", "T1"] = "FLAIR"
     map_range: tuple[float, float] = (0.6, 1.6)
+    physicist_page: Literal["always", "dynamic", "never"] = "dynamic"
     device_serial_number: str = "EMBER"
 
     def __post_init__(self) -> None:

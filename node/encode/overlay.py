@@ -1,4 +1,4 @@
-"""The overlay series: the SUVR map in colour on the MR, slice for slice with the series that the radiologist scrolls.
+"""The overlay series: the map in colour on the MR, slice for slice with the series that the radiologist scrolls.
 
 Each picture begins at the MR image's first pixel and is larger to the right and below, where colour bar and words are: so position,
 pixel spacing and every coordinate inside are the MR's own, and the words cover nothing.
@@ -15,7 +15,7 @@ from node.encode.colour import LESION_RGB, RAISED_RGB, blend, colours, display_l
 from node.encode.material import Material, brain_on_reading, map_on_reading
 from node.encode.objects import Encoded, Kind
 from node.encode.typeface import font
-from node.encode.words import window_words
+from node.encode.words import map_words
 
 TEXT_RGB = (225, 225, 225)
 WARNING_RGB = (255, 190, 90)
@@ -25,14 +25,14 @@ OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "F": "H", "H": "F"}
 def encode_overlay(material: Material) -> tuple[Encoded, ...]:
     """One picture for each slice of the reading series, in its order."""
     volume = material.reading.volume
-    suvr, brain = map_on_reading(material).array, brain_on_reading(material).array
+    values, brain = map_on_reading(material).array, brain_on_reading(material).array
     limits, options = display_limits(volume.array, brain), material.maker.options
     frame = _frame(material)
-    description = f"RESEARCH TSPO signal SUVR on {material.reading.contrast.value}"
+    description = f"RESEARCH TSPO signal {material.result.primary.quantity.value} on {material.reading.contrast.value}"
     written = []
     for index in range(volume.shape[0]):
         under = grey(volume.array[index], limits)
-        picture = blend(under, colours(suvr[index], options.map_range), brain[index] & np.isfinite(suvr[index]))
+        picture = blend(under, colours(values[index], options.map_range), brain[index] & np.isfinite(values[index]))
         picture[ring(material.raised.array[index])] = RAISED_RGB
         picture[ring(material.lesions.labels.array[index] > 0)] = LESION_RGB
         page = frame.copy()
@@ -73,7 +73,7 @@ def _lines(material: Material) -> tuple[Words, ...]:
         *((("— lesion", LESION_RGB),) if material.lesions.labels.array.any() else ()),
         *((("— raised TSPO signal", RAISED_RGB),) if material.raised.array.any() else ()),
     )
-    what = ((f"TSPO signal, {tracer.name},", TEXT_RGB), (f"SUVR {window_words(tracer)}", TEXT_RGB))
+    what = ((f"TSPO signal, {tracer.name},", TEXT_RGB), (map_words(material.result), TEXT_RGB))
     return (what, *((legend,) if legend else ()), (("RESEARCH USE ONLY –", WARNING_RGB), ("not for diagnosis", WARNING_RGB)))
 
 
@@ -99,7 +99,7 @@ def _bar(image: Image.Image, draw: ImageDraw.ImageDraw, material: Material, size
     strip = colours(np.repeat(values[:, None], round(1.2 * size), axis=1), (low, high))
     grounded = blend(np.full_like(strip, 96), strip, np.ones(strip.shape[:2], dtype=bool))
     image.paste(Image.fromarray(grounded), (left, top))
-    draw.text((left, top - round(1.8 * size)), "SUVR", TEXT_RGB, font(size))
+    draw.text((left, top - round(1.8 * size)), material.result.primary.quantity.value, TEXT_RGB, font(size))
     for value, words in ticks((low, high)):
         y = bottom - (value - low) / (high - low) * (bottom - top)
         draw.text((left + round(1.6 * size), y), words, TEXT_RGB, font(size), anchor="lm")

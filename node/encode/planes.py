@@ -1,4 +1,4 @@
-"""Three planes through one point: the T1, the SUVR map in colour inside the brain, lesions and raised signal as outlines.
+"""Three planes through one point: the T1, the map in colour inside the brain, lesions and raised signal as outlines.
 
 Drawn at twice the size and averaged, so that outlines are smooth. Axial and coronal are seen as radiologists see them, the patient's
 right on the left.
@@ -67,7 +67,7 @@ def choose_point(material: Material) -> Point:
         return Point(_inside(material.segmentation.lesions, lesion.number), f"through lesion {lesion.number}, {why}")
     raised = material.result.raised
     if raised.array.any():
-        values = np.where(raised.array, material.result.suvr.volume.array, -np.inf)
+        values = np.where(raised.array, material.result.primary.volume.array, -np.inf)
         peak = _place(raised, np.array(np.unravel_index(values.argmax(), values.shape)))
         return Point(_three(material.alignment.t1_from_pet.apply(np.array(peak))), "through the peak of the raised TSPO signal")
     return Point(_place(material.alignment.brain, np.argwhere(material.alignment.brain.array).mean(0)), "through the middle of the brain")
@@ -139,8 +139,8 @@ def _plane(material: Material, name: str, point: Point, middle: Array, limits: t
     brain = _cut(alignment.brain, grid) >= 0.5
     under = grey(_cut(alignment.t1, grid), limits)
     under[~brain] = under[~brain] * OUTSIDE_BRIGHTNESS
-    suvr = _cut(result.suvr.volume, grid, pet_from_t1, outside=np.nan)
-    picture = blend(under, colours(suvr, material.maker.options.map_range), brain & np.isfinite(suvr))
+    values = _cut(result.primary.volume, grid, pet_from_t1, outside=np.nan)
+    picture = blend(under, colours(values, material.maker.options.map_range), brain & np.isfinite(values))
     picture[ring(_cut(result.raised, grid, pet_from_t1) >= 0.5, OUTLINE)] = RAISED_RGB
     labels = imaging.resample(material.segmentation.lesions, grid, interpolation="nearest").array[0]
     picture[ring(_cut(_any(material.segmentation.lesions), grid) >= 0.5, OUTLINE)] = LESION_RGB

@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from node.domain.exam import Check, Gravity
-from node.domain.result import Finding, Lesion, LesionOrigin, Quantity
+from node.domain.result import Finding, Lesion, LesionOrigin, Phenotype, Quantity
 from node.encode.canvas import INK, SOFT, WARNING, Style
 from node.encode.flow import Column, Row, Section, TableRow, paragraphs, soft
 from node.encode.material import Material
-from node.encode.words import MISSING, number_words, region_rank, region_words, shown
+from node.encode.words import MISSING, number_words, region_rank, region_words, shown, sided
 
-_NUMBER_COLUMNS = (Column(240, "left"), Column(76), Column(76), Column(94))
-_MEASURED = (Quantity.SUVR, Quantity.SUV, Quantity.CONTRAST)
-_LESION_COLUMNS = (Column(44), Column(8), Column(176, "left"), Column(60), Column(104), Column(64), Column(8), Column(22, "left"))
+_REGION = Column(236, "left")
+_QUANTITIES = {Quantity.DVR: "DVR", Quantity.SUVR: "SUVR", Quantity.SUV: "SUV", Quantity.CONTRAST: "contrast"}
+"""The columns of the table of regions, as far as the exam has them."""
+
+_LESION_COLUMNS = (
+    *(Column(46), Column(8), Column(128, "left"), Column(50), Column(64), Column(56)),
+    *(Column(8), Column(116, "left"), Column(20, "left")),
+)
+_TYPES = {Phenotype.NOT_RESOLVABLE: "unresolved"}
+CONFIDENT = 0.8
+"""A phenotype that fewer draws than this share agree on is marked as uncertain (quantification E2)."""
 CONTRAST_SENTENCES = (
     "The contrast score cannot see diffuse activation of the NAWM, rises where the NAWM is homogeneous, and is blind to a shift of the "
     "whole brain."
@@ -24,15 +32,19 @@ CONTRAST_SENTENCES = (
 def numbers(material: Material) -> Section:
     """The table of regions, with the basis of each quantity below it."""
     findings = material.result.findings
-    regions = sorted(dict.fromkeys(f.region for f in findings if f.quantity in _MEASURED), key=region_rank)
+    shown_quantities = [q for q in _QUANTITIES if q is not Quantity.DVR or any(f.quantity is q for f in findings)]
+    columns = (_REGION, *(Column(250 / len(shown_quantities)) for _ in shown_quantities))
+    measured = dict.fromkeys(f.region for f in findings if f.quantity in _QUANTITIES)
+    regions = sorted((region for region in measured if not sided(region)), key=region_rank)
     rows: list[Row] = [
-        TableRow((_region(material, region), *(_measured(material.result.finding(region, q)) for q in _MEASURED)), _NUMBER_COLUMNS)
+        TableRow((_region(material, region), *(_measured(material.result.finding(region, q)) for q in shown_quantities)), columns)
         for region in regions
     ]
     rows += [soft(line) for line in (*_raised(material), *_bases(findings))]
     if any(finding.quantity is Quantity.CONTRAST for finding in findings):
         rows.append(soft(CONTRAST_SENTENCES))
-    head = TableRow(("Region", "SUVR", "SUV", "contrast"), _NUMBER_COLUMNS, Style.SMALL_STRONG, SOFT, ruled=True)
+    heads = ("Region", *(_QUANTITIES[q] for q in shown_quantities))
+    head = TableRow(heads, columns, Style.SMALL_STRONG, SOFT, ruled=True)
     return Section("TSPO signal by region", tuple(rows), head)
 
 
@@ -45,10 +57,13 @@ def lesions(material: Material) -> Section:
     if not listed:
         return Section("Lesions", (*paragraphs("None found."), soft(_origin(material))))
     notes = {note: _letters(i) for i, note in enumerate(dict.fromkeys(lesion.note for lesion in listed if lesion.note))}
-    head = TableRow(("No.", "", "Place", "mL", "SUVR core", "rim", "", ""), _LESION_COLUMNS, Style.SMALL_STRONG, SOFT, ruled=True)
-    rows: list[Row] = [_lesion_row(lesion, notes) for lesion in listed]
+    heads = ("No.", "", "Place", "mL", "core", "rim", "", "type", "")
+    head = TableRow(heads, _LESION_COLUMNS, Style.SMALL_STRONG, SOFT, ruled=True)
+    rows: list[Row] = [_lesion_row(material, lesion, notes) for lesion in listed]
     rows += [soft(f"{letter}  {shown(note)}") for note, letter in notes.items()]
-    rows.append(soft(f"{_origin(material)} Rim: 2 mm around the lesion, white matter only."))
+    rows += [soft(line) for line in _types(listed)]
+    what = material.result.primary.quantity.value
+    rows.append(soft(f"{_origin(material)} Core and rim: {what} as measured. Rim: 2 mm around the lesion, white matter only."))
     total = number_words(sum(lesion.volume_ml for lesion in listed), 1)
     return Section(f"Lesions: {len(listed)}, together {total} mL", tuple(rows), head)
 
@@ -94,10 +109,10 @@ def _measured(finding: Finding | None) -> str:
 def _bases(findings: Iterable[Finding]) -> list[str]:
     by_quantity: dict[Quantity, dict[str, None]] = {}
     for finding in findings:
-        if finding.quantity in _MEASURED and finding.basis:
+        if finding.quantity in _QUANTITIES and finding.basis and not finding.partial_volume:
             by_quantity.setdefault(finding.quantity, {})[shown(finding.basis)] = None
-    names = {Quantity.SUVR: "SUVR", Quantity.SUV: "SUV (g/mL)", Quantity.CONTRAST: "contrast (NAWM contrast score)"}
-    return [f"{names[quantity]}: {'; '.join(bases)}" for quantity, bases in by_quantity.items()]
+    names = {Quantity.SUV: "SUV (g/mL)", Quantity.CONTRAST: "contrast (NAWM contrast score)"}
+    return [f"{names.get(quantity, quantity.value)}: {'; '.join(bases)}" for quantity, bases in by_quantity.items()]
 
 
 def _origin(material: Material) -> str:
@@ -107,10 +122,31 @@ def _origin(material: Material) -> str:
     return "Found by the node on the FLAIR, not confirmed by a reader."
 
 
-def _lesion_row(lesion: Lesion, notes: dict[str, str]) -> TableRow:
-    core, rim = number_words(lesion.core_suvr), number_words(lesion.rim_suvr)
-    cells = (str(lesion.number), "", shown(lesion.place), number_words(lesion.volume_ml), core, rim, "", notes.get(lesion.note, ""))
-    return TableRow(cells, _LESION_COLUMNS)
+def _lesion_row(material: Material, lesion: Lesion, notes: dict[str, str]) -> TableRow:
+    dynamic = material.result.primary.quantity is Quantity.DVR
+    core, rim = (lesion.core_dvr, lesion.rim_dvr) if dynamic else (lesion.core_suvr, lesion.rim_suvr)
+    place = shown(lesion.place).replace("white matter", "WM")
+    values = (number_words(lesion.volume_ml), number_words(core), number_words(rim))
+    return TableRow((str(lesion.number), "", place, *values, "", _type(lesion), notes.get(lesion.note, "")), _LESION_COLUMNS)
+
+
+def _type(lesion: Lesion) -> str:
+    if lesion.phenotype is None:
+        return MISSING
+    word = _TYPES.get(lesion.phenotype, lesion.phenotype.value)
+    return f"{word} ?" if lesion.confidence is not None and lesion.confidence < CONFIDENT else word
+
+
+def _types(listed: Iterable[Lesion]) -> list[str]:
+    words = [_type(lesion) for lesion in listed]
+    told = []
+    if any(word != MISSING for word in words):
+        told.append("Type: from core and rim with the scanner's blur taken out (phenotype).")
+    if _TYPES[Phenotype.NOT_RESOLVABLE] in words:
+        told.append("Unresolved: at this scanner's resolution and noise the rim cannot be told from the core.")
+    if any(word.endswith("?") for word in words):
+        told.append(f"?: low confidence, fewer than {CONFIDENT:.0%} of draws from the errors agree.")
+    return told
 
 
 def _letters(index: int) -> str:

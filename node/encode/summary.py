@@ -132,7 +132,7 @@ def _picture(page: Canvas, plane: Plane, left: int, top: int) -> None:
 
 
 def _legend(page: Canvas, material: Material, point: Point, box: Box) -> None:
-    page.text(box.left, box.top - 26, "SUVR (unit 1)", Style.SMALL_STRONG)
+    page.text(box.left, box.top - 26, f"{material.result.primary.quantity.value} (unit 1)", Style.SMALL_STRONG)
     low, high = material.maker.options.map_range
     words = _legend_words(material, point)
     needed = sum(len(wrap(text, Style.SMALL, box.width)) for text, _ in words) * Style.SMALL.step + 12

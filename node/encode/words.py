@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from node.domain.result import Tracer
+from node.domain.result import Quantity, Result, Tracer
 from node.encode.typeface import printable
 
 REGIONS = {
@@ -30,6 +30,11 @@ def region_words(key: str) -> str:
     return REGIONS.get(key, key.replace("_", " ").capitalize())
 
 
+def sided(key: str) -> bool:
+    """Whether a region is the left or right one of a pair, which the page leaves to the tables of other objects."""
+    return key.endswith(("_left", "_right"))
+
+
 def region_rank(key: str) -> int:
     """Place of a region in the table."""
     return list(REGIONS).index(key) if key in REGIONS else len(REGIONS)
@@ -39,6 +44,12 @@ def window_words(tracer: Tracer) -> str:
     """The window of the scan, "60–90 min": minutes after the injection."""
     start, end = (f"{second / 60:.4g}" for second in tracer.window_s)
     return f"{start}–{end} min"
+
+
+def map_words(result: Result) -> str:
+    """The primary map in words: "SUVR 60–90 min", or "DVR" with its model."""
+    primary = result.primary
+    return f"SUVR {window_words(result.tracer)}" if primary.quantity is Quantity.SUVR else f"{primary.quantity.value}, {primary.method}"
 
 
 def number_words(value: float | None, digits: int = 2) -> str:

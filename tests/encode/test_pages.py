@@ -150,7 +150,7 @@ def test_the_page_says_who_what_and_what_for(tmp_path: Path, placed: list[Placed
         *("PET Brain AC", "acquired 2024-03-12 11:20", "FLAIR (results are shown on it)", "study 2024-03-05 09:12, acc. A1"),
         *("[18F]DPA-714, 200 MBq at 10:20", "window 60–90 min after injection", "reference cerebellar grey matter"),
         *("TSPO genotype (rs6971) unknown", "TSPO signal in the thalamus is 1.30", "SUVR (unit 1)", "Thalamus", "1.30", "1.40"),
-        *("Lesions: 4", "deep white matter", "core too small to be measured", "Raised TSPO signal: 17.5 mL"),
+        *("Lesions: 4", "deep WM", "core too small to be measured", "Raised TSPO signal: 17.5 mL"),
         *("Checks: 1 passed, 1 not passed", "The TSPO genotype is not known.", "No z-score", "blind to a shift"),
         *("Ember 0.1.0", "settings abababababab", "exam E-000001, version 1", "made 2026-11-22 10:15 +0100"),
     ):
