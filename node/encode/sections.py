@@ -16,7 +16,7 @@ _QUANTITIES = {Quantity.DVR: "DVR", Quantity.SUVR: "SUVR", Quantity.SUV: "SUV", 
 """The columns of the table of regions, as far as the exam has them."""
 
 _LESION_COLUMNS = (
-    *(Column(46), Column(8), Column(128, "left"), Column(50), Column(64), Column(56)),
+    *(Column(46), Column(8), Column(124, "left"), Column(60), Column(60), Column(56)),
     *(Column(8), Column(116, "left"), Column(20, "left")),
 )
 _TYPES = {Phenotype.NOT_RESOLVABLE: "unresolved"}
@@ -126,7 +126,7 @@ def _lesion_row(material: Material, lesion: Lesion, notes: dict[str, str]) -> Ta
     dynamic = material.result.primary.quantity is Quantity.DVR
     core, rim = (lesion.core_dvr, lesion.rim_dvr) if dynamic else (lesion.core_suvr, lesion.rim_suvr)
     place = shown(lesion.place).replace("white matter", "WM")
-    values = (number_words(lesion.volume_ml), number_words(core), number_words(rim))
+    values = (number_words(lesion.volume_ml, 2 if lesion.volume_ml < 10.0 else 1), number_words(core), number_words(rim))
     return TableRow((str(lesion.number), "", place, *values, "", _type(lesion), notes.get(lesion.note, "")), _LESION_COLUMNS)
 
 
