@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from node import errors
 from node.cli import main
-from node.settings import Destination, Settings
+from node.settings import Destination, Settings, load
 from node.workflow.states import State
 
 ROOT = Path(__file__).parent.parent
@@ -40,6 +40,10 @@ def test_every_setting_is_in_the_manual() -> None:
             assert re.search(rf"^#? ?{key} = ", MANUAL, re.MULTILINE), f"{section}.{key} is not described in config/node.toml"
 
 
+EXAMPLES = ("accept_from", "template", "genotypes", "svca_classes", "atlas", "lesion_program")
+"""Keys that the manual shows with an example: the default is none."""
+
+
 def test_the_defaults_in_the_manual_are_the_defaults() -> None:
     head, _, tail = MANUAL.partition("# [[destination]]")
     text = head + tail[tail.index("[analysis]") :]
@@ -50,9 +54,18 @@ def test_the_defaults_in_the_manual_are_the_defaults() -> None:
         model = field.annotation
         assert isinstance(model, type)
         assert issubclass(model, BaseModel)
-        for key, item in model.model_fields.items():
-            if key not in ("accept_from", "template"):  # shown with an example: the default is none
-                assert str(shown[section][key]) == str(item.default) or float(shown[section][key]) == item.default
+        plain = {key: value for key, value in shown[section].items() if key not in EXAMPLES}
+        assert plain.keys() == model.model_fields.keys() - set(EXAMPLES)
+        assert model.model_validate(plain) == model()
+
+
+def test_the_examples_in_the_manual_are_taken(tmp_path: Path) -> None:
+    text = re.sub(r"^# ?(?=(\w+ = |\[))", "", MANUAL, flags=re.MULTILINE)
+    (tmp_path / "node.toml").write_text(text, encoding="utf-8")
+    settings = load(tmp_path / "node.toml", {})
+    assert settings.analysis.lesion_program
+    assert settings.analysis.genotypes == tmp_path / "genotypes.csv"
+    assert settings.destination[0].name == "pacs"
 
 
 @pytest.mark.parametrize("kind", [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)])

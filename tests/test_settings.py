@@ -94,3 +94,57 @@ def test_the_digest_follows_what_can_change_a_number(tmp_path: Path) -> None:
     assert settings.digest(settings.load(path, {"EMBER__ANALYSIS__SEED": "7"})) != first
     (tmp_path / "rules.toml").write_text("# a rule", encoding="utf-8")
     assert settings.digest(settings.load(path, {})) != first
+
+
+def test_the_digest_follows_every_method_and_file_of_the_analysis(tmp_path: Path) -> None:
+    (tmp_path / "classes").mkdir()
+    path = write(tmp_path, '[node]\nstorage = "s"\n[analysis]\nsvca_classes = "classes"\natlas = "a_dseg.nii.gz"')
+    seen = {settings.digest(settings.load(path, {}))}
+    for name in ("classes/one.json", "a_dseg.nii.gz", "a_dseg.tsv"):
+        (tmp_path / name).write_bytes(b"1")
+        seen.add(settings.digest(settings.load(path, {})))
+    changes = {
+        "REFERENCE": "nawm",
+        "MAPS": '["srtm"]',
+        "PARTIAL_VOLUME": "rbv",
+        "PHYSICIST_PAGE": "never",
+        "LESION_PROGRAM": '["x"]',
+        "LESION_PROGRAM_TIMEOUT_S": "10",
+    }
+    for key, value in changes.items():
+        seen.add(settings.digest(settings.load(path, {f"EMBER__ANALYSIS__{key}": value})))
+    assert len(seen) == 4 + len(changes)
+
+
+def test_a_growing_list_of_genotypes_leaves_the_digest(tmp_path: Path) -> None:
+    path = write(tmp_path, '[node]\nstorage = "s"\n[analysis]\ngenotypes = "g.csv"')
+    first = settings.digest(settings.load(path, {}))
+    (tmp_path / "g.csv").write_text("patient_id,issuer,genotype,source\n", encoding="utf-8")
+    assert settings.digest(settings.load(path, {})) == first
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('reference = "svca"', "needs svca_classes"),
+        ('reference = "user_mask"', "needs an atlas"),
+        ('reference = "pons"', "analysis.reference"),
+        ('atlas = "labels.nii.gz"', "_dseg.tsv beside it"),
+        ('maps = ["logan", "logan"]', "each map once"),
+        ('maps = ["patlak"]', "analysis.maps.1"),
+        ('partial_volume = "yes"', "analysis.partial_volume"),
+        ("lesion_program_memory_mib = 1", "analysis.lesion_program_memory_mib"),
+    ],
+)
+def test_an_analysis_that_cannot_be_done_is_a_mistake(tmp_path: Path, line: str, words: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings.load(write(tmp_path, f'[node]\nstorage = "s"\n[analysis]\n{line}'), {})
+    assert len(caught.value.mistakes) == 1
+    assert words in str(caught.value)
+
+
+def test_what_the_site_asks_for_is_read(tmp_path: Path) -> None:
+    text = '[node]\nstorage = "s"\n[analysis]\nreference = "svca"\nsvca_classes = "classes"\nmaps = []\nlesion_program = ["run", "-1"]'
+    analysis = settings.load(write(tmp_path, text), {}).analysis
+    assert (analysis.reference, analysis.svca_classes, analysis.maps) == ("svca", tmp_path / "classes", ())
+    assert analysis.lesion_program == ("run", "-1")
