@@ -102,7 +102,7 @@ def test_a_tspo_tracer_is_told_by_its_name_where_there_is_no_code(name: str) -> 
     assert (judgement.tracer, judgement.tracer_basis) == ("dpa714", "text")
 
 
-@pytest.mark.parametrize("name", ["FDG", "Fluorodeoxyglucose", "DPA-713", "Solution", ""])
+@pytest.mark.parametrize("name", ["FDG", "Fluorodeoxyglucose", "PIB", "DPA-71", "Solution", ""])
 def test_another_radiopharmaceutical_is_not_taken(name: str) -> None:
     judgement = judged(renamed(pet_series(), name))
 
