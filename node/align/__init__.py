@@ -67,6 +67,7 @@ def align(exam: Exam, template: Template, *, seed: int) -> Alignment:
         t1_from_flair=from_flair,
         template_from_t1=to_template,
         checks=(*brain.checks, *motion.checks, *pet_checks, *flair_checks, *template_checks),
+        motion_mm=motion.displacement_mm,
     )
 
 

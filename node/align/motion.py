@@ -1,9 +1,9 @@
 """Motion between PET frames: each frame is laid rigidly onto the mean of late frames.
 
 The *reference pose* is the pose of the frame that lies nearest to all others, not that of the mean: so a person who moved once keeps
-the voxels of all frames before or after that as they were measured. Frames that are too short or too early to be compared (their
-activity lies elsewhere) take the pose of the first reliable frame after them. A displacement that cannot be told from noise is taken
-as none, so that a person who lay still gets frames that were never interpolated.
+the voxels of all frames before or after that as they were measured. Frames that are too short, too early or too empty to be compared
+(their activity lies elsewhere, or nowhere) take the pose of the first compared frame after them. A displacement that cannot be told
+from noise is taken as none, so that a person who lay still gets frames that were never interpolated.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
+from node.align.motion_checks import motion_checks
 from node.align.pose import Rung, crop, displacement_mm, isotropic, pyramid, with_moving
 from node.align.realign import realign
-from node.domain.exam import Check, Gravity, PetSeries
+from node.domain.exam import Check, PetSeries
 from node.domain.timing import FrameTiming
 from node.domain.transform import Transform
 from node.domain.volume import Array, Volume
@@ -29,8 +30,8 @@ REFERENCE_FRAMES = 5
 NO_MOTION_MM = 0.7
 """Largest displacement within the head that is taken as none: as much as noise alone shows."""
 
-LARGE_MOTION_MM = 3.0
-"""From here the attenuation map no longer fits the frame, which no re-alignment mends. Our default."""
+EMPTY_SHARE = 0.05
+"""A frame whose mean is a smaller share than this of the fullest frame's holds no head: before the injection, or lost."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ class Motion:
     ----------
     pet_from_frame : F rigid transforms, reference pose from the pose of each frame; the identity where nothing moved
     mean : (S, R, C) duration-weighted mean of the reliable frames in the reference pose, to align by
-    displacement_mm : F largest displacements within the head, as measured; 0 for frames that were not compared and did not move
+    displacement_mm : F largest displacements within the head against the reference pose, as measured; NaN for frames not compared
     """
 
     pet_from_frame: tuple[Transform, ...]
@@ -61,22 +62,33 @@ def correct_motion(pet: PetSeries, *, seed: int) -> Motion:
     volume = replace(pet.volume, array=np.nan_to_num(pet.volume.array))
     if volume.frames == 1:
         only = volume if volume.array.ndim == 3 else volume.frame(0)
-        return Motion((Transform.identity(),), only, (0.0,), ())
-    reliable = _reliable(pet.timing)
+        return Motion((Transform.identity(),), only, (float("nan"),), ())
+    reliable = reliable_frames(volume.array, pet.timing)
     head = _head(_mean(volume, _still(volume.frames), pet.timing, reliable[-REFERENCE_FRAMES:]))
     found = _poses(volume, head, pet.timing, reliable, seed)
     moved_mm = [_farthest_mm(pose, Transform.identity(), head) for pose in found]
     kept = [pose if far > NO_MOTION_MM else Transform.identity() for pose, far in zip(found, moved_mm, strict=True)]
     poses = _fill(kept, reliable, volume.frames)
-    displacement = np.zeros(volume.frames)
+    displacement = np.full(volume.frames, np.nan)
     displacement[reliable] = moved_mm
-    checks = (_large_motion(moved_mm, reliable), _compared(reliable, pet.timing))
+    checks = motion_checks(displacement, [_turn_deg(pose) for pose in poses], NO_MOTION_MM)
     return Motion(poses, _mean(volume, poses, pet.timing, reliable), tuple(displacement.tolist()), checks)
 
 
-def _reliable(timing: FrameTiming) -> Array:
-    good = np.flatnonzero((timing.duration_s >= SHORTEST_RELIABLE_S) & (timing.start_s >= EARLIEST_RELIABLE_S))
-    return good if good.size else np.array([int(np.argmax(timing.end_s))])
+def reliable_frames(frames: Array, timing: FrameTiming) -> Array:
+    """(n,) indices of the frames that can be compared: long, late and full enough; the fullest alone where none is.
+
+    Parameters
+    ----------
+    frames : (F, S, R, C) without NaN
+    """
+    filling = frames.mean(axis=(1, 2, 3), dtype=np.float64)
+    full = filling > EMPTY_SHARE * filling.max()
+    # Where the scan began before the injection and its time is not known, time zero is the scan's: count from the first activity then.
+    arrival_s = float(timing.start_s[int(full.argmax())]) if not full[0] else 0.0
+    late = timing.start_s >= EARLIEST_RELIABLE_S + max(0.0, arrival_s)
+    good = np.flatnonzero(full & late & (timing.duration_s >= SHORTEST_RELIABLE_S))
+    return good if good.size else np.array([int(np.argmax(filling * timing.duration_s))])
 
 
 def _mean(volume: Volume, poses: tuple[Transform, ...], timing: FrameTiming, which: Array) -> Volume:
@@ -148,29 +160,6 @@ def _fill(found: list[Transform], reliable: Array, frames: int) -> tuple[Transfo
     return tuple(found[int(k)] for k in following)
 
 
-def _large_motion(moved_mm: list[float], reliable: Array) -> Check:
-    worst = int(np.argmax(moved_mm))
-    return Check(
-        "frame_motion",
-        moved_mm[worst] <= LARGE_MOTION_MM,
-        f"Largest displacement between PET frames: {moved_mm[worst]:.1f} mm, in frame {int(reliable[worst]) + 1} "
-        f"(expected {LARGE_MOTION_MM:.0f} mm at most: beyond it attenuation and emission no longer fit, and frames are only re-aligned).",
-        Gravity.WARNING,
-        moved_mm[worst],
-        LARGE_MOTION_MM,
-        "mm",
-    )
-
-
-def _compared(reliable: Array, timing: FrameTiming) -> Check:
-    skipped = len(timing) - reliable.size
-    return Check(
-        "frames_compared",
-        reliable.size > 1,
-        f"{reliable.size} of {len(timing)} PET frames were compared for motion; {skipped} were shorter than {SHORTEST_RELIABLE_S:.0f} s "
-        f"or earlier than {EARLIEST_RELIABLE_S:.0f} s and took the pose of the next one.",
-        Gravity.NOTE,
-        float(reliable.size),
-        2.0,
-        "1",
-    )
+def _turn_deg(pose: Transform) -> float:
+    """Angle of a rigid transform's rotation."""
+    return float(np.degrees(np.arccos(np.clip((np.trace(pose.matrix[:3, :3]) - 1.0) / 2.0, -1.0, 1.0))))

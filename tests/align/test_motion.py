@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from node.align.motion import correct_motion
+from node.align.motion import correct_motion, reliable_frames
+from node.align.motion_checks import motion_checks
 from node.align.pose import rigid
 from node.domain.exam import PetSeries, SeriesSource
 from node.domain.timing import Administration, FrameTiming
@@ -101,7 +102,8 @@ def test_one_frame_has_the_identity_and_is_its_own_mean():
     motion = correct_motion(pet, seed=1)
     assert np.array_equal(motion.pet_from_frame[0].matrix, np.eye(4))
     assert np.array_equal(motion.mean.array, pet.volume.array[0])
-    assert motion.displacement_mm == (0.0,)
+    assert np.isnan(motion.displacement_mm).all()
+    assert len(motion.displacement_mm) == 1
 
 
 def test_early_and_short_frames_take_the_pose_of_the_first_reliable_one():
@@ -112,3 +114,67 @@ def test_early_and_short_frames_take_the_pose_of_the_first_reliable_one():
     assert np.array_equal(motion.pet_from_frame[0].matrix, motion.pet_from_frame[2].matrix)
     assert np.array_equal(motion.pet_from_frame[1].matrix, motion.pet_from_frame[2].matrix)
     assert not np.array_equal(motion.pet_from_frame[2].matrix, np.eye(4))
+    assert np.isnan(motion.displacement_mm[:2]).all()
+    assert not np.isnan(motion.displacement_mm[2:]).any()
+    assert "early_frames_pose" in failed(motion.checks)
+
+
+def failed(checks) -> set[str]:
+    return {check.name for check in checks if not check.passed}
+
+
+def away_mm(found: Transform, true: Transform) -> float:
+    """Mean over the brain of how far a found pose (reference from frame) misses the true one (frame from reference)."""
+    points = brain_mm()
+    return float(np.linalg.norm((found @ true).apply(points) - points, axis=1).mean())
+
+
+def test_a_jump_of_8_mm_is_found_although_it_blurs_the_reference():
+    jump = rigid((0.0, 0.0, 0.0), (0.0, 0.0, 8.0), np.zeros(3))
+    frames = [head(jump if k > 2 else None, noise=300.0, seed=k) for k in range(6)]
+    motion = correct_motion(series(frames, [3600.0 + 300 * k for k in range(6)], [300.0] * 6), seed=1)
+    # Frames before and after are three each: the reference pose may be either's.
+    truth = [jump if k > 2 else Transform.identity() for k in range(6)]
+    back = motion.pet_from_frame[0] @ truth[0]
+    assert max(away_mm(back.inverse() @ pose, true) for pose, true in zip(motion.pet_from_frame, truth, strict=True)) < 0.3
+    assert max(motion.displacement_mm) == pytest.approx(8.0, abs=0.4)
+    assert {"frame_motion", "frames_realigned"} <= failed(motion.checks)
+
+
+def test_a_drift_is_followed_frame_by_frame():
+    poses = [rigid((0.5 * k, 0.0, 0.0), (0.0, 0.0, 1.2 * k), np.zeros(3)) for k in range(5)]
+    frames = [head(pose, noise=300.0, seed=k) for k, pose in enumerate(poses)]
+    motion = correct_motion(series(frames, [3600.0 + 300 * k for k in range(5)], [300.0] * 5), seed=1)
+    back = motion.pet_from_frame[2] @ poses[2]
+    assert max(away_mm(back.inverse() @ pose, true) for pose, true in zip(motion.pet_from_frame, poses, strict=True)) < 0.5
+
+
+def test_empty_frames_before_the_injection_and_at_the_end_break_nothing():
+    nothing = np.zeros(SHAPE, dtype=np.float32)
+    missing = np.full(SHAPE, np.nan, dtype=np.float32)
+    frames = [nothing, head(), head(), head(noise=300.0, seed=1), missing]
+    motion = correct_motion(series(frames, [0.0, 300.0, 600.0, 900.0, 1200.0], [300.0] * 5), seed=1)
+    assert [np.isnan(value) for value in motion.displacement_mm] == [True, True, False, False, True]
+    assert all(np.array_equal(pose.matrix, np.eye(4)) for pose in motion.pet_from_frame)
+    assert np.isfinite(motion.mean.array).all()
+
+
+def test_frames_count_as_early_from_the_first_activity_where_the_scan_began_before_the_injection():
+    frames = np.ones((6, 2, 2, 2))
+    frames[:3] = 0.0
+    timing = FrameTiming(np.arange(6) * 120.0 + 400.0, np.full(6, 120.0))
+    assert reliable_frames(frames, timing).tolist() == [5]
+
+
+def test_where_no_frame_can_be_compared_the_fullest_stands_alone():
+    frames = np.ones((3, 2, 2, 2)) * np.array([1.0, 3.0, 2.0])[:, None, None, None]
+    assert reliable_frames(frames, FrameTiming(np.array([0.0, 20.0, 40.0]), np.full(3, 20.0))).tolist() == [1]
+
+
+def test_the_curve_of_displacements_is_told_frame_by_frame():
+    checks = motion_checks(np.array([np.nan, 0.25, 3.5]), [0.0, 0.0, 2.5], 0.7)
+    assert failed(checks) == {"frame_motion", "frame_turn", "frames_realigned"}
+    told = {check.name: check for check in checks}
+    assert "mm: – 0.2 3.5 (" in told["frames_realigned"].message
+    assert told["frame_motion"].value == 3.5
+    assert told["frame_turn"].value == 2.5
