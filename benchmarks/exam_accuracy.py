@@ -2,24 +2,32 @@
 
 ::
 
-    python benchmarks/exam_accuracy.py EXAM_FOLDER… [--keep FOLDER] [--json]
+    python benchmarks/exam_accuracy.py EXAM_FOLDER… [--keep FOLDER] [--json] [--unknown-scanner]
 
 An exam folder holds ``dicom/`` (what a scanner would send) and ``truth/`` (see `benchmarks.truth`). For each one a fresh node and a fresh
 Orthanc are started; all files go by DCMTK's storescu, in shuffled order, over two associations at the same time; nobody touches anything.
 
-What is compared:
+The node is told the point spread of the simulated camera, as a site tells it: an entry in a scanners folder, made from the PET's own
+headers and the truth. ``--unknown-scanner`` leaves it out. The output says which.
+
+What is compared (limits: `benchmarks.report.LIMITS`):
 
 - *brain*: the node's brain mask on the truth's labels.
-- *pet_to_t1_mm*: the node's PET → T1 against the true pose, over the truth's grey and white matter.
+- *pet_to_t1_mm*: the node's PET → T1 against the true pose, over the truth's grey and white matter. A T1 with voxels of at most 1.5 mm
+  in every direction counts as 3-D.
+- *frame_motion_mm*: what is left of the motion between frames (`truth.frame_motion_mm`).
 - *own_mask_bias_percent*: the node's value against the noise-free blurred truth over the node's own mask, put on the PET grid by the
-  node's own transform, so that the measurement alone is judged (registration and masks have their own lines). A region's SUVR truth is
-  divided by the same over the node's own reference mask.
+  node's own transform, so that the measurement alone is judged (registration and masks have their own lines). A region's SUVR or DVR
+  truth is divided by the same over the node's own reference mask: the ratio of a mixture is the mixture of the ratios.
 - *bias_percent*: against the truth's region. `suvr_psf` is relative to the whole cerebellar grey matter; a reference that is eroded by
   1 mm, as the node's is, differs by one factor that is common to all regions, and that is taken out: `cereb_gm_eroded1mm` of the truth.
   *reference_factor* has it, and beside it the same for the node's own reference mask. The line "reference" is the SUV that the node
   divided by (SUV ÷ SUVR of a region), over the part of its reference region that it divides by (1 mm inside it, 5 mm from lesions).
-- *lesions*: the node's lesions on the T1 grid beside the true ones; *dice_in_pacs* is of the segmentation that reached the PACS, as dcmqi
-  reads it.
+  Regions of `truth.BESIDE` are drawn otherwise in the truth; their bias is shown, not judged.
+- *dvr_regions*: the same of the DVR, of a dynamic exam; *kinetics* has k2' beside the truth's.
+- *dice*: the node's regions with the truth's labels.
+- *lesions*, *phenotypes*: by the matching rule of `benchmarks.lesion_truth`; *dice_in_pacs* is of the segmentation that reached the PACS,
+  as dcmqi reads it.
 - *seconds*: from the end of storescu to the moment when the Orthanc's count of instances last rose (looked at every 0.1 s).
 - *cpu_seconds*: processor time of all processes of the node, from its start: on a busy machine it tells more than *seconds*.
 - *peak_mib*: proportional set size of all processes of the node together, looked at every 0.2 s.
@@ -46,14 +54,18 @@ from pydicom.uid import UID, SegmentationStorage
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import report, truth
+from benchmarks import comparison, lesion_truth, report, truth
 from benchmarks.conformance import segments_by_dcmqi
 from benchmarks.peers import Orthanc, find, send
-from benchmarks.running import RunningNode, Usage
-from node.domain.result import Alignment, Quantity, Result, Segmentation
+from benchmarks.running import Camera, RunningNode, Usage
+from node.domain.exam import Exam
+from node.domain.result import Alignment, Result, Segmentation
 
 SEED = 20260101
 TIMEOUT_S = 1800.0
+
+THREE_D_MM = 1.5
+"""A T1 with coarser voxels counts as 2-D."""
 
 
 class ArrivalClock:
@@ -81,23 +93,26 @@ class ArrivalClock:
                 seen, self.last_s = count, time.monotonic()
 
 
-def run(exam: Path, keep: Path | None, *, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
+def run(exam: Path, keep: Path | None, *, scanner: bool = True, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
     """One exam through a fresh node; the record that ``--json`` prints.
 
     Parameters
     ----------
     exam : folder with ``dicom/`` and ``truth/``
     keep : folder for the objects that reached the PACS, None to throw them away
+    scanner : whether the node is told the camera's point spread
     """
+    files = [path for path in sorted((exam / "dicom").rglob("*")) if path.is_file()]
+    known = truth.read(exam / "truth")
+    camera = camera_of(files, known.psf_fwhm_mm) if scanner and known.psf_fwhm_mm else None
     with tempfile.TemporaryDirectory(prefix="ember-accuracy-") as scratch, Orthanc(Path(scratch) / "pacs") as orthanc:
-        node = RunningNode(Path(scratch), destination=(orthanc.dicom_port, orthanc.ae_title))
+        node = RunningNode(Path(scratch), destination=(orthanc.dicom_port, orthanc.ae_title), camera=camera)
         with node, Usage(node) as usage, ArrivalClock(orthanc) as arrival:
-            files = [path for path in sorted((exam / "dicom").rglob("*")) if path.is_file()]
             send(files, node.port, called=node.ae_title, associations=2, seed=SEED)
             sent_s = time.monotonic()
             states = _settled(node, timeout_s)
             time.sleep(0.5)
-        record = _frame(exam, states)
+        record = _frame(exam, states) | {"scanner": None if camera is None else str(camera), "dynamic": known.dynamic}
         record["seconds_last_image_to_last_result"] = None if arrival.last_s is None else arrival.last_s - sent_s
         record["peak_mib"] = usage.peak_mib
         record["cpu_seconds"] = usage.cpu_s
@@ -106,10 +121,20 @@ def run(exam: Path, keep: Path | None, *, timeout_s: float = TIMEOUT_S) -> dict[
         if keep is not None:
             shutil.copytree(Path(scratch) / "objects", keep / exam.name, dirs_exist_ok=True)
         if record["state"] == "DELIVERED":
-            known = truth.read(exam / "truth")
             record |= measure(node, str(states[0]["exam"]), int(states[0]["version"]), known)
             record["lesions"]["dice_in_pacs"] = in_the_pacs(objects, known)
         return record
+
+
+def camera_of(files: list[Path], fwhm_mm: float) -> Camera | None:
+    """The camera as the headers of the PET name it; None where there is no PET."""
+    tags = ["Modality", "Manufacturer", "ManufacturerModelName", "ReconstructionMethod", "ConvolutionKernel"]
+    for file in files:
+        header = pydicom.dcmread(file, specific_tags=tags, stop_before_pixels=True)
+        if header.Modality == "PT":
+            words = [str(header.get(tag) or "") for tag in tags[1:]]
+            return Camera(words[0], words[1], " ".join(word for word in words[2:] if word), fwhm_mm)
+    return None
 
 
 def measure(node: RunningNode, exam: str, version: int, known: truth.Truth) -> dict[str, Any]:
@@ -117,27 +142,8 @@ def measure(node: RunningNode, exam: str, version: int, known: truth.Truth) -> d
     alignment = node.artefact(exam, "alignment", Alignment, version=version)
     segmentation = node.artefact(exam, "segmentation", Segmentation, version=version)
     result = node.artefact(exam, "result", Result, version=version)
-    reference = result.tracer.reference
-    t1_from_pet = alignment.t1_from_pet.matrix
-    reference_mask = truth.own_reference(segmentation.region(reference).mask, segmentation.lesions)
-    own_reference = truth.own_mask_suv(known, reference_mask, t1_from_pet)
-    factor = known.suvr_blurred[truth.REGIONS[reference]]
-    regions = {}
-    for name, label in truth.REGIONS.items():
-        if name != reference:
-            own = truth.own_mask_suv(known, segmentation.region(name).mask, t1_from_pet) / own_reference
-            regions[name] = _compared("suvr", _value(result, name, Quantity.SUVR), own, known.suvr_blurred[label] / factor)
-    whole = known.reference_suv()
-    return {
-        "brain": truth.brain(known, alignment.brain),
-        "pet_to_t1_mm": truth.pet_to_t1_mm(known, t1_from_pet),
-        "reference": {"region": reference, **_compared("suv_mean", _divisor(result), own_reference, factor * whole)},
-        "reference_factor": {"truth": factor, "own": own_reference / whole},
-        "regions": regions,
-        "lesions": truth.lesions(known, segmentation.lesions),
-        "checks_failed": [check.name for check in result.checks if not check.passed],
-        "headline": result.headline,
-    }
+    t1 = node.artefact(exam, "exam", Exam, version=version).t1.volume
+    return {"t1_is": "3-D" if t1.spacing_mm.max() <= THREE_D_MM else "2-D", **comparison.compare(alignment, segmentation, result, known)}
 
 
 def in_the_pacs(objects: list[Path], known: truth.Truth) -> float | None:
@@ -150,7 +156,7 @@ def in_the_pacs(objects: list[Path], known: truth.Truth) -> float | None:
         if header.SOPClassUID == SegmentationStorage and "lesion" in header.SeriesDescription.lower():
             series = {item.SeriesInstanceUID for item in header.ReferencedSeriesSequence}
             masks = segments_by_dcmqi(file, len(header.SegmentSequence))
-            return truth.overlap(known, list(masks.values()), known.t1_from_flair if known.flair_series_uid in series else np.eye(4))
+            return lesion_truth.overlap(known, list(masks.values()), known.t1_from_flair if known.flair_series_uid in series else np.eye(4))
     return None
 
 
@@ -166,39 +172,23 @@ def _settled(node: RunningNode, timeout_s: float) -> list[dict[str, Any]]:
 def _frame(exam: Path, states: list[dict[str, Any]]) -> dict[str, Any]:
     """The record of an exam of which nothing was measured."""
     several = {"exams": len(states)} if len(states) > 1 else {}
-    nothing = {"suvr": None, "own_mask_truth": None, "own_mask_bias_percent": None, "truth": None, "bias_percent": None}
     return {
         "exam": exam.name,
         "state": states[0]["state"] if len(states) == 1 else " + ".join(state["state"] for state in states),
         "reason": "; ".join(str(state["reason"]) for state in states),
         **several,
+        "t1_is": None,
         "brain": {"parenchyma_inside_percent": None, "mask_on_other_tissue_percent": None},
         "pet_to_t1_mm": {"mean": None, "max": None},
+        "frame_motion_mm": {"mean": None, "worst": None, "worst_of_all": None, "moved": None, "frames": 0},
         "reference": {"region": None, "suv_mean": None, "truth": None, "bias_percent": None},
-        "regions": {name: dict(nothing) for name in truth.REGIONS if name != truth.REFERENCE},
-        "lesions": {"found": None, "true": None, "hit": None, "false": None, "dice": None},
+        "regions": {name: dict(comparison.NO_REGION | {"suvr": None}) for name in truth.REGIONS if name != truth.REFERENCE},
+        "dvr_regions": {},
+        "kinetics": None,
+        "dice": dict.fromkeys(truth.SHAPES),
+        "lesions": dict(lesion_truth.NOTHING),
+        "phenotypes": lesion_truth.summary({}, confident=None),
         "checks_failed": [],
-    }
-
-
-def _value(result: Result, region: str, quantity: Quantity) -> float | None:
-    finding = result.finding(region, quantity)
-    return None if finding is None else finding.value
-
-
-def _divisor(result: Result) -> float | None:
-    """SUV of the reference as it was divided by, from what the node says of a region: SUV ÷ SUVR."""
-    suv, suvr = _value(result, "cortex", Quantity.SUV), _value(result, "cortex", Quantity.SUVR)
-    return suv / suvr if suv and suvr else None
-
-
-def _compared(key: str, value: float | None, own: float, known: float) -> dict[str, float | None]:
-    return {
-        key: value,
-        "own_mask_truth": own,
-        "own_mask_bias_percent": None if value is None else 100.0 * (value / own - 1.0),
-        "truth": known,
-        "bias_percent": None if value is None else 100.0 * (value / known - 1.0),
     }
 
 
@@ -214,10 +204,11 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="folder for every object that reached the PACS")
     parser.add_argument("--json", action="store_true", help="one object an exam, one a line")
     parser.add_argument("--timeout", type=float, default=TIMEOUT_S, help="seconds that an exam may take")
+    parser.add_argument("--unknown-scanner", action="store_true", help="do not tell the node the camera's point spread")
     options = parser.parse_args()
     records = []
     for exam in options.exams:
-        record = run(exam, options.keep, timeout_s=options.timeout)
+        record = run(exam, options.keep, scanner=not options.unknown_scanner, timeout_s=options.timeout)
         records.append(record)
         print(json.dumps(record, ensure_ascii=False) if options.json else report.table(record), flush=True)
     if any(record["state"] != "DELIVERED" for record in records):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -35,6 +37,25 @@ def ended(exam: dict[str, Any]) -> bool:
     return exam["state"] in END_STATES and not (exam["state"] == "REJECTED" and exam["progress"])
 
 
+@dataclass(frozen=True)
+class Camera:
+    """A PET camera and reconstruction as its headers name it, and its point spread: an entry of a site's scanners folder."""
+
+    manufacturer: str
+    model: str
+    reconstruction: str
+    fwhm_mm: float
+
+    def __str__(self) -> str:
+        return f"{self.manufacturer} {self.model}, {self.reconstruction}: {self.fwhm_mm:g} mm"
+
+    def entry(self) -> str:
+        """As TOML."""
+        patterns = zip(("manufacturer", "model", "reconstruction"), (self.manufacturer, self.model, self.reconstruction), strict=True)
+        lines = [f"{key} = '^{re.escape(text)}$'" for key, text in patterns]
+        return "\n".join(["[[scanner]]", *lines, f"fwhm_mm = {self.fwhm_mm}", 'source = "the truth of the simulated exam"', ""])
+
+
 class RunningNode:
     """A node with storage and settings of its own, as a context manager: started on entering, ended on leaving.
 
@@ -44,6 +65,7 @@ class RunningNode:
     destination : port and AE title of the PACS on this machine; None for a node without one
     changes : lines of ``rules.toml`` to replace, old text → new text; each must be there
     environment : variables on top of ours
+    camera : of which the node is told the point spread
     """
 
     ae_title = "EMBER"
@@ -55,12 +77,14 @@ class RunningNode:
         destination: tuple[int, str] | None = None,
         changes: dict[str, str] | None = None,
         environment: dict[str, str] | None = None,
+        camera: Camera | None = None,
     ) -> None:
         self.folder = folder
         self.storage = folder / "storage"
         self.port = free_port()
         self._destination = destination
         self._changes = changes or {}
+        self._camera = camera
         self._environment = {**os.environ, "TCP_NODELAY": "1", "PYTHONPATH": str(ROOT), **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -181,6 +205,8 @@ class RunningNode:
     def _write_settings(self) -> None:
         config = self.folder / "config"
         shutil.copytree(SHIPPED, config, dirs_exist_ok=True)
+        if self._camera is not None:
+            (config / "scanners" / "simulated.toml").write_text(self._camera.entry())
         rules = config / "rules.toml"
         for old, new in self._changes.items():
             text = rules.read_text()

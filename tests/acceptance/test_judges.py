@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 from pynetdicom import AE
 
-from benchmarks import conformance, report, truth
+from benchmarks import conformance, lesion_truth, truth
 from benchmarks.pacs import CountingPacs
 from benchmarks.peers import PACKAGES, free_port, send
 from node.domain.volume import Volume
@@ -24,8 +23,9 @@ def test_a_perfect_answer_has_no_error() -> None:
 
     assert truth.brain(known, mask)["parenchyma_inside_percent"] == 100.0
     assert truth.brain(known, mask)["mask_on_other_tissue_percent"] == 0.0
-    assert truth.pet_to_t1_mm(known, np.linalg.inv(known.pet_from_t1))["max"] < 1e-9
-    assert truth.lesions(known, known.lesions) == {"found": 2, "true": 2, "hit": 2, "false": 0, "dice": 1.0}
+    assert truth.pet_to_t1_mm(known, np.linalg.inv(known.pet_from_t1), known.pet_from_t1)["max"] < 1e-9
+    judged = lesion_truth.lesions(known, known.lesions)
+    assert judged.items() >= {"found": 2, "true": 2, "hit": 2, "false": 0, "dice": 1.0}.items()
 
 
 def test_a_registration_that_is_two_millimetres_off_misses_by_two_millimetres() -> None:
@@ -33,7 +33,7 @@ def test_a_registration_that_is_two_millimetres_off_misses_by_two_millimetres() 
     shift = np.eye(4)
     shift[:3, 3] = (0.0, 1.2, 1.6)
 
-    miss = truth.pet_to_t1_mm(known, shift @ np.linalg.inv(known.pet_from_t1))
+    miss = truth.pet_to_t1_mm(known, shift @ np.linalg.inv(known.pet_from_t1), known.pet_from_t1)
 
     assert miss["mean"] == pytest.approx(2.0)
     assert miss["max"] == pytest.approx(2.0)
@@ -54,10 +54,9 @@ def test_a_brain_mask_on_the_scalp_is_seen() -> None:
 def test_the_mean_over_a_mask_is_weighted_with_volume_fractions() -> None:
     """A mask from −0.5 to 3.5 mm: 1.5 mm of it lie in a PET voxel of 1, 2 mm in one of 2, 0.5 mm in one of 3."""
     pet = np.broadcast_to(np.array([1.0, 2.0, 3.0]), (3, 3, 3))
-    known = replace(small_truth(), blurred=Volume(pet, grid(2.0)))
     mask = Volume(np.ones((1, 1, 4), dtype=bool), grid(1.0))
 
-    assert truth.own_mask_suv(known, mask, np.eye(4)) == pytest.approx((1.5 * 1.0 + 2.0 * 2.0 + 0.5 * 3.0) / 4.0)
+    assert truth.own_mask_mean(Volume(pet, grid(2.0)), mask, np.eye(4)) == pytest.approx((1.5 * 1.0 + 2.0 * 2.0 + 0.5 * 3.0) / 4.0)
 
 
 def test_a_found_lesion_is_false_unless_it_touches_a_true_or_an_uncertain_one() -> None:
@@ -68,7 +67,7 @@ def test_a_found_lesion_is_false_unless_it_touches_a_true_or_an_uncertain_one() 
     labels[np.unravel_index(np.flatnonzero(known.uncertain.array)[0], labels.shape)] = 2
     labels[0, 0, 0] = 3
 
-    judged = truth.lesions(known, known.labels.like(labels))
+    judged = lesion_truth.lesions(known, known.labels.like(labels))
 
     assert (judged["found"], judged["true"], judged["hit"], judged["false"]) == (3, 2, 1, 1)
 
@@ -81,42 +80,11 @@ def test_masks_on_another_grid_overlap_by_volume() -> None:
     beside = np.roll(fine, 2, axis=2)
     true_ml, one_ml = float((known.lesions.array > 0).sum()), float((known.lesions.array == 2).sum())
 
-    alone = truth.overlap(known, [Volume(fine, affine)], np.eye(4))
-    both = truth.overlap(known, [Volume(fine | beside, affine)], np.eye(4))
+    alone = lesion_truth.overlap(known, [Volume(fine, affine)], np.eye(4))
+    both = lesion_truth.overlap(known, [Volume(fine | beside, affine)], np.eye(4))
 
     assert alone == pytest.approx(2 * one_ml / (one_ml + true_ml))
     assert both == pytest.approx(2 * one_ml / (2 * one_ml + true_ml))
-
-
-def test_the_table_marks_a_limit_that_does_not_hold() -> None:
-    regions = {"cortex": {"suvr": 1.0, "own_mask_truth": 1.0, "own_mask_bias_percent": 0.0, "truth": 0.9, "bias_percent": 11.1}}
-    record = {
-        "exam": "x",
-        "state": "DELIVERED",
-        "reason": "all there",
-        "brain": {"parenchyma_inside_percent": 99.0, "mask_on_other_tissue_percent": 1.0},
-        "pet_to_t1_mm": {"mean": 0.4, "max": 0.9},
-        "reference": {
-            "region": "r",
-            "suv_mean": 1.0,
-            "own_mask_truth": 1.0,
-            "own_mask_bias_percent": 0.0,
-            "truth": 1.0,
-            "bias_percent": 0.0,
-        },
-        "regions": regions,
-        "lesions": {"found": 1, "true": 1, "hit": 1, "false": 0, "dice": 0.5},
-        "seconds_last_image_to_last_result": 40.0,
-        "cpu_seconds": 60.0,
-        "peak_mib": 900.0,
-        "objects": {},
-        "checks_failed": [],
-    }
-
-    assert not report.holds(record)
-    assert "✗ cortex SUVR" in report.table(record)
-    regions["cortex"]["bias_percent"] = 1.0
-    assert report.holds(record)
 
 
 @pytest.mark.peer("dciodvfy", "dcentvfy")
