@@ -55,7 +55,7 @@ def quantify(exam: Exam, alignment: Alignment, segmentation: Segmentation, *, tr
     if small.lesions.array.any():
         masks["lesions"] = small.lesions.array > 0
     fractions = way.fractions(masks | {"reference": mask.array, "search": raised_signal.searched(small)})
-    reference = measure_reference(mask, tracer.reference, way.cut(window.mean), fractions["reference"])
+    reference = measure_reference(tracer.reference, way.cut(window.mean), fractions["reference"], window.mean.voxel_ml)
     # The reference is told as it was divided by, so that its own ratio is 1.
     regions = {name: fractions["reference" if name == tracer.reference else name] for name in masks}
     measured = measure(way.cut(window.frames), window.weights, regions, fractions["reference"])

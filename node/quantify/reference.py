@@ -1,7 +1,8 @@
 """The reference region: made clean, measured, and judged before anything is divided by it.
 
-There is no TSPO-free region; cerebellar grey matter is a pseudo-reference, and every page says so. It is eroded by 1 mm, so that folia
-mixed with white matter and the sinus that runs along it count less, and kept 5 mm from lesions.
+There is no TSPO-free region; every reference is a pseudo-reference, and every page says so. Cerebellar grey matter is eroded by 1 mm, so
+that folia mixed with white matter and the sinus that runs along it count less; the cortex is measured well inside the brain's border
+already, and the NAWM inside white matter, so that nothing is left to erode. All are kept 5 mm from lesions.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from node.errors import DataError
 from node.imaging import depth_mm, distance_mm
 from node.quantify.project import weighted_mean
 
-EROSION_MM = 1.0
+EROSION_MM = {"cerebellar_gm": 1.0}
+"""How much of the border is left out; nothing of a region that is not here."""
 FROM_LESION_MM = 5.0
 SMALLEST_ML = 2.0
 LARGEST_COV = 0.35
@@ -32,14 +34,12 @@ class Reference:
     Parameters
     ----------
     name : of the region
-    mask : (S, R, C) bool on the T1 grid, as it was measured
     fraction : (S, R, C) float32 on the part of the PET grid
     mean : in the PET's unit
-    volume_ml : of the mask
+    volume_ml : of the fraction
     """
 
     name: str
-    mask: Volume
     fraction: Array
     mean: float
     volume_ml: float
@@ -54,10 +54,10 @@ def clean_reference(segmentation: Segmentation, name: str) -> Volume:
     DataError : the region is missing or less than `SMALLEST_ML` is left of it
     """
     try:
-        region = segmentation.region(name).mask
+        region = segmentation.region(region_of(name)).mask
     except KeyError:
         raise DataError(f"expected the reference region {name}; the segmentation has none") from None
-    kept = depth_mm(region) > EROSION_MM
+    kept = depth_mm(region) > EROSION_MM[name] if name in EROSION_MM else region.array.astype(bool)
     if segmentation.lesions.array.any():
         kept &= distance_mm(region.like(segmentation.lesions.array > 0)) > FROM_LESION_MM
     volume_ml = float(kept.sum()) * region.voxel_ml
@@ -66,23 +66,28 @@ def clean_reference(segmentation: Segmentation, name: str) -> Volume:
     return region.like(kept)
 
 
-def measure_reference(mask: Volume, name: str, values: Array, fraction: Array) -> Reference:
+def region_of(name: str) -> str:
+    """The region that a reference is, by its name in the segmentation: the site's own mask is a label of the site's atlas."""
+    return "atlas:user_mask" if name == "user_mask" else name
+
+
+def measure_reference(name: str, values: Array, fraction: Array, voxel_ml: float) -> Reference:
     """Measure the reference.
 
     Parameters
     ----------
-    mask : as `clean_reference` gives it
-    values, fraction : (S, R, C) on the part of the PET grid
+    values, fraction : (S, R, C) on the part of the PET grid; of a clustered reference the fraction is each voxel's weight
+    voxel_ml : of that grid
 
     Raises
     ------
     DataError : the mean is not above zero, or the PET does not cover the region
     """
     mean = weighted_mean(values, fraction)
-    volume_ml = float(mask.array.sum()) * mask.voxel_ml
+    volume_ml = float(fraction.sum(dtype=np.float64)) * voxel_ml
     if not np.isfinite(mean) or mean <= 0:
         raise DataError(f"reference region {name}: its mean is {mean:.4g}; expected a value above zero")
-    return Reference(name, mask, fraction, mean, volume_ml, (_spread(values, fraction, mean, name),))
+    return Reference(name, fraction, mean, volume_ml, (_spread(values, fraction, mean, name),))
 
 
 def _spread(values: Array, fraction: Array, mean: float, name: str) -> Check:

@@ -16,6 +16,7 @@ from node.domain.transform import Transform
 from node.domain.volume import Array, Volume
 from node.errors import DataError
 from node.imaging import in_reference_pose
+from node.quantify.scan import is_dynamic
 
 IN_FULL_S = 30.0
 """A window that is covered but for this much counts as covered."""
@@ -43,7 +44,7 @@ class LateWindow:
 
 
 def late_window(pet: PetSeries, pet_from_frame: tuple[Transform, ...], tracer: TracerProfile, decay: Array) -> LateWindow:
-    """Frames that lie wholly in the tracer's window.
+    """Frames that lie wholly in the tracer's window; of a dynamic scan that ends before it, those of as long a part at its end.
 
     Parameters
     ----------
@@ -54,7 +55,8 @@ def late_window(pet: PetSeries, pet_from_frame: tuple[Transform, ...], tracer: T
     ------
     DataError : too little of the window was measured
     """
-    chosen = pet.timing.inside(*tracer.window_s)
+    wanted_s = _wanted(pet, tracer)
+    chosen = pet.timing.inside(*wanted_s)
     timing = _timing(pet, chosen, tracer)
     frames = np.stack([_in_reference_pose(pet, int(i), pet_from_frame[int(i)]) * np.float32(decay[int(i)]) for i in chosen])
     weights = timing.duration_s / timing.duration_s.sum()
@@ -69,6 +71,14 @@ def minutes(window_s: tuple[float, float]) -> str:
     """A window in words: "60–90 min"."""
     start, end = (f"{second / 60.0:.4g}" for second in window_s)
     return f"{start}–{end} min"
+
+
+def _wanted(pet: PetSeries, tracer: TracerProfile) -> tuple[float, float]:
+    """The window, or the end of a dynamic scan: its result is the DVR, and a Check says that the SUVR is of another time."""
+    start_s, end_s = tracer.window_s
+    last_s = float(pet.timing.end_s[-1])
+    early = is_dynamic(pet) and last_s < start_s + tracer.shortest_window_s - 1.0
+    return (last_s - (end_s - start_s), last_s) if early else (start_s, end_s)
 
 
 def _timing(pet: PetSeries, chosen: Array, tracer: TracerProfile) -> FrameTiming:
@@ -99,7 +109,13 @@ def _coverage(timing: FrameTiming, tracer: TracerProfile) -> tuple[Check, ...]:
     whole = measured_s >= wanted_s - IN_FULL_S
     found = minutes((float(timing.start_s[0]), float(timing.end_s[-1])))
     text = f"The whole window of {minutes(tracer.window_s)} was measured."
-    if not whole:
+    elsewhere = float(timing.start_s[0]) < tracer.window_s[0] - IN_FULL_S
+    if elsewhere:
+        text = (
+            f"The scan ends before the window of {minutes(tracer.window_s)}: SUVR is of {found} instead, and not to be compared with "
+            "other scans' SUVR; a ratio depends on the time after the injection."
+        )
+    elif not whole:
         part = f"Of the window of {minutes(tracer.window_s)} only {measured_s / 60:.3g} min were measured ({found})"
         text = f"{part}: a ratio depends on the time after the injection."
-    return (Check("window", whole, text, Gravity.WARNING, measured_s / 60, wanted_s / 60, "min"),)
+    return (Check("window", whole and not elsewhere, text, Gravity.WARNING, measured_s / 60, wanted_s / 60, "min"),)
