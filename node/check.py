@@ -31,6 +31,8 @@ def run(settings: Settings) -> tuple[Item, ...]:
         ("tracers", lambda: ", ".join(item.name for item in settings_module.tracers(settings.analysis.tracers).values())),
         ("scanners", lambda: f"{len(settings_module.scanners(settings.analysis.scanners))} point spreads known"),
         ("template", lambda: _template(settings)),
+        ("genotypes", lambda: _genotypes(settings)),
+        ("site's own", lambda: _own(settings)),
         ("storage", lambda: _storage(settings)),
         ("register", lambda: _register(settings)),
         ("receiver", lambda: _port(settings)),
@@ -74,6 +76,31 @@ def _template(settings: Settings) -> str:
     from node.atlas.template import load_template
 
     return load_template(settings.analysis.template).source
+
+
+def _genotypes(settings: Settings) -> str:
+    from node.workflow.genotypes import load_genotypes
+
+    if settings.analysis.genotypes is None:
+        return "no list; `ember correct EXAM --genotype` says one"
+    return f"{settings.analysis.genotypes.name}: {len(load_genotypes(settings.analysis.genotypes))} people"
+
+
+def _own(settings: Settings) -> str:
+    """Classes, atlas and program of the site: whether they are there at all; what is in them is read by those who use them."""
+    analysis = settings.analysis
+    found: list[str] = []
+    missing: list[str] = []
+    if analysis.svca_classes is not None:
+        (found if analysis.svca_classes.is_dir() else missing).append(f"folder of SVCA classes {analysis.svca_classes}")
+    if analysis.atlas is not None:
+        for file in (analysis.atlas, analysis.atlas.with_name(analysis.atlas.name.replace("_dseg.nii.gz", "_dseg.tsv"))):
+            (found if file.is_file() else missing).append(f"atlas {file}")
+    if analysis.lesion_program:
+        (found if shutil.which(analysis.lesion_program[0]) else missing).append(f"lesion program {analysis.lesion_program[0]}")
+    if missing:
+        raise SettingsError([f"{item} is not there, or may not be run" for item in missing])
+    return ", ".join(found) or "none: the node's own regions, reference and lesions"
 
 
 def _storage(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""The command `ember`: `serve`, `demo`, `check`, `list`, `show`, `rerun`, `release`, `reject`, `version`.
+"""The command `ember`: `serve`, `demo`, `check`, `list`, `show`, `rerun`, `correct`, `release`, `reject`, `version`.
 
 Libraries are imported where they are used, so that a command that needs no DICOM answers at once. Tables are for people, `--json` is for
 programs. Exit status: 0 done, 1 it did not work, 2 wrong use or wrong settings.
@@ -6,6 +6,7 @@ programs. Exit status: 0 done, 1 it did not work, 2 wrong use or wrong settings.
 
 from __future__ import annotations
 
+import getpass
 import json
 import shutil
 import sys
@@ -16,12 +17,25 @@ from typing import TYPE_CHECKING
 import click
 
 from node import __version__
-from node.errors import NodeError, SettingsError
+from node.domain.correction import Correctable
+from node.errors import NodeError, SettingsError, TemporaryError
 
 if TYPE_CHECKING:
     from node.settings import Settings
     from node.workflow.store.database import Store
     from node.workflow.store.rows import ExamRow
+
+VALUES = {
+    Correctable.WEIGHT: ("KG", "Body weight."),
+    Correctable.HEIGHT: ("M", "Body height."),
+    Correctable.SEX: ("M|F|O", "Sex."),
+    Correctable.ACTIVITY: ("MBQ", "Injected activity at the time of injection, residual not yet taken off."),
+    Correctable.RESIDUAL: ("MBQ", "Activity left in the syringe, at the time of injection."),
+    Correctable.INJECTED_AT: ("TIME", "Local time of the scanner to which the activity refers: 2026-03-01T09:30:00."),
+    Correctable.KINETIC_ZERO: ("TIME", "Local time of the scanner at which the tracer entered the vein; for the kinetics alone."),
+    Correctable.GENOTYPE: ("CLASS", "rs6971: HAB, MAB, LAB or unknown. Beats the site's list."),
+}
+"""How each value is written on the command line, and what it is."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="For programs.")
 exam_name = click.argument("exam", metavar="EXAM")
@@ -129,14 +143,39 @@ def show(config: Path, exam: str, *, as_json: bool) -> None:
 @click.pass_obj
 def rerun(config: Path, exam: str, reason: str) -> None:
     """Analyse an exam again from what is here now, as a new version."""
-    from node.workflow.states import State
+    store = _store(_settings(config))
+    row = _exam(store.exams.get, exam)
+    version = store.exams.again(row.number, f"run again by a person: {reason}")
+    click.echo(f"{row.name} is analysed again as version {version}.")
+
+
+def _correctable(command: Callable[..., None]) -> Callable[..., None]:
+    """One option a value that may be corrected."""
+    for what in reversed(Correctable):
+        command = click.option(f"--{what.value}", what.name, metavar=VALUES[what][0], help=VALUES[what][1])(command)
+    return command
+
+
+@main.command()
+@exam_name
+@_correctable
+@click.option("--undo", multiple=True, type=click.Choice([what.value for what in Correctable]), help="Take a correction back.")
+@click.option("--author", help="Who says so. Without it the login name, called one.")
+@click.option("--reason", required=True, help="Why, for the exam's story and the page.")
+@click.pass_obj
+def correct(config: Path, /, exam: str, undo: tuple[str, ...], author: str | None, reason: str, **values: str | None) -> None:
+    """Put a value right that the headers have wrong, or say the genotype, as a new version; the files stay as they came."""
+    from node.workflow.steps import correcting
 
     store = _store(_settings(config))
     row = _exam(store.exams.get, exam)
-    version = row.version + 1
-    text = f"run again by a person: {reason}"
-    store.exams.move(row.number, State.RECEIVED, text, version=version, plan=None, made_at=None, tries=0, released=0, progress=None)
-    click.echo(f"{row.name} is analysed again as version {version}.")
+    said = {Correctable[name]: text for name, text in values.items() if text is not None}
+    back = [Correctable(what) for what in undo]
+    author = author or f"login name {getpass.getuser()}"
+    done = correcting.correct(store, row, said, undo=back, author=author, reason=reason)
+    click.echo(f"{row.name}, by {author}: {done.told}.")
+    replaces = f"analysed again as version {done.version}, which replaces version {done.before}"
+    click.echo(f"{row.name} is {replaces}." if done.before else f"{row.name} has not begun yet; its version {done.version} will take it.")
 
 
 @main.command()
@@ -213,8 +252,13 @@ def _store(settings: Settings) -> Store:
     from node.app import SystemClock
     from node.workflow.store.database import Store
     from node.workflow.store.snapshot import Snapshot
+    from node.workflow.store.tables import SCHEMA
 
-    Snapshot(settings.node.storage)  # says so where there is no register yet
+    schema = Snapshot(settings.node.storage).schema()  # says so where there is no register yet
+    if schema != SCHEMA:
+        raise TemporaryError(
+            f"the register is at schema {schema}, this version of Ember needs {SCHEMA}: start `ember serve` of this version first"
+        )
     return Store(settings.node.storage, SystemClock())
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,8 @@ from click.testing import CliRunner, Result
 
 from node import __version__
 from node.app import SystemClock
-from node.cli import main
+from node.cli import VALUES, main
+from node.domain.correction import Correctable
 from node.workflow.states import State
 from node.workflow.store.database import Store
 from node.workflow.store.rows import Posting
@@ -114,3 +117,101 @@ def test_release_and_reject_take_only_what_is_held(config: Path, store: Store) -
 def test_show_says_what_a_person_can_do(config: Path, store: Store, state: State, plan: dict[str, object], words: str) -> None:
     store.exams.move(1, state, "why", plan=plan)
     assert words in ember(config, "show", "E00001").output
+
+
+def begun(store: Store, state: State = State.DELIVERED) -> None:
+    store.exams.move(1, state, "sent", plan={"series": {}}, made_at="2026-03-01T12:00:00+00:00")
+
+
+def test_correct_makes_a_version_that_names_its_predecessor(config: Path, store: Store) -> None:
+    begun(store)
+    told = ember(config, "correct", "E00001", "--weight", "71", "--genotype", "HAB", "--author", "A. Smith", "--reason", "typing error")
+    assert told.exit_code == 0, told.output
+    assert "by A. Smith: weight 71" in told.output
+    assert "version 2, which replaces version 1" in told.output
+    assert (store.exams.get(1).state, store.exams.get(1).version) == (State.RECEIVED, 2)
+
+
+def test_show_tells_every_correction_with_who_why_and_when(config: Path, store: Store) -> None:
+    begun(store)
+    ember(config, "correct", "E00001", "--weight", "71", "--author", "A. Smith", "--reason", "typing error")
+    begun(store)
+    ember(config, "correct", "E00001", "--undo", "weight", "--author", "B. Jones", "--reason", "it was right")
+    text = ember(config, "show", "E00001").output
+    for words in (
+        "Corrections",
+        "A. Smith: typing error",
+        "no longer",
+        "B. Jones: it was right",
+        "as in the header",
+        "header: not read yet",
+    ):
+        assert words in text
+    first, second = json.loads(ember(config, "show", "E00001", "--json").output)["corrections"]
+    assert (first["what"], first["text"], first["version"], first["author"]) == ("weight", "71", 2, "A. Smith")
+    assert (second["text"], second["version"], second["reason"]) == (None, 3, "it was right")
+    assert first["at"].startswith("20")
+
+
+def test_without_an_author_the_login_name_is_called_one(config: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "asmith")
+    begun(store)
+    assert "login name asmith" in ember(config, "correct", "E00001", "--height", "1.80", "--reason", "x").output
+    assert store.corrections.of_exam(1)[0].author == "login name asmith"
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "told"),
+    [
+        (["--weight", "heavy", "--reason", "x"], 1, "weight: expected a number of kg"),
+        (["--reason", "x"], 1, "at least one value"),
+        (["--weight", "71"], 2, "--reason"),
+        (["--undo", "name", "--reason", "x"], 2, "--undo"),
+    ],
+)
+def test_a_correction_that_cannot_be_taken_is_told(config: Path, store: Store, words: list[str], status: int, told: str) -> None:
+    begun(store)
+    done = ember(config, "correct", "E00001", *words)
+    assert done.exit_code == status
+    assert told in done.output
+    assert store.exams.get(1).version == 1
+
+
+def test_every_value_has_its_option() -> None:
+    assert VALUES.keys() == set(Correctable)
+    options = {option for item in main.commands["correct"].params for option in item.opts}
+    assert {f"--{what.value}" for what in Correctable} <= options
+
+
+def test_a_register_of_an_older_version_is_not_written_to(config: Path, store: Store, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "storage" / "node.db")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+        connection.commit()
+    told = ember(config, "rerun", "E00001", "--reason", "x")
+    assert told.exit_code == 1
+    assert "start `ember serve` of this version first" in told.output
+
+
+def checked(config: Path, lines: str) -> dict[str, dict[str, object]]:
+    """What `ember check` says with more lines in [analysis], by item."""
+    config.write_text(config.read_text(encoding="utf-8") + f"[analysis]\n{lines}\n", encoding="utf-8")
+    return {item["name"]: item for item in json.loads(ember(config, "check", "--json").output)}
+
+
+def test_check_reads_the_list_of_genotypes_and_names_nobody(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "g.csv").write_text("patient_id,issuer,genotype,source\nSecret,,HAB,blood\nSecret2,,hab,blood\n", encoding="utf-8")
+    found = checked(config, 'genotypes = "g.csv"')
+    assert not found["genotypes"]["passed"]
+    assert "line 3" in str(found["genotypes"]["text"])
+    assert "Secret" not in json.dumps(found)
+    (tmp_path / "g.csv").write_text("patient_id,issuer,genotype,source\nSecret,,HAB,blood\n", encoding="utf-8")
+    found = {item["name"]: item for item in json.loads(ember(config, "check", "--json").output)}
+    assert (found["genotypes"]["passed"], found["genotypes"]["text"]) == (True, "g.csv: 1 people")
+
+
+def test_check_says_what_of_the_sites_own_is_not_there(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "a_dseg.nii.gz").touch()
+    found = checked(config, 'svca_classes = "classes"\natlas = "a_dseg.nii.gz"\nlesion_program = ["no-such-program"]')["site's own"]
+    assert not found["passed"]
+    assert all(words in str(found["text"]) for words in ("classes", "a_dseg.tsv", "no-such-program"))
+    assert "a_dseg.nii.gz is not there" not in str(found["text"])

@@ -135,31 +135,32 @@ class Engine:
                 text = self._work.compute(exam, version, verb)
             except TemporaryError as error:
                 if self._exams.tried(exam) >= self._attempts:
-                    self._fail(exam, f"{verb.value} was given up after {self._attempts} tries: {error}", None)
+                    self._fail(exam, version, f"{verb.value} was given up after {self._attempts} tries: {error}", None)
                     return False
                 self._exams.note(exam, f"{error}; trying again")
             except Exception as error:  # noqa: BLE001 - the one broad except: the node lives on
-                self._end(exam, verb, error)
+                self._end(exam, version, verb, error)
                 return False
             else:
                 if verb is not Verb.REFUSE:
-                    self._exams.reached(exam, after, text)
+                    self._exams.reached(exam, after, text, of_version=version)
                 return True
 
-    def _end(self, exam: int, verb: Verb, error: Exception) -> None:
-        """The exam stops here: whose fault decides which end it is."""
+    def _end(self, exam: int, version: int, verb: Verb, error: Exception) -> None:
+        """The exam stops here, unless a person has begun another version meanwhile: whose fault decides which end it is."""
         if verb is Verb.REFUSE or not isinstance(error, NodeError):
-            self._fail(exam, f"{verb.value} failed by a fault of the node; the traceback is kept", str(error) or traceback.format_exc())
+            told = f"{verb.value} failed by a fault of the node; the traceback is kept"
+            self._fail(exam, version, told, str(error) or traceback.format_exc())
         elif isinstance(error, DataError):
-            self._exams.move(exam, State.REJECTED, str(error), progress="page owed")
+            self._exams.move(exam, State.REJECTED, str(error), of_version=version, progress="page owed")
         elif isinstance(error, (QualityError, ConflictError)):
-            self._exams.move(exam, State.HELD, str(error), progress=None)
+            self._exams.move(exam, State.HELD, str(error), of_version=version, progress=None)
         else:
-            self._fail(exam, f"{verb.value}: {error}", traceback.format_exc())
+            self._fail(exam, version, f"{verb.value}: {error}", traceback.format_exc())
 
-    def _fail(self, exam: int, text: str, detail: str | None) -> None:
-        log.error("exam failed", exam=f"E{exam:05d}", text=text)
-        self._exams.move(exam, State.FAILED, text, detail=detail, progress=None)
+    def _fail(self, exam: int, version: int, text: str, detail: str | None) -> None:
+        log.error("exam failed", exam=f"E{exam:05d}", version=version, text=text)
+        self._exams.move(exam, State.FAILED, text, of_version=version, detail=detail, progress=None)
 
 
 def _plain(method: Callable[[int, int], None]) -> Callable[[int, int], None]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from node.workflow.states import State
-from node.workflow.store.rows import DeliveryRow, ExamRow
+from node.workflow.store.rows import CorrectionRow, DeliveryRow, ExamRow
 from node.workflow.store.snapshot import Snapshot
 
 Table = dict[str, Any]
@@ -43,6 +43,7 @@ def showing(store: Snapshot, storage: Path, exam: ExamRow) -> Table:
     return _head(exam) | {
         "anchor": exam.anchor,
         "plan": exam.plan,
+        "corrections": [_correction(row) for row in store.corrections(exam.number)],
         "events": [
             {"version": event.version, "at": event.at.isoformat(), "state": event.state.value, "text": event.text, "detail": event.detail}
             for event in store.events(exam.number)
@@ -57,6 +58,7 @@ def showing_text(store: Snapshot, storage: Path, exam: ExamRow, width: int) -> s
     """The same for people."""
     parts = [f"{exam.name}  version {exam.version}  {exam.state.value}", textwrap.fill(_reason(exam), width)]
     parts.append(_section("Series", _series(exam.plan), width))
+    parts.append(_section("Corrections", _corrections(store.corrections(exam.number)), width))
     result = _result(version_folder(storage, exam))
     if result:
         parts.append(textwrap.fill(result["headline"], width))
@@ -82,7 +84,9 @@ def _advice(exam: ExamRow) -> str:
     if exam.state is State.HELD:
         return f"Next: look at what failed, then `ember release {name}` or `ember reject {name}`."
     if exam.state in (State.REJECTED, State.FAILED):
-        return f"Next: mend what the reason says, then `ember rerun {name}`."
+        return (
+            f"Next: mend what the reason says, then `ember rerun {name}`; or `ember correct {name}`, where a value in the header is wrong."
+        )
     return ""
 
 
@@ -104,6 +108,28 @@ def _result(folder: Path) -> Table | None:
         return None
     whole: Table = json.loads(file.read_text(encoding="utf-8"))
     return {key: whole[key] for key in ("headline", "findings", "checks", "not_computed", "lesions", "tracer", "provenance")}
+
+
+def _correction(row: CorrectionRow) -> Table:
+    kept = ("version", "text", "header", "author", "reason")
+    return {"what": row.what.value, "at": row.made_at.isoformat()} | {key: getattr(row, key) for key in kept}
+
+
+def _corrections(rows: Sequence[CorrectionRow]) -> list[tuple[str, ...]]:
+    """Each word ever said, with what the header says and whether it still holds."""
+    last = {row.what: row for row in rows}
+    return [
+        (
+            _time(row.made_at),
+            f"v{row.version}",
+            row.what.value,
+            "as in the header" if row.text is None else row.text,
+            f"header: {row.header}",
+            "" if last[row.what] is row else "no longer",
+            f"{row.author}: {row.reason}",
+        )
+        for row in rows
+    ]
 
 
 def _delivery(row: DeliveryRow) -> Table:

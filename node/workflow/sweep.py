@@ -5,7 +5,7 @@ Every pass starts from the rows, so that a worker that died left nothing in its 
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -70,7 +70,7 @@ class Sweep:
                 self._act(exam, decide(self._intake.facts(exam)))
             except NodeError as error:
                 # One exam that cannot be looked at must not keep the others waiting.
-                self._exams.move(exam.number, State.FAILED, f"the exam could not be looked at: {error}", progress=None)
+                self._move(exam, State.FAILED, f"the exam could not be looked at: {error}", progress=None)
 
     def _act(self, exam: ExamRow, decision: Decision) -> None:
         number = exam.number
@@ -78,9 +78,9 @@ class Sweep:
             case Action.WAIT if decision.passing:
                 self._arriving(exam, decision.reason)
             case Action.WAIT:
-                self._exams.move(number, State.WAITING, decision.reason, progress=None)
+                self._move(exam, State.WAITING, decision.reason, progress=None)
             case Action.IGNORE:
-                self._exams.move(number, State.IGNORED, decision.reason, progress=None)
+                self._move(exam, State.IGNORED, decision.reason, progress=None)
             case Action.HOLD:
                 self._begin(exam, State.HELD, decision.reason)
             case Action.REJECT:
@@ -95,18 +95,22 @@ class Sweep:
                 pass
 
     def _arriving(self, exam: ExamRow, reason: str) -> None:
-        self._exams.move(exam.number, State.WAITING, "images are arriving")
+        self._move(exam, State.WAITING, "images are arriving")
         if exam.progress != reason:
             self._exams.progress(exam.number, reason)
 
     def _begin(self, exam: ExamRow, state: State, reason: str, *, progress: str | None = None) -> None:
         """Fix what this version is made from, and the one date that its objects carry."""
         made_at = self._clock.now().isoformat()
-        self._exams.move(exam.number, state, reason, plan=self._intake.plan(exam), made_at=made_at, tries=0, progress=progress)
+        self._move(exam, state, reason, plan=self._intake.plan(exam), made_at=made_at, tries=0, progress=progress)
 
     def _step(self, exam: ExamRow, decision: Decision) -> None:
         assert decision.verb is not None
         if not self._delivers and exam.state is State.ENCODED:
-            self._exams.move(exam.number, State.ENCODED, "no destination is set: the objects stay in the storage folder")
+            self._move(exam, State.ENCODED, "no destination is set: the objects stay in the storage folder")
             return
         self._runner.ensure(decision.verb, exam.number, exam.version)
+
+    def _move(self, exam: ExamRow, state: State, reason: str, **columns: Any) -> None:
+        """Move the version that was looked at; a person may have begun the next one since."""
+        self._exams.move(exam.number, state, reason, of_version=exam.version, **columns)

@@ -26,11 +26,17 @@ class Script:
         self.errors: dict[Verb, list[Exception]] = {}
         self.done: list[Verb] = []
         self.released = 0
+        self.overtaken_in: Verb | None = None
+        self.fails_then: Exception | None = None
 
     def compute(self, exam: int, version: int, verb: Verb) -> str:
         if self.errors.get(verb):
             raise self.errors[verb].pop(0)
         self.done.append(verb)
+        if verb is self.overtaken_in:
+            self.store.exams.again(exam, "corrected by a person meanwhile")
+        if verb is self.overtaken_in and self.fails_then is not None:
+            raise self.fails_then
         return f"{verb.value} done"
 
     def release(self, exam: int) -> None:
@@ -44,7 +50,7 @@ class Script:
         if row.state is State.REJECTED:
             self.store.exams.move(exam, State.REJECTED, row.reason, progress=None)
         else:
-            self.store.exams.reached(exam, State.DELIVERED, "sent")
+            self.store.exams.reached(exam, State.DELIVERED, "sent", of_version=version)
         return None
 
 
@@ -138,3 +144,15 @@ def test_a_version_that_was_overtaken_is_left_alone(engine: Engine, store: Store
     engine.ensure(Verb.ASSEMBLE, 1, 1)
     until(lambda: script.released == 1)
     assert script.done == []
+
+
+@pytest.mark.parametrize("error", [None, DataError("no dose"), QualityError("moved"), ZeroDivisionError()])
+def test_a_version_that_is_overtaken_in_the_middle_leaves_the_next_one_alone(
+    engine: Engine, store: Store, script: Script, error: Exception | None
+) -> None:
+    script.overtaken_in, script.fails_then = Verb.ALIGN, error
+    engine.ensure(Verb.ASSEMBLE, 1, 1)
+    until(lambda: script.released == 1)
+    exam = store.exams.get(1)
+    assert (exam.state, exam.version, exam.reason) == (State.RECEIVED, 2, "corrected by a person meanwhile")
+    assert script.done == [Verb.ASSEMBLE, Verb.ALIGN]

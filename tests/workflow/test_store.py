@@ -127,7 +127,7 @@ def test_each_change_of_an_exam_is_told_once(store: Store) -> None:
 def test_tries_start_anew_when_a_step_is_done(store: Store) -> None:
     store.exams.create(anchor="1.2", patient_key="P", text="new")
     assert (store.exams.tried(1), store.exams.tried(1)) == (1, 2)
-    store.exams.reached(1, State.ASSEMBLED, "assembled")
+    store.exams.reached(1, State.ASSEMBLED, "assembled", of_version=1)
     assert store.exams.get(1).tries == 0
     with pytest.raises(KeyError):
         store.exams.get(2)

@@ -106,9 +106,7 @@ class ExamIntake:
         if exam.state is State.IGNORED:
             self._store.exams.move(exam.number, State.RECEIVED, f"{text}; looked at again")
         elif exam.state is State.REJECTED and exam.progress is None:
-            self._store.exams.move(
-                exam.number, State.RECEIVED, f"{text}; looked at again as a new version", version=exam.version + 1, plan=None, made_at=None
-            )
+            self._store.exams.again(exam.number, f"{text}; looked at again as a new version")
         elif exam.plan is not None:
             self._store.exams.note(exam.number, f"{text} that version {exam.version} does not hold; `ember rerun` takes them in")
 

@@ -77,19 +77,20 @@ class Worker:
         return delay
 
     def _close(self, exam: int, version: int) -> None:
-        """Everything was answered: the state says how."""
+        """Everything was answered: the state says how, unless a person has begun another version meanwhile."""
         rows = self._store.deliveries.of_exam(exam, version)
         refused = [row for row in rows if row.state is DeliveryState.REFUSED]
-        state = self._store.exams.get(exam).state
-        if state is State.REJECTED:
-            reason = self._store.exams.get(exam).reason
-            self._store.exams.move(exam, State.REJECTED, reason, progress=None)
+        now = self._store.exams.get(exam)
+        if now.version != version:
+            self._store.exams.note(exam, f"of version {version}: {_told(rows)}")
+        elif now.state is State.REJECTED:
+            self._store.exams.move(exam, State.REJECTED, now.reason, of_version=version, progress=None)
             self._store.exams.note(exam, f"the page that says why: {_told(rows)}")
         elif refused:
             text = f"{_told(rows)}; first refusal: {refused[0].kind} by {refused[0].destination}: {refused[0].detail}"
-            self._store.exams.move(exam, State.HELD, text, progress=None)
+            self._store.exams.move(exam, State.HELD, text, of_version=version, progress=None)
         else:
-            self._store.exams.reached(exam, State.DELIVERED, _told(rows))
+            self._store.exams.reached(exam, State.DELIVERED, _told(rows), of_version=version)
 
 
 def peer(destination: Destination, settings: Settings) -> Peer:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from node.domain.ports import Clock
 from node.errors import TemporaryError
+from node.workflow.store.corrections import Corrections
 from node.workflow.store.deliveries import Deliveries
 from node.workflow.store.exams import Exams
 from node.workflow.store.register import InstanceRegister
@@ -32,6 +33,7 @@ class Store:
         self._engine = _open(self.url)
         self.register = InstanceRegister(self._engine, clock)
         self.exams = Exams(self._engine, clock)
+        self.corrections = Corrections(self._engine, clock)
         self.deliveries = Deliveries(self._engine, clock)
 
     def migrate(self) -> None:

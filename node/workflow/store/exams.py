@@ -60,10 +60,17 @@ class Exams:
         """Exams of one patient, oldest first."""
         return self._some(exams.c.patient_key == patient_key)
 
-    def move(self, number: int, state: State, reason: str, *, detail: str | None = None, **columns: Any) -> None:
-        """Put an exam into a state for a reason, with other columns; the story gets a line where the state or the reason is new."""
+    def move(
+        self, number: int, state: State, reason: str, *, of_version: int | None = None, detail: str | None = None, **columns: Any
+    ) -> None:
+        """Put an exam into a state for a reason, with other columns; the story gets a line where the state or the reason is new.
+
+        With `of_version`, nothing happens where a person has begun another version since.
+        """
         with self._engine.begin() as connection:
             row = connection.execute(sa.select(exams.c.state, exams.c.reason, exams.c.version).where(exams.c.number == number)).one()
+            if of_version is not None and row.version != of_version:
+                return
             same = (row.state, row.reason) == (state.value, reason)
             if same and not columns:
                 return
@@ -73,9 +80,14 @@ class Exams:
             if not same:
                 self._event(connection, number, version, state, reason, detail)
 
-    def reached(self, number: int, state: State, text: str) -> None:
-        """A step of the path was done: the state, and the count of tries starts anew."""
-        self.move(number, state, text, tries=0, progress=None)
+    def reached(self, number: int, state: State, text: str, *, of_version: int) -> None:
+        """A step of the path was done for a version: the state, and the count of tries starts anew."""
+        self.move(number, state, text, of_version=of_version, tries=0, progress=None)
+
+    def again(self, number: int, text: str) -> int:
+        """Analyse an exam again from what is here then, as the next version; returns its number."""
+        with self._engine.begin() as connection:
+            return begin_again(connection, number, text, at=self._clock.now().isoformat())
 
     def adopt(self, number: int, *, anchor: str, text: str) -> None:
         """An exam that waited for a PET is from now on known by the PET's study."""
@@ -114,6 +126,22 @@ class Exams:
         return tuple(exam_row(row._mapping) for row in rows)
 
     def _event(self, connection: sa.Connection, number: int, version: int, state: State, text: str, detail: str | None = None) -> None:
-        at = self._clock.now().isoformat()
-        values = {"exam": number, "version": version, "at": at, "state": state.value, "text": text, "detail": detail}
-        connection.execute(events.insert().values(values))
+        write_event(connection, number, version, state, text, at=self._clock.now().isoformat(), detail=detail)
+
+
+def begin_again(connection: sa.Connection, number: int, text: str, *, at: str) -> int:
+    """Within a transaction: the next version of an exam, RECEIVED and without a plan; returns its number."""
+    version = int(connection.execute(sa.select(exams.c.version).where(exams.c.number == number)).scalar_one()) + 1
+    fresh = {"plan": None, "made_at": None, "tries": 0, "released": 0, "progress": None}
+    values = {"state": State.RECEIVED.value, "reason": text, "version": version, "updated_at": at, **fresh}
+    connection.execute(exams.update().where(exams.c.number == number).values(values))
+    write_event(connection, number, version, State.RECEIVED, text, at=at)
+    return version
+
+
+def write_event(
+    connection: sa.Connection, number: int, version: int, state: State, text: str, *, at: str, detail: str | None = None
+) -> None:
+    """Within a transaction: one line of an exam's story."""
+    values = {"exam": number, "version": version, "at": at, "state": state.value, "text": text, "detail": detail}
+    connection.execute(events.insert().values(values))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from node.domain.correction import Correctable, Correction
 from node.domain.ports import DeliveryState
 from node.workflow.states import State
 
@@ -59,6 +60,45 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Said:
+    """One word of a person on a value: `text` as written, None to take back what was said before; `header` is what the header says."""
+
+    what: Correctable
+    text: str | None
+    header: str
+
+
+@dataclass(frozen=True)
+class CorrectionRow:
+    """What a person said of one value.
+
+    Parameters
+    ----------
+    version : the first one that it is for
+    text : the value as written; None takes the correction back that stood before
+    header : what the header says, as a reader sees it
+    """
+
+    version: int
+    what: Correctable
+    text: str | None
+    header: str
+    author: str
+    reason: str
+    made_at: datetime
+
+
+def standing(rows: Iterable[CorrectionRow], version: int) -> tuple[Correction, ...]:
+    """The corrections that hold for a version: of each value the last one said, unless it was taken back. `rows` oldest first."""
+    last = {row.what: row for row in rows if row.version <= version}
+    return tuple(
+        Correction(row.what, row.text, row.author, row.reason, row.made_at)
+        for row in (last[what] for what in Correctable if what in last)
+        if row.text is not None
+    )
+
+
+@dataclass(frozen=True)
 class Posting:
     """One object to be sent to one destination; `path` is relative to the storage folder, `digest` SHA-256 of the file."""
 
@@ -97,6 +137,12 @@ def exam_row(row: Mapping[Any, Any]) -> ExamRow:
             "updated_at": datetime.fromisoformat(row["updated_at"]),
         }
     )
+
+
+def correction_row(row: Mapping[Any, Any]) -> CorrectionRow:
+    """A correction from its columns."""
+    values = {name: row[name] for name in CorrectionRow.__dataclass_fields__}
+    return CorrectionRow(**values | {"what": Correctable(row["what"]), "made_at": datetime.fromisoformat(row["made_at"])})
 
 
 def event_row(row: Mapping[Any, Any]) -> Event:

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from node.errors import TemporaryError
-from node.workflow.store.rows import DeliveryRow, Event, ExamRow, delivery_row, event_row, exam_row
+from node.workflow.store.rows import CorrectionRow, DeliveryRow, Event, ExamRow, correction_row, delivery_row, event_row, exam_row
 
 BUSY_TIMEOUT_S = 30.0
 
@@ -47,6 +47,16 @@ class Snapshot:
     def events(self, number: int) -> tuple[Event, ...]:
         """The story of one exam, oldest first."""
         return tuple(event_row(dict(row)) for row in self._rows("SELECT * FROM events WHERE exam = ? ORDER BY id", number))
+
+    def corrections(self, number: int) -> tuple[CorrectionRow, ...]:
+        """What people corrected in one exam, oldest first; nothing where the register is from before there were corrections."""
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'corrections'"):
+            return ()
+        return tuple(correction_row(dict(row)) for row in self._rows("SELECT * FROM corrections WHERE exam = ? ORDER BY id", number))
+
+    def schema(self) -> str:
+        """The last migration that was done."""
+        return str(self._rows("SELECT version_num FROM alembic_version")[0][0])
 
     def deliveries(self, number: int) -> tuple[DeliveryRow, ...]:
         """All deliveries of an exam."""

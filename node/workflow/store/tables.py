@@ -6,6 +6,9 @@ from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, MetaData, Table
 
 metadata = MetaData()
 
+SCHEMA = "0002"
+"""The last migration: what the register must be at for this code to write to it."""
+
 associations = Table(
     "associations",
     metadata,
@@ -81,6 +84,23 @@ exams = Table(
     Column("updated_at", Text, nullable=False),
     Index("exams_by_state", "state"),
     Index("exams_by_patient", "patient_key"),
+)
+
+# What a person put right, one row a word; nothing in it is ever changed or removed. `version` is the first one that it is for; `text` is
+# none where the person took an earlier correction back.
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("exam", Integer, ForeignKey("exams.number"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("text", Text),
+    Column("header", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("made_at", Text, nullable=False),
+    Index("corrections_by_exam", "exam"),
 )
 
 deliveries = Table(
