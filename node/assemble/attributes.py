@@ -176,6 +176,23 @@ def private(dataset: Dataset, group: int, creator: str, element: int) -> str:
     return "" if text(dataset, (group << 16) | 0x10) else text(dataset, literal)
 
 
+def private_number(dataset: Dataset, group: int, creator: str, element: int, *, letter: str) -> float | None:
+    """A private element that is binary where it is not text, by its creator; `letter` as in `struct`, for files without VR."""
+    for block in range(0x10, 0x18):
+        if tag_of((group << 16) | block) in dataset and text(dataset, (group << 16) | block) == creator:
+            return _plain_or_binary(dataset, (group << 16) | (block << 8) | element, letter)
+    return None
+
+
+def _plain_or_binary(dataset: Dataset, tag: int, letter: str) -> float | None:
+    item = dataset.get_item(tag_of(tag))
+    if item is None or not isinstance(item.value, bytes) or item.VR not in (None, "UN"):
+        return number(dataset, tag)
+    values = _unpacked(item, letter)
+    value = float(values[0]) if values else math.nan
+    return value if math.isfinite(value) else None
+
+
 def private_tags(group: int, elements: Sequence[int]) -> list[BaseTag]:
     """Tags that `private` may look at, to name them when a file is read."""
     blocks = range(0x10, 0x18)

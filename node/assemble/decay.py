@@ -7,6 +7,7 @@ frame makes the factor x / (1 − e^−x).
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from node.assemble.header import Header
@@ -35,35 +36,76 @@ def average_s(duration_s: float, half_life_s: float) -> float:
     return math.log(inside_factor(duration_s, half_life_s)) / decay_constant(half_life_s)
 
 
-def decay_reference(header: Header, first: FrameGroup, half_life_s: float) -> tuple[datetime | None, tuple[Check, ...]]:
+@dataclass(frozen=True)
+class DecayReference:
     """Instant to which the values of a series with DecayCorrection START are corrected.
-
-    The vendor's private instant first (GE, Siemens), then the series' time where it is not after the first acquisition, then
-    backwards from the first frame's FrameReferenceTime. Neither the standard's word (series time) nor the calculation is right for
-    every vendor; this order survived a public set of several vendors.
 
     Parameters
     ----------
-    header : of any instance of the series
-    first : its first frame
-
-    Returns
-    -------
-    the instant, None where the header does not tell; a Check where two ways to find it differ by more than `CROSS_CHECK_S`
+    instant : None where the header does not tell
+    source : attribute or rule that told it
+    calculated : the same backwards from the first frame, None where that cannot be done
     """
-    assert header.pet is not None
+
+    instant: datetime | None
+    source: str
+    calculated: datetime | None
+
+    @property
+    def apart_s(self) -> float:
+        """How far the calculation lies from the instant that was taken, s; 0 where only one of them is known."""
+        if self.instant is None or self.calculated is None:
+            return 0.0
+        return abs((self.instant - self.calculated).total_seconds())
+
+
+def decay_reference(header: Header, first: FrameGroup, half_life_s: float) -> DecayReference:
+    """Instant to which the values of a series with DecayCorrection START are corrected.
+
+    The vendor's private instant first (GE, Siemens; Enhanced PET has a public one), then the series' time where it is not after the
+    first acquisition, then backwards from the first frame's FrameReferenceTime. Neither the standard's word (series time) nor the
+    calculation is right for every vendor; this order survived a public set of several vendors.
+
+    Parameters
+    ----------
+    header : of any slice of the series
+    first : its first frame
+    """
+    if header.pet is None:
+        raise AssertionError("asked before whether it is a PET")
     calculated = _calculated(first, half_life_s)
     early = header.series_at is not None and (first.acquired_at is None or header.series_at <= first.acquired_at)
-    by_vendor, by_series = _near(header.pet.decay_instant, first), _near(header.series_at if early else None, first)
-    instant = by_vendor or by_series or calculated
-    if instant is None:
-        return None, (Check("decay_reference", False, "the header does not tell to which instant the values are decay-corrected: no SUV"),)
-    if calculated is None:
-        return instant, ()
-    apart = abs((instant - calculated).total_seconds())
-    found = f"the decay reference by {'the vendor' if by_vendor else 'the series time'} and by the frame times"
-    message = f"{found} {'agree' if apart <= CROSS_CHECK_S else f'are {apart:.0f} s apart; the first was taken'}"
-    return instant, (Check("decay_reference", apart <= CROSS_CHECK_S, message, value=apart, limit=CROSS_CHECK_S, unit="s"),)
+    ways = (
+        (_near(header.pet.decay_instant, first), header.pet.decay_attribute),
+        (_near(header.series_at if early else None, first), "SeriesDate (0008,0021), SeriesTime (0008,0031)"),
+        (calculated, "AcquisitionTime (0008,0032), FrameReferenceTime (0054,1300) and ActualFrameDuration (0018,1242) of the first frame"),
+    )
+    instant, source = next(((instant, source) for instant, source in ways if instant is not None), (None, "no attribute tells it"))
+    return DecayReference(instant, source, calculated)
+
+
+def reference_checks(reference: DecayReference, suv: tuple[float | None, float | None]) -> tuple[Check, ...]:
+    """Whether two ways to find the decay reference agree; where they do not, with the SUV that each of them gives.
+
+    Parameters
+    ----------
+    suv : SUVbw per Bq/mL by `instant` and by `calculated`, None where unknown
+    """
+    if reference.instant is None:
+        return (Check("decay_reference", False, "the header does not tell to which instant the values are decay-corrected: no SUV"),)
+    if reference.calculated is None:
+        return ()
+    agree = reference.apart_s <= CROSS_CHECK_S
+    message = f"the decay reference by {reference.source} and by the frame times"
+    message += " agree" if agree else f" are {reference.apart_s:.0f} s apart; the first was taken{_both(suv)}"
+    return (Check("decay_reference", agree, message, value=reference.apart_s, limit=CROSS_CHECK_S, unit="s"),)
+
+
+def _both(suv: tuple[float | None, float | None]) -> str:
+    taken, other = suv
+    if taken is None or other is None:
+        return ""
+    return f": 1 kBq/mL is SUV {1000 * taken:.4g} by it, and would be {1000 * other:.4g} by the other ({100 * (other / taken - 1):+.1f} %)"
 
 
 def _near(instant: datetime | None, first: FrameGroup) -> datetime | None:

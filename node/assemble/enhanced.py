@@ -24,7 +24,7 @@ EchoPlanarPulseSequence TimeOfFlightContrast PhaseContrast AcquisitionContrast V
 
 def frame_geometry(dataset: Dataset) -> Geometry | None:
     """Geometry of all frames; None where the frames do not share one orientation and pixel spacing, or do not say."""
-    shared, frames = _groups(dataset)
+    shared, frames = functional_groups(dataset)
     rows, columns = whole(dataset, "Rows"), whole(dataset, "Columns")
     positions = [_of(shared, frame, "PlanePositionSequence", "ImagePositionPatient") for frame in frames]
     orientations = [_of(shared, frame, "PlaneOrientationSequence", "ImageOrientationPatient") for frame in frames]
@@ -48,12 +48,12 @@ def frame_geometry(dataset: Dataset) -> Geometry | None:
 
 def frame_physics(dataset: Dataset) -> MrPhysics:
     """Physics of the first frame. Echo, inversion and spoiling become ScanningSequence and SequenceVariant of the classic header."""
-    shared, frames = _groups(dataset)
+    shared, frames = functional_groups(dataset)
     frame = frames[0] if frames else Dataset()
-    timing = _item(shared, frame, "MRTimingAndRelatedParametersSequence")
-    echo = _item(shared, frame, "MREchoSequence")
-    modifier = _item(shared, frame, "MRModifierSequence")
-    kind = _item(shared, frame, "MRImageFrameTypeSequence")
+    timing = functional_item(shared, frame, "MRTimingAndRelatedParametersSequence")
+    echo = functional_item(shared, frame, "MREchoSequence")
+    modifier = functional_item(shared, frame, "MRModifierSequence")
+    kind = functional_item(shared, frame, "MRImageFrameTypeSequence")
     return MrPhysics(
         scanning_sequence=_sequence(dataset, modifier),
         sequence_variant=_variant(modifier),
@@ -70,7 +70,7 @@ def frame_physics(dataset: Dataset) -> MrPhysics:
 
 def vendor_image_type(dataset: Dataset) -> tuple[str, ...]:
     """Values of ImageType that Siemens XA keeps per frame and leaves out above: NORM, DIS2D and the like; (0021,xx75), private."""
-    _, frames = _groups(dataset)
+    _, frames = functional_groups(dataset)
     for holder in (item for frame in frames[:1] for item in items(frame, _SIEMENS_FRAME)):
         values = private(holder, 0x0021, "SIEMENS MR SDI 02", 0x75)
         return tuple(value for value in values.split("\\")[3:] if value)
@@ -88,12 +88,14 @@ def _variant(modifier: Dataset) -> tuple[str, ...]:
     return ("SP",) if text(modifier, "Spoiling") not in ("", "NONE") else ()
 
 
-def _groups(dataset: Dataset) -> tuple[Dataset, list[Dataset]]:
+def functional_groups(dataset: Dataset) -> tuple[Dataset, list[Dataset]]:
+    """Shared groups, and those of each frame."""
     shared = items(dataset, "SharedFunctionalGroupsSequence")
     return shared[0] if shared else Dataset(), items(dataset, "PerFrameFunctionalGroupsSequence")
 
 
-def _item(shared: Dataset, frame: Dataset, macro: str) -> Dataset:
+def functional_item(shared: Dataset, frame: Dataset, macro: str) -> Dataset:
+    """The first item of a macro, shared before per frame; empty where neither has it."""
     for group in (shared, frame):
         for item in items(group, macro):
             return item
@@ -101,7 +103,7 @@ def _item(shared: Dataset, frame: Dataset, macro: str) -> Dataset:
 
 
 def _of(shared: Dataset, frame: Dataset, macro: str, keyword: str) -> tuple[float, ...]:
-    return numbers(_item(shared, frame, macro), keyword)
+    return numbers(functional_item(shared, frame, macro), keyword)
 
 
 def _one(values: list[tuple[float, ...]], length: int, tolerance: float) -> bool:

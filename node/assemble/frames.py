@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -24,15 +25,23 @@ FACTOR_TOLERANCE = 2e-3
 """Relative, of a DecayFactor: below what any frame that counts would differ by if it were corrected otherwise, above rounding."""
 
 
-def frame_starts(
-    frames: Sequence[FrameGroup], decay_at: datetime | None, half_life_s: float, *, of: str
-) -> tuple[list[datetime], tuple[Check, ...]]:
-    """Start of each frame, local time of the scanner.
+@dataclass(frozen=True)
+class Starts:
+    """Start of each frame, local time of the scanner; `source` the attribute, or the rule that it was calculated by."""
+
+    instants: tuple[datetime, ...]
+    source: str
+    checks: tuple[Check, ...]
+
+
+def frame_starts(frames: Sequence[FrameGroup], decay_at: datetime | None, half_life_s: float, *, of: str, written: str) -> Starts:
+    """Start of each frame.
 
     Parameters
     ----------
     frames : in order
     decay_at : what FrameReferenceTime counts from; needed where the acquisition times do not tell the frames apart
+    written : the attribute that the acquisition times were read from
 
     Raises
     ------
@@ -45,12 +54,13 @@ def frame_starts(
     if starts and max(starts) - min(starts) > LONGEST_SCAN:
         raise DataError(f"{of}: expected frames of one scan; found starts {(max(starts) - min(starts)) / timedelta(hours=1):.0f} h apart")
     if len(set(starts)) == len(frames):
-        return starts, _reference_checks(frames, starts, decay_at, half_life_s)
+        return Starts(tuple(starts), written, _reference_checks(frames, starts, decay_at, half_life_s))
     if decay_at is None or any(frame.reference_s is None for frame in frames):
         raise DataError(f"{of}: the start of its {len(frames)} frames cannot be told: their acquisition times do not tell them apart")
     message = "the acquisition times do not tell the frames apart: their starts were taken from FrameReferenceTime"
     starts = [decay_at + timedelta(seconds=_reference(frame) - average_s(_length(frame), half_life_s)) for frame in frames]
-    return starts, (Check("frame_times", False, message, Gravity.NOTE),)
+    rule = "FrameReferenceTime (0054,1300) less the instant of average decay, from the decay reference"
+    return Starts(tuple(starts), rule, (Check("frame_times", False, message, Gravity.NOTE),))
 
 
 def timing_of(frames: Sequence[FrameGroup], starts: Sequence[datetime], zero: datetime, *, of: str) -> FrameTiming:
@@ -69,33 +79,75 @@ def timing_of(frames: Sequence[FrameGroup], starts: Sequence[datetime], zero: da
         raise DataError(f"{of}: {error}") from error
 
 
-def missing_decay(
-    factors: Sequence[float | None], frames: Sequence[FrameGroup], starts: Sequence[datetime], decay_at: datetime, half_life_s: float
-) -> tuple[Array, tuple[Check, ...]]:
-    """What each frame must still be multiplied by, so that all refer to `decay_at`.
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What the decay factors of the frames say.
+
+    Parameters
+    ----------
+    applied : (F,) what each frame must still be multiplied by, so that all refer to one instant; 1 where nothing is missing
+    expected : (F,) the factor that START, the half-life and the times call for; None where there is no such instant
+    """
+
+    applied: Array
+    expected: Array | None
+    checks: tuple[Check, ...] = ()
+
+
+def decay_audit(
+    factors: Sequence[float | None],
+    frames: Sequence[FrameGroup],
+    starts: Sequence[datetime],
+    decay_at: datetime | None,
+    half_life_s: float,
+) -> Audit:
+    """Whether frames that say START were corrected to one instant.
 
     Some consoles correct each frame to its own start, or not inside the frame, and still say START; DecayFactor (0054,1321) gives
-    it away. It is only judged where there are several frames and all have a factor.
+    it away. Nothing is multiplied unless several frames all have a factor and these fit one of the two faults throughout. What factors
+    of 1 mean cannot be seen in the images: a console may have corrected them and not said so. They are believed, and that is told.
 
-    Returns
-    -------
-    (F,) factors, 1 where nothing is missing; a Check where something was, or where the factors fit nothing that is known
+    Parameters
+    ----------
+    factors : F DecayFactor as written
+    decay_at : instant to which values should refer; None where they are not corrected to a known one
     """
     nothing = np.ones(len(frames))
-    if len(frames) < 2 or any(factor is None for factor in factors):
-        return nothing, ()
-    written = np.array(factors, dtype=np.float64)
+    if decay_at is None:
+        return Audit(nothing, None)
     inside = np.array([inside_factor(_length(frame), half_life_s) for frame in frames])
     before = np.array([math.exp(decay_constant(half_life_s) * (start - decay_at).total_seconds()) for start in starts])
-    if _alike(written, inside * before):
-        return nothing, (Check("decay_factors", True, "the decay factors of all frames are as their times say"),)
-    if _alike(written, inside):
-        return before, (Check("decay_factors", False, "each frame was decay-corrected to its own start only: the rest was added"),)
-    if _alike(written, nothing):
-        return inside * before, (Check("decay_factors", False, "the frames were not decay-corrected, though they say so: it was added"),)
-    worst = float(np.abs(written / (inside * before) - 1.0).max())
+    expected = inside * before
+    if any(factor is None for factor in factors):
+        return Audit(nothing, expected)
+    written = np.array(factors, dtype=np.float64)
+    if _alike(written, expected):
+        return Audit(nothing, expected, (Check("decay_factors", True, "the decay factors of all frames are as their times say"),))
+    if len(frames) > 1 and _alike(written, inside):
+        return Audit(
+            before, expected, (_factors_check("each frame was decay-corrected to its own start only: the rest was added", before),)
+        )
+    if len(frames) > 1 and _alike(written, nothing):
+        return Audit(expected, expected, (_factors_check(_ONES, expected),))
+    return Audit(nothing, expected, (_unexplained(written, expected),))
+
+
+_ONES = (
+    "DecayFactor is 1 in every frame, though the header says START: the frames were taken as not decay-corrected, and corrected here. "
+    "The images cannot tell; if this scanner corrects and writes 1 nevertheless, late frames are now too high"
+)
+
+
+def _factors_check(message: str, applied: Array) -> Check:
+    most = float(applied.max())
+    return Check("decay_factors", False, f"{message} (up to × {most:.3g})", value=most, limit=1.0, unit="1")
+
+
+def _unexplained(written: Array, expected: Array) -> Check:
+    worst = float(np.abs(written / expected - 1.0).max())
     message = f"decay factors differ by up to {100 * worst:.1f} % from what the frames' times say; the values were taken as they are"
-    return nothing, (Check("decay_factors", False, message, value=worst, limit=FACTOR_TOLERANCE, unit="1"),)
+    gravity = Gravity.WARNING if len(written) > 1 else Gravity.NOTE
+    return Check("decay_factors", False, message, gravity, worst, FACTOR_TOLERANCE, "1")
 
 
 def _alike(written: Array, expected: Array) -> bool:

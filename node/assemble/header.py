@@ -22,17 +22,16 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from node.assemble.attributes import date_time, encodings_of, moment, number, text, texts, whole
 from node.assemble.enhanced import frame_geometry, frame_physics, vendor_image_type
-from node.assemble.parts import Geometry, MrPhysics, Person, PetPhysics, SegmentLabel
-from node.assemble.tags import WANTED, geometry_of, mr_of, person_of, pet_of, procedure_codes_of, segments_of
+from node.assemble.enhanced_pet import ENHANCED_PET, LEGACY_PET, classic_view, frame_times
+from node.assemble.parts import Concatenation, FrameTime, Geometry, MrPhysics, Person, PetPhysics, SegmentLabel
+from node.assemble.tags import WANTED, concatenation_of, geometry_of, mr_of, person_of, pet_of, procedure_codes_of, segments_of
 from node.errors import DataError
 
 ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.4.1"
-UNREAD = {
-    "1.2.840.10008.5.1.4.1.1.130": "enhanced multi-frame PET is not read yet",
-    "1.2.840.10008.5.1.4.1.1.128.1": "legacy converted enhanced PET is not read yet",
-    "1.2.840.10008.5.1.4.1.1.4.3": "enhanced multi-frame colour MR is not read",
-    "1.2.840.10008.5.1.4.1.1.4.4": "legacy converted enhanced MR is not read yet",
-}
+LEGACY_MR = "1.2.840.10008.5.1.4.1.1.4.4"
+LEGACY_CONVERTED = (LEGACY_PET, LEGACY_MR)
+MULTI_FRAME = (ENHANCED_MR, ENHANCED_PET, *LEGACY_CONVERTED)
+UNREAD = {"1.2.840.10008.5.1.4.1.1.4.3": "enhanced multi-frame colour MR is not read"}
 
 _UNREADABLE = (InvalidDicomError, BytesLengthException, OSError, ValueError, EOFError, NotImplementedError, struct.error)
 """What pydicom raises on a file that is damaged, as found by damaging some thousand."""
@@ -50,6 +49,8 @@ class Header:
     weight_kg, height_m : as written, before any guard
     n_frames : NumberOfFrames, 1 where absent
     unread : why the node cannot read this kind of object, as a sentence; empty where it can
+    frames : of a multi-frame PET, when each of its frames was measured; empty for anything else
+    frame : which frame of its file this header stands for (`slices.slices_of`), from 0; None for the whole file
     """
 
     sop_instance_uid: str
@@ -81,6 +82,9 @@ class Header:
     pet: PetPhysics | None
     segments: tuple[SegmentLabel, ...]
     unread: str = ""
+    frames: tuple[FrameTime, ...] = ()
+    frame: int | None = None
+    concatenation: Concatenation | None = None
 
 
 def read_header(path: Path) -> Header:
@@ -109,7 +113,8 @@ def header_of(dataset: Dataset) -> Header:
         raise DataError(f"instance {uids['SOPInstanceUID'] or 'without UID'}: expected four UIDs; found no {missing}")
     encodings = encodings_of(dataset)
     modality = text(dataset, "Modality")
-    enhanced = uids["SOPClassUID"] == ENHANCED_MR
+    several = uids["SOPClassUID"] in MULTI_FRAME
+    view = classic_view(dataset) if several else dataset
     return Header(
         sop_instance_uid=uids["SOPInstanceUID"],
         sop_class_uid=uids["SOPClassUID"],
@@ -126,8 +131,8 @@ def header_of(dataset: Dataset) -> Header:
         protocol=text(dataset, "ProtocolName", encodings=encodings),
         series_number=whole(dataset, "SeriesNumber"),
         acquired_at=moment(dataset, "AcquisitionDate", "AcquisitionTime") or date_time(dataset, "AcquisitionDateTime"),
-        image_type=texts(dataset, "ImageType") + (vendor_image_type(dataset) if enhanced else ()),
-        body_part=text(dataset, "BodyPartExamined"),
+        image_type=texts(dataset, "ImageType") + (vendor_image_type(dataset) if several else ()),
+        body_part=text(view, "BodyPartExamined"),
         manufacturer=text(dataset, "Manufacturer", encodings=encodings),
         model=text(dataset, "ManufacturerModelName", encodings=encodings),
         station=text(dataset, "StationName", encodings=encodings),
@@ -135,12 +140,19 @@ def header_of(dataset: Dataset) -> Header:
         height_m=number(dataset, "PatientSize"),
         n_frames=whole(dataset, "NumberOfFrames") or 1,
         frame_of_reference_uid=text(dataset, "FrameOfReferenceUID"),
-        geometry=frame_geometry(dataset) if enhanced else geometry_of(dataset),
-        mr=(frame_physics(dataset) if enhanced else mr_of(dataset)) if modality == "MR" else None,
-        pet=pet_of(dataset, encodings) if modality == "PT" else None,
+        geometry=frame_geometry(dataset) if several else geometry_of(dataset),
+        mr=_mr(dataset, view, uids["SOPClassUID"]) if modality == "MR" else None,
+        pet=pet_of(view, encodings) if modality == "PT" else None,
         segments=segments_of(dataset, encodings) if modality == "SEG" else (),
         unread=UNREAD.get(uids["SOPClassUID"], ""),
+        frames=frame_times(dataset) if several and modality == "PT" else (),
+        concatenation=concatenation_of(dataset),
     )
+
+
+def _mr(dataset: Dataset, view: Dataset, sop_class_uid: str) -> MrPhysics:
+    """Enhanced MR has words of its own; a converter leaves those of the classic image."""
+    return frame_physics(dataset) if sop_class_uid == ENHANCED_MR else mr_of(view)
 
 
 def to_json(header: Header) -> str:

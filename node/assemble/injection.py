@@ -1,13 +1,17 @@
-"""What was injected and when, and who it was: dose, instant, weight and height, with the guards that real headers need."""
+"""What was injected and when: dose, residual, instant, half-life, with the guards that real headers need."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from node.assemble.corrections import Amendments, Known
 from node.assemble.header import Header
+from node.assemble.parts import CountedDose, PetPhysics
 from node.assemble.roles import Judgement
-from node.domain.exam import Check, Gravity, Subject
+from node.assemble.tracer import half_life_contradiction
+from node.domain.correction import Correctable
+from node.domain.exam import Check, Gravity
 from node.domain.timing import Administration
 from node.domain.tracer import TracerProfile
 from node.errors import DataError
@@ -19,6 +23,12 @@ LONGEST_DELAY_S = {"C-11": 2 * 3600.0, "F-18": 6 * 3600.0}
 LONGEST_LEAD_S = 300.0
 """A dynamic scan may start this long before the injection."""
 
+SAME_DOSE = 0.005
+"""Two ways to say one dose agree within this, relative: rounding of consoles. Ours."""
+
+MOST_RESIDUAL = 0.5
+"""A syringe that keeps more of the dose than this was no injection, but a wrong number. Ours."""
+
 
 @dataclass(frozen=True)
 class Scan:
@@ -28,56 +38,127 @@ class Scan:
     dynamic: bool
 
 
-def administration(
-    header: Header, judgement: Judgement, profile: TracerProfile, scan: Scan, *, of: str
-) -> tuple[Administration, tuple[Check, ...]]:
+@dataclass(frozen=True)
+class Dose:
+    """What was injected: `given`, and each value with its source. `as_scanned` is the same without any correction."""
+
+    given: Administration
+    activity: Known[float]
+    residual: Known[float]
+    injected_at: Known[datetime]
+    half_life_source: str
+    as_scanned: Administration
+    checks: tuple[Check, ...]
+
+
+def dose_of(header: Header, judgement: Judgement, profile: TracerProfile, scan: Scan, amended: Amendments, *, of: str) -> Dose:
     """What was injected, when.
 
     Raises
     ------
-    DataError : an injection after the scan, or so long before it that a date or time must be wrong
+    DataError : several radiopharmaceuticals, a half-life of another nuclide, an injection after the scan, or so long before it that a
+        date or time must be wrong, a residual as large as the dose
     """
     pet = header.pet
     if pet is None:
         raise DataError(f"{of}: it has no PET attributes")
-    activity, dose_checks = _activity(pet.activity)
-    injected_at, time_checks = _injected_at(header, scan)
-    if injected_at is not None and scan.started_at is not None:
-        time_checks += _delay_checks((scan.started_at - injected_at).total_seconds(), profile, scan, of)
-    half_life_s = pet.half_life_s or profile.half_life_s
-    given = Administration(profile.key, judgement.tracer_basis, profile.radionuclide, half_life_s, activity, injected_at)
-    return given, dose_checks + time_checks
+    if pet.radiopharmaceuticals > 1:
+        raise DataError(f"{of}: expected one radiopharmaceutical; found {pet.radiopharmaceuticals}")
+    if contradiction := half_life_contradiction(pet, profile):
+        raise DataError(f"{of}: {contradiction}")
+    half_life_s, source = (pet.half_life_s, "RadionuclideHalfLife (0018,1075)") if pet.half_life_s else (profile.half_life_s, _OF_TRACER)
+    written, written_at = _activity(pet), _injected_at(header, scan)
+    activity, injected_at = amended.over(Correctable.ACTIVITY, written), amended.over(Correctable.INJECTED_AT, written_at)
+    residual = _residual(pet, activity, half_life_s, amended, of)
+    delay_checks = _delay_checks(injected_at.value, profile, scan, of)
+    given = Administration(
+        profile.key, judgement.tracer_basis, profile.radionuclide, half_life_s, _net(activity, residual), injected_at.value
+    )
+    as_scanned = replace(given, activity_bq=written.value, injected_at=written_at.value)
+    checks = (*activity.checks, *residual.checks, *injected_at.checks, *delay_checks)
+    return Dose(given, activity, residual, injected_at, source, as_scanned, checks)
 
 
-def _activity(value: float | None) -> tuple[float | None, tuple[Check, ...]]:
+_OF_TRACER = "the tracer's profile: the header has none"
+
+
+def _net(activity: Known[float], residual: Known[float]) -> float | None:
+    return None if activity.value is None else activity.value - (residual.value or 0.0)
+
+
+def _activity(pet: PetPhysics) -> Known[float]:
     """Bq."""
+    value, source = pet.activity, "RadionuclideTotalDose (0018,1074)"
     if value is None or value <= 0:
-        return None, (Check("injected_activity", False, "the header has no injected activity: no SUV"),)
+        found = "nothing" if value is None else f"{value:g} Bq"
+        return Known(None, source, found, (Check("injected_activity", False, "the header has no injected activity: no SUV"),))
     if value < MEGABECQUEREL_BELOW:
         message = f"the injected activity is written as {value:g}, too little for Bq: it was read as MBq"
-        return value * 1e6, (Check("injected_activity", False, message, value=value, limit=MEGABECQUEREL_BELOW, unit="Bq"),)
-    return value, ()
+        told = Check("injected_activity", False, message, value=value, limit=MEGABECQUEREL_BELOW, unit="Bq")
+        return Known(value * 1e6, source, f"{value:g}", (told,))
+    return Known(value, source, f"{value / 1e6:g} MBq")
 
 
-def _injected_at(header: Header, scan: Scan) -> tuple[datetime | None, tuple[Check, ...]]:
+def _residual(pet: PetPhysics, activity: Known[float], half_life_s: float, amended: Amendments, of: str) -> Known[float]:
+    """Bq in the syringe at the time of the injection, to be taken off: a person's word, else what GE's console counted but did not."""
+    counted = _counted_residual(pet.counted, activity, half_life_s)
+    residual = amended.over(Correctable.RESIDUAL, counted)
+    if residual.value and activity.value is not None and residual.value >= activity.value:
+        raise DataError(f"{of}: expected a residual below the injected activity; found {residual.value:g} of {activity.value:g} Bq")
+    return residual
+
+
+def _counted_residual(counted: CountedDose | None, activity: Known[float], half_life_s: float) -> Known[float]:
+    """GE's console holds the syringe before and after. Whether RadionuclideTotalDose has the residual taken off already is seen by
+    comparing it with both: it is taken off where the total is the whole syringe, and never on a guess."""
+    none: Known[float] = Known(None, "")
+    if counted is None or activity.value is None or activity.by_hand or counted.residual <= 0 or counted.administered_at is None:
+        return none
+    before = _at(counted.activity, counted.measured_at, counted.administered_at, half_life_s)
+    after = _at(counted.residual, counted.residual_at, counted.administered_at, half_life_s)
+    unit = 1e6 if before < MEGABECQUEREL_BELOW else 1.0
+    before, after = before * unit, after * unit
+    source = "GE post_inj_activity (0009,xx3C), brought to admin_datetime (0009,xx3B)"
+    if before > after and abs(activity.value / (before - after) - 1.0) <= SAME_DOSE:
+        return none
+    if abs(activity.value / before - 1.0) > SAME_DOSE or after > MOST_RESIDUAL * before:
+        message = "the console also counted a residual in the syringe, but its numbers do not fit the injected activity: not used"
+        return replace(none, checks=(Check("residual", False, message, Gravity.NOTE),))
+    message = f"the injected activity is the whole syringe: the residual of {after / 1e6:.4g} MBq that the console counted was taken off"
+    return Known(after, source, f"{after / 1e6:.4g} MBq", (Check("residual", False, message, value=after / before, unit="1"),))
+
+
+def _at(activity: float, counted_at: datetime | None, instant: datetime, half_life_s: float) -> float:
+    elapsed_s = 0.0 if counted_at is None else (instant - counted_at).total_seconds()
+    return float(activity * 2.0 ** (-elapsed_s / half_life_s))
+
+
+def _injected_at(header: Header, scan: Scan) -> Known[datetime]:
     """The injection's instant: the date-time; else the time on the day of the series, or the day before if the scan crossed midnight."""
-    assert header.pet is not None
-    if header.pet.injected_at is not None:
-        return header.pet.injected_at, ()
+    pet = header.pet
+    if pet is None:
+        raise AssertionError("asked before whether it is a PET")
+    if pet.injected_at is not None:
+        return Known(pet.injected_at, "RadiopharmaceuticalStartDateTime (0018,1078)", f"{pet.injected_at:%Y-%m-%d %H:%M:%S}")
     day = header.series_at or scan.started_at
-    if header.pet.injection_time is None or day is None:
-        message = "the header has no time of injection: times are counted from the start of the scan, and there is no SUV"
-        return None, (Check("injection_time", False, message),)
-    instant = datetime.combine(day.date(), header.pet.injection_time)
+    source = "RadiopharmaceuticalStartTime (0018,1072)"
+    if pet.injection_time is None or day is None:
+        message = "the header has no time of injection: no SUV"
+        return Known(None, source, checks=(Check("injection_time", False, message),))
+    instant = datetime.combine(day.date(), pet.injection_time)
     before = scan.started_at is not None and instant - scan.started_at > timedelta(hours=12)
     if before:
         instant -= timedelta(days=1)
     which = "the day before the scan" if before else "the day of the series"
     message = f"the header has no date of injection: {which} was taken"
-    return instant, (Check("injection_date", False, message, Gravity.NOTE),)
+    told = Check("injection_date", False, message, Gravity.NOTE)
+    return Known(instant, f"{source} on {which}", f"{instant:%H:%M:%S} without a date", (told,))
 
 
-def _delay_checks(delay_s: float, profile: TracerProfile, scan: Scan, of: str) -> tuple[Check, ...]:
+def _delay_checks(injected_at: datetime | None, profile: TracerProfile, scan: Scan, of: str) -> tuple[Check, ...]:
+    if injected_at is None or scan.started_at is None:
+        return ()
+    delay_s = (scan.started_at - injected_at).total_seconds()
     longest = LONGEST_DELAY_S.get(profile.radionuclide, 6 * 3600.0)
     if delay_s > longest:
         raise DataError(f"{of}: the scan starts {delay_s / 60:.0f} min after the injection, more than {longest / 60:.0f} min: a wrong time")
@@ -87,31 +168,3 @@ def _delay_checks(delay_s: float, profile: TracerProfile, scan: Scan, of: str) -
         raise DataError(f"{of}: the injection is {-delay_s:.0f} s after the start of the scan; expected it before")
     message = f"the scan starts {-delay_s:.0f} s before the injection"
     return (Check("injection_after_start", False, message, Gravity.NOTE, -delay_s, LONGEST_LEAD_S, "s"),)
-
-
-def subject(header: Header, *, genotype: str | None) -> tuple[Subject, tuple[Check, ...]]:
-    """Who it was, with weight in kg and height in m."""
-    weight, weight_checks = _weight(header.weight_kg)
-    height, height_checks = _height(header.height_m)
-    person = header.person
-    who = Subject(person.patient_id, person.issuer, person.name, person.birth_date, person.sex, weight, height, genotype)
-    return who, weight_checks + height_checks
-
-
-def _weight(value: float | None) -> tuple[float | None, tuple[Check, ...]]:
-    if value is None or value <= 0:
-        return None, (Check("weight", False, "the header has no body weight: no SUV"),)
-    if value > 1000:
-        message = f"the weight is written as {value:g}, too much for kg: it was read as grams"
-        return value / 1000.0, (Check("weight", False, message, value=value, limit=1000.0, unit="kg"),)
-    return value, ()
-
-
-def _height(value: float | None) -> tuple[float | None, tuple[Check, ...]]:
-    """Nothing that is computed now depends on height, so that its absence needs no word."""
-    if value is None or value <= 0:
-        return None, ()
-    if value > 3:
-        message = f"the height is written as {value:g}, too much for m: it was read as cm"
-        return value / 100.0, (Check("height", False, message, Gravity.NOTE, value, 3.0, "m"),)
-    return value, ()

@@ -59,6 +59,37 @@ class MrPhysics:
 
 
 @dataclass(frozen=True)
+class CountedDose:
+    """Syringe before and after the injection, as a GE console holds it privately (0009,xx38 to 0009,xx3D), units as written there."""
+
+    activity: float
+    measured_at: datetime | None
+    administered_at: datetime | None
+    residual: float
+    residual_at: datetime | None
+
+
+@dataclass(frozen=True)
+class FrameTime:
+    """When one frame of a multi-frame PET was measured: what `PetPhysics` and `Header` say of a classic image."""
+
+    acquired_at: datetime | None
+    duration_s: float | None
+    reference_s: float | None
+    decay_factor: float | None
+    temporal_index: int | None
+
+
+@dataclass(frozen=True)
+class Concatenation:
+    """Which part of a concatenation an object is (PS3.3 C.7.6.16.2.2.4); `parts` None where it does not say of how many."""
+
+    uid: str
+    part: int
+    parts: int | None
+
+
+@dataclass(frozen=True)
 class PetPhysics:
     """How a PET image was made (PS3.3 C.8.9), vendors' private values included.
 
@@ -73,6 +104,9 @@ class PetPhysics:
     frame_duration_s, frame_reference_s : ActualFrameDuration and FrameReferenceTime, which the standard has in ms
     decay_instant : GE scan_datetime or Siemens decay correction date-time, private
     philips_suv_factor, philips_activity_factor : (7053,1000) and (7053,1009), private
+    decay_attribute : which attribute `decay_instant` was read from, as a reader sees it
+    temporal_index : TemporalPositionIndex of a multi-frame object
+    counted : the dose as GE's console counted it, private; None where it did not
     """
 
     series_type: tuple[str, ...]
@@ -99,6 +133,9 @@ class PetPhysics:
     decay_instant: datetime | None
     philips_suv_factor: float | None
     philips_activity_factor: float | None
+    decay_attribute: str = ""
+    counted: CountedDose | None = None
+    temporal_index: int | None = None
 
 
 @dataclass(frozen=True)

@@ -1,159 +1,191 @@
-"""A PET series to frames of activity: pixels with the slope of each slice, timing, administration, decay reference."""
+"""A PET series to frames of activity, with timing, administration, decay reference, and the chain that they came by."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-
-from node.assemble.decay import checked_decay_correction, decay_reference
-from node.assemble.frames import frame_starts, missing_decay, timing_of
-from node.assemble.geometry import SAME_PLANE_MM, Grid, depths_mm, grid_of, normal_of
-from node.assemble.header import Header
-from node.assemble.injection import Scan, administration
+from node.assemble.activity import Activity, Stack, read_activity, stacked
+from node.assemble.body import Body
+from node.assemble.chain import Links, chain_of
+from node.assemble.corrections import Amendments
+from node.assemble.decay import DecayReference, checked_decay_correction, decay_reference, reference_checks
+from node.assemble.frames import Audit, Starts, decay_audit, frame_starts, timing_of
+from node.assemble.header import MULTI_FRAME, Header
+from node.assemble.injection import Dose, Scan, dose_of
 from node.assemble.mr import evenness_checks
 from node.assemble.parts import Geometry, PetPhysics
 from node.assemble.roles import Judgement
 from node.assemble.series import FrameGroup, SeriesSummary, summarise
-from node.assemble.stored import StoredInstance, read_pixels, rescale, source_of
-from node.domain.exam import Check, PetSeries
+from node.assemble.stored import StoredInstance, source_of, stored_slices
+from node.assemble.subject import Person
+from node.assemble.units import Scale, as_corrected, factors_check, scale_of
+from node.assemble.uptake import suv_per_bqml
+from node.assemble.zero import Course, Zero, head_means, time_zero
+from node.domain.exam import Check, FrameRecord, PetSeries, SeriesSource
 from node.domain.tracer import TracerProfile
-from node.domain.volume import Array, Volume
+from node.domain.volume import Volume
 from node.errors import DataError
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """`units` and UCUM `unit` of the values after they were multiplied by `factor`."""
+@dataclass(frozen=True, eq=False)
+class _Told:
+    """What the headers of a series say, before any pixel is read."""
 
-    units: str
-    unit: str
-    factor: float
-    checks: tuple[Check, ...] = ()
+    of: str
+    header: Header
+    geometry: Geometry
+    physics: PetPhysics
+    frames: tuple[FrameGroup, ...]
+    correction: str
+    decay: DecayReference
+    starts: Starts
+    dose: Dose
+    person: Person
+
+    @property
+    def lengths_s(self) -> list[float]:
+        """F lengths of the frames, s."""
+        return [frame.duration_s or 0.0 for frame in self.frames]
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person corrected what a scanner divides by."""
+        return any(known.by_hand for known in (self.person.weight, self.dose.activity, self.dose.residual, self.dose.injected_at))
+
+    @property
+    def suv_per_bqml(self) -> float | None:
+        """SUVbw of 1 Bq/mL, g/mL."""
+        return suv_per_bqml(self.dose.given, self.person.weight.value, self.correction, self.decay.instant)
+
+    @property
+    def suv_per_bqml_as_scanned(self) -> float | None:
+        """The same by what the header says, without corrections."""
+        return suv_per_bqml(self.dose.as_scanned, self.person.as_scanned.weight_kg, self.correction, self.decay.instant)
 
 
 def read_pet(
-    stored: Sequence[StoredInstance], judgement: Judgement, profile: TracerProfile, storage: Path
+    stored: Sequence[StoredInstance], judgement: Judgement, profile: TracerProfile, person: Person, amended: Amendments, *, storage: Path
 ) -> tuple[PetSeries, tuple[Check, ...]]:
     """A PET series with its pixels.
 
     Parameters
     ----------
-    stored : every instance of the series, in any order
+    stored : every instance of the series, in any order: classic images, or Enhanced and Legacy Converted Enhanced objects
     judgement : of the series, for how its tracer was told
     profile : of that tracer
+    person : whose it is, for SUV of another kind and for cross-checks
     storage : folder that the instances' paths are relative to
 
     Raises
     ------
     DataError : incomplete, frames on different grids, values that cannot be turned into activity, times that contradict each other
     """
-    summary = summarise([item.header for item in stored])
+    slices = stored_slices(stored)
+    told = _read_headers(summarise([item.header for item in slices]), judgement, profile, person, amended)
+    scale = _scale(told)
+    stack = stacked(slices, told.frames, told.geometry, of=told.of)
+    audit = _audit(told, stack)
+    activity = read_activity(stack, scale.factor * audit.applied, told.geometry, storage=storage)
+    zero = _zero(told, activity, amended)
+    pet = _series(told, scale, stack, audit, activity, zero, source=source_of(stored, stack.slices))
+    checks = (*scale.checks, *_cross_checks(told), *told.starts.checks, *told.dose.checks, *audit.checks, *zero.checks)
+    return pet, (*checks, *evenness_checks(stack.grid, "PET"))
+
+
+def _read_headers(summary: SeriesSummary, judgement: Judgement, profile: TracerProfile, person: Person, amended: Amendments) -> _Told:
     of = f"PET series {summary.series_uid}"
     header, geometry, physics = _usable(summary, of)
-    scale = _scale_of(physics, of)
-    grid, ordered = _sorted(stored, summary.frames, geometry, of)
     half_life_s = physics.half_life_s or profile.half_life_s
-
     correction = checked_decay_correction(physics, of)
-    decay_at, decay_checks = decay_reference(header, summary.frames[0], half_life_s) if correction == "START" else (None, ())
-    starts, time_checks = frame_starts(summary.frames, decay_at, half_life_s, of=of)
-    given, given_checks = administration(header, judgement, profile, Scan(starts[0], len(starts) > 1), of=of)
-    timing = timing_of(summary.frames, starts, given.injected_at or starts[0], of=of)
-    more, factor_checks = _missing_decay(ordered, summary.frames, starts, decay_at, half_life_s)
+    decay = decay_reference(header, summary.frames[0], half_life_s) if correction == "START" else _NOT_TO_START
+    written = _MULTI_FRAME_TIMES if header.sop_class_uid in MULTI_FRAME else _CLASSIC_TIMES
+    starts = frame_starts(summary.frames, decay.instant, half_life_s, of=of, written=written)
+    dose = dose_of(header, judgement, profile, Scan(starts.instants[0], len(starts.instants) > 1), amended, of=of)
+    return _Told(of, header, geometry, physics, summary.frames, correction, decay, starts, dose, person)
 
-    frames = _frames(ordered, scale.factor * more, geometry, storage)
-    pet = PetSeries(
-        volume=Volume(frames, grid.affine, scale.unit, header.frame_of_reference_uid),
-        timing=timing,
-        administration=given,
-        units=scale.units,
-        decay_correction=correction,
-        decay_reference=decay_at,
-        corrections=physics.corrections,
-        reconstruction=physics.reconstruction,
-        source=source_of(stored, [item for frame in ordered for item in frame]),
-    )
-    return pet, (*scale.checks, *evenness_checks(grid, "PET"), *decay_checks, *time_checks, *given_checks, *factor_checks)
+
+_NOT_TO_START = DecayReference(None, "the values are not corrected to the start of the scan", None)
+_CLASSIC_TIMES = "AcquisitionDate (0008,0022), AcquisitionTime (0008,0032)"
+_MULTI_FRAME_TIMES = "FrameAcquisitionDateTime (0018,9074)"
 
 
 def _usable(summary: SeriesSummary, of: str) -> tuple[Header, Geometry, PetPhysics]:
     header = summary.header
     if header.unread or header.pet is None or header.geometry is None:
-        raise DataError(f"{of}: {header.unread or 'expected a classic PET image with its geometry'}")
+        raise DataError(f"{of}: {header.unread or 'expected PET images with their geometry'}")
     if summary.trouble or not summary.complete:
         raise DataError(f"{of}: {summary.trouble or summary.completeness}")
     return header, header.geometry, header.pet
 
 
-def _scale_of(pet: PetPhysics, of: str) -> _Scale:
-    """Units (0054,1001) to Bq/mL, or to g/mL (SUV by body weight) where a scanner has divided already."""
-    if pet.units == "BQML":
-        return _Scale("BQML", "Bq/mL", 1.0)
-    if pet.units == "GML" and pet.suv_type in ("", "BW"):
-        return _Scale("GML", "g/mL", 1.0)
-    if pet.units == "CNTS" and pet.philips_suv_factor:
-        message = "counts were turned into SUV by the scanner's own factor (7053,1000)"
-        return _Scale("GML", "g/mL", pet.philips_suv_factor, (Check("units", True, message),))
-    if pet.units == "CNTS" and pet.philips_activity_factor:
-        message = "counts were turned into activity by the scanner's own factor (7053,1009)"
-        return _Scale("BQML", "Bq/mL", pet.philips_activity_factor, (Check("units", True, message),))
-    found = f"{pet.units or 'none'}{' of type ' + pet.suv_type if pet.suv_type else ''}"
-    raise DataError(f"{of}: expected Units BQML, GML by body weight, or CNTS with a Philips factor (7053,1000); found {found}")
+def _scale(told: _Told) -> Scale:
+    """The body is the one that the scanner divided by: as it knew it, and where it was silent as a person told it."""
+    was, now = told.person.as_scanned, told.person
+    body = Body(was.weight_kg or now.weight.value, was.height_m or now.height.value, was.sex or now.sex.value or "")
+    scale = scale_of(told.physics, body, by_activity=told.by_hand, of=told.of)
+    if not told.by_hand or scale.units == "BQML":
+        return scale
+    return as_corrected(scale, told.suv_per_bqml, told.suv_per_bqml_as_scanned)
 
 
-def _sorted(
-    stored: Sequence[StoredInstance], frames: Sequence[FrameGroup], geometry: Geometry, of: str
-) -> tuple[Grid, list[list[StoredInstance]]]:
-    """The one grid, and the instances frame by frame, each in slice order."""
-    grids = [grid_of([_position(stored[i]) for i in frame.indices], geometry, of=of) for frame in frames]
-    ordered = [[stored[frame.indices[i]] for i in grid.order] for frame, grid in zip(frames, grids, strict=True)]
-    normal = normal_of(geometry)
-    depths = [depths_mm([_position(item) for item in frame], normal) for frame in ordered]
-    for number, depth in enumerate(depths[1:], 2):
-        if depth.shape != depths[0].shape or np.abs(depth - depths[0]).max() > SAME_PLANE_MM:
-            raise DataError(f"{of}: expected every frame on one grid; frame {number} lies elsewhere than frame 1")
-    return grids[0], ordered
+def _cross_checks(told: _Told) -> tuple[Check, ...]:
+    """Two ways to the decay reference, and Philips' two factors, each with the SUV that it gives."""
+    factors = factors_check(told.physics, told.suv_per_bqml_as_scanned)
+    if told.correction != "START":
+        return factors
+    other = suv_per_bqml(told.dose.given, told.person.weight.value, told.correction, told.decay.calculated)
+    return (*reference_checks(told.decay, (told.suv_per_bqml, other)), *factors)
 
 
-def _position(item: StoredInstance) -> tuple[float, float, float]:
-    geometry = item.header.geometry
-    if geometry is None or len(geometry.positions) != 1:
-        raise DataError(f"instance {item.instance.sop_instance_uid}: expected one slice a file")
-    return geometry.positions[0]
+def _audit(told: _Told, stack: Stack) -> Audit:
+    physics = [item.header.pet for item in stack.first_of_each]
+    factors = [pet.decay_factor if pet else None for pet in physics]
+    return decay_audit(factors, told.frames, told.starts.instants, told.decay.instant, told.dose.given.half_life_s)
 
 
-def _missing_decay(
-    ordered: Sequence[Sequence[StoredInstance]],
-    frames: Sequence[FrameGroup],
-    starts: Sequence[datetime],
-    decay_at: datetime | None,
-    half_life_s: float,
-) -> tuple[Array, tuple[Check, ...]]:
-    if decay_at is None:
-        return np.ones(len(frames)), ()
-    physics = [frame[0].header.pet for frame in ordered]
-    return missing_decay([pet.decay_factor if pet else None for pet in physics], frames, starts, decay_at, half_life_s)
+def _zero(told: _Told, activity: Activity, amended: Amendments) -> Zero:
+    lengths_s = told.lengths_s
+    course = Course(told.starts.instants, lengths_s, head_means(activity.values, lengths_s))
+    return time_zero(course, told.dose.given.injected_at, amended, of=told.of)
 
 
-def _frames(ordered: Sequence[Sequence[StoredInstance]], factors: Array, geometry: Geometry, storage: Path) -> Array:
-    """(F, S, R, C) float32; one slice at a time, since a dynamic series fills the memory once and should not do so twice."""
-    frames = np.empty((len(ordered), len(ordered[0]), geometry.rows, geometry.columns), dtype=np.float32)
-    for f, frame in enumerate(ordered):
-        for s, item in enumerate(frame):
-            _fill(frames[f, s], item, float(factors[f]), storage)
-    return frames
+def _series(told: _Told, scale: Scale, stack: Stack, audit: Audit, activity: Activity, zero: Zero, *, source: SeriesSource) -> PetSeries:
+    timing = timing_of(told.frames, told.starts.instants, zero.instant, of=told.of)
+    records = _records(told, stack, audit)
+    links = Links(
+        header=told.header,
+        person=told.person,
+        dose=told.dose,
+        scale=scale,
+        slopes=activity.slopes,
+        correction=told.correction,
+        decay=told.decay,
+        starts_source=told.starts.source,
+        zero=zero,
+        timing=timing,
+        records=records,
+    )
+    return PetSeries(
+        volume=Volume(activity.values, stack.grid.affine, scale.unit, told.header.frame_of_reference_uid),
+        timing=timing,
+        administration=told.dose.given,
+        units=scale.units,
+        decay_correction=told.correction,
+        decay_reference=told.decay.instant,
+        corrections=told.physics.corrections,
+        reconstruction=told.physics.reconstruction,
+        source=source,
+        chain=chain_of(links),
+        records=records,
+        time_zero_basis=zero.basis,
+        suv_missing=scale.suv_missing,
+    )
 
 
-def _fill(out: Array, item: StoredInstance, factor: float, storage: Path) -> None:
-    """One slice: stored value × its own RescaleSlope (half of all real series have another slope on every slice)."""
-    dataset, values = read_pixels(item, storage)
-    slope, intercept = rescale(dataset)
-    if slope is None or slope <= 0:
-        raise DataError(f"instance {item.instance.sop_instance_uid}: expected a RescaleSlope above zero; found {slope}")
-    if intercept:
-        raise DataError(f"instance {item.instance.sop_instance_uid}: expected a RescaleIntercept of 0 (PS3.3 C.8.9.4); found {intercept:g}")
-    np.multiply(values, slope * factor, out=out, casting="unsafe")
+def _records(told: _Told, stack: Stack, audit: Audit) -> tuple[FrameRecord, ...]:
+    written = [item.header.pet.decay_factor if item.header.pet else None for item in stack.first_of_each]
+    expected = [None] * stack.frames if audit.expected is None else [float(factor) for factor in audit.expected]
+    rows = zip(told.starts.instants, written, expected, audit.applied, strict=True)
+    return tuple(FrameRecord(at, factor, wanted, float(applied)) for at, factor, wanted, applied in rows)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from node.assemble.corrections import amendments
 from node.assemble.identity import conflicts, identity_checks
-from node.assemble.injection import subject
 from node.assemble.lesions import read_lesions
 from node.assemble.mr import read_mr
 from node.assemble.pet import read_pet
@@ -14,6 +14,8 @@ from node.assemble.roles import Judgement
 from node.assemble.rules import Rules
 from node.assemble.series import summarise
 from node.assemble.stored import StoredInstance
+from node.assemble.subject import person_of
+from node.domain.correction import Correction
 from node.domain.exam import Check, Exam, LesionImport, MrSeries, Role
 from node.domain.tracer import TracerProfile
 from node.errors import ConflictError, DataError
@@ -31,6 +33,8 @@ def read_exam(
     tracers: Mapping[str, TracerProfile],
     checks: Sequence[Check] = (),
     genotype: str | None = None,
+    genotype_source: str = "",
+    corrections: Sequence[Correction] = (),
 ) -> Exam:
     """The exam that these instances make.
 
@@ -41,13 +45,14 @@ def read_exam(
     storage : folder that the instances' paths are relative to
     tracers : every profile of the site, by key
     checks : what was assumed when the series were judged and chosen (`Choice.checks`)
-    genotype : rs6971 binding class HAB, MAB or LAB where the site knows it
+    genotype, genotype_source : rs6971 binding class HAB, MAB or LAB where the site knows it, and who says so
+    corrections : what a person put right; they count more than the headers and than `genotype`, and each leaves a Check
 
     A FLAIR or a lesion SEG that cannot be read is left out with a Check: the exam is worth analysing without.
 
     Raises
     ------
-    DataError : an essential is missing or contradicts itself
+    DataError : an essential is missing or contradicts itself, or a correction is no value that can be
     ConflictError : the series may be of two people
     """
     if not pet or not t1:
@@ -55,19 +60,26 @@ def read_exam(
     if judgement.tracer is None or judgement.tracer not in tracers:
         raise DataError(f"expected the tracer of the PET to be one of {', '.join(sorted(tracers))}; found {judgement.tracer}")
     identity = _identity(pet, [series for series in (t1, flair, lesion_seg) if series])
-    pet_series, pet_checks = read_pet(pet, judgement, tracers[judgement.tracer], storage)
-    who, who_checks = subject(pet[0].header, genotype=genotype)
+    amended = amendments(corrections)
+    person = person_of(_first(pet).header, amended, genotype=genotype, genotype_source=genotype_source)
+    pet_series, pet_checks = read_pet(pet, judgement, tracers[judgement.tracer], person, amended, storage=storage)
     t1_series, t1_checks = read_mr(t1, Role.T1, storage)
     flair_series, flair_checks = _flair(flair, storage)
     lesions, lesion_checks = _lesions(lesion_seg, rules, storage)
     return Exam(
-        subject=who,
+        subject=person.subject,
         pet=pet_series,
         t1=t1_series,
         flair=flair_series,
         lesions=lesions,
-        checks=(*checks, *identity, *who_checks, *pet_checks, *t1_checks, *flair_checks, *lesion_checks),
+        checks=(*checks, *identity, *person.checks, *pet_checks, *t1_checks, *flair_checks, *lesion_checks),
+        corrections=tuple(corrections),
     )
+
+
+def _first(stored: Sequence[StoredInstance]) -> StoredInstance:
+    """The instance that speaks for all: the order of arrival must not matter."""
+    return min(stored, key=lambda item: item.instance.sop_instance_uid)
 
 
 def _flair(stored: Sequence[StoredInstance], storage: Path) -> tuple[MrSeries | None, tuple[Check, ...]]:

@@ -19,7 +19,7 @@ from node.domain.tracer import TracerProfile
 OWN_MANUFACTURER = "Ember"
 """What the node writes into its own objects: they are never its input, or the node would feed on itself."""
 
-READABLE_UNITS = ("BQML", "GML", "CNTS")
+READABLE_UNITS = ("BQML", "GML", "CNTS", "CM2ML")
 NO_CONTRAST_AGENT = ("", "NO", "NONE", "N", "0", "NIL")
 
 

@@ -11,8 +11,9 @@ from typing import TypeVar
 import numpy as np
 
 from node.assemble.geometry import SAME_PLANE_MM, depths_mm, gaps_in, gaps_text, normal_of, planes_mm
-from node.assemble.header import Header
+from node.assemble.header import MULTI_FRAME, Header
 from node.assemble.parts import Person
+from node.assemble.slices import slices_of
 from node.domain.volume import Array
 
 SAME_AXIS = 1e-3
@@ -23,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class FrameGroup:
-    """One time frame of a series: `acquired_at` its start, `indices` of its headers as given to `summarise`."""
+    """One time frame of a series: `acquired_at` its start, `indices` of its slices, as `slices_of` has them of the headers."""
 
     acquired_at: datetime | None
     reference_s: float | None
@@ -40,7 +41,9 @@ class SeriesSummary:
     header : of one instance, the first by UID, for what is the same in all
     people : every distinct Person among the instances; more than one is a conflict
     acquired_at : start of the first acquisition; the series' own time where no instance has one
-    n_instances, n_expected : files here, and as the headers promise (PET; None where they promise nothing that can be believed)
+    n_instances : files here
+    n_expected : images that the headers promise (PET; None where they promise nothing that can be believed); a multi-frame file holds
+        several
     frames : PET time frames in order; a single group for anything else
     n_slices : distinct slice positions
     spacing_mm : usual step along the normal; None for fewer than two slices
@@ -81,38 +84,57 @@ def summarise(headers: Sequence[Header]) -> SeriesSummary:
     uids = {header.series_uid for header in headers}
     if len(uids) != 1:
         raise ValueError(f"expected headers of one series; found {len(uids)}")
-    first = min(headers, key=lambda header: header.sop_instance_uid)
-    trouble = _mixture(headers)
-    depths = None if trouble or first.geometry is None else [_depths(header, first) for header in headers]
-    frames = time_frames(headers, depths) if first.modality == "PT" and depths else (_frame(headers, range(len(headers))),)
+    slices = slices_of(headers)
+    first = min(slices, key=lambda header: (header.sop_instance_uid, header.frame or 0))
+    trouble = _mixture(slices)
+    depths = None if trouble or first.geometry is None else [_depths(header, first) for header in slices]
+    frames = time_frames(slices, depths) if first.modality == "PT" and depths else (_frame(slices, range(len(slices))),)
     planes = planes_mm(np.concatenate(depths)) if depths else np.zeros(0)
-    expected = _expected(headers, frames, planes.size) if first.modality == "PT" else None
-    missing = _missing(len(headers), expected, frames, planes, depths)
+    expected = _expected(slices, frames, planes.size) if first.modality == "PT" else None
+    missing = _missing_parts(headers) or _missing(len(slices), expected, frames, planes, depths)
     return SeriesSummary(
         series_uid=first.series_uid,
         study_uid=first.study_uid,
         modality=first.modality,
         header=first,
         people=tuple(dict.fromkeys(header.person for header in sorted(headers, key=lambda h: h.sop_instance_uid))),
-        acquired_at=min((h.acquired_at for h in headers if h.acquired_at), default=first.series_at),
-        n_instances=len(headers),
+        acquired_at=min((h.acquired_at for h in slices if h.acquired_at), default=first.series_at),
+        n_instances=len({header.sop_instance_uid for header in headers}),
         n_expected=expected,
         frames=frames,
         n_slices=int(planes.size),
         spacing_mm=float(np.median(np.diff(planes))) if planes.size > 1 else None,
         extent_mm=_extent(first, planes),
         complete=not missing,
-        completeness=_sentence(len(headers), expected, frames, planes.size, missing),
-        trouble=trouble or _repeats(first, depths, frames, planes.size),
+        completeness=_sentence(len(slices), expected, frames, planes.size, missing),
+        trouble=trouble or _several_mr(headers) or _repeats(first, depths, frames, planes.size),
     )
+
+
+def _several_mr(headers: Sequence[Header]) -> str:
+    """Objects of a multi-frame MR series are different images (another echo, another volume) more often than parts of one."""
+    files = {header.sop_instance_uid for header in headers}
+    several = headers[0].modality == "MR" and len(files) > 1 and headers[0].sop_class_uid in MULTI_FRAME
+    return f"{len(files)} multi-frame objects in one MR series: expected one" if several else ""
+
+
+def _missing_parts(headers: Sequence[Header]) -> str:
+    """Which parts of a concatenation have not come; empty where none is known to be missing."""
+    parts = [header.concatenation for header in headers if header.concatenation is not None]
+    for uid in sorted({part.uid for part in parts}):
+        here = {part.part for part in parts if part.uid == uid}
+        total = max((part.parts for part in parts if part.uid == uid and part.parts), default=max(here))
+        if len(here) < total:
+            return f"{len(here)} of the {total} parts of a concatenation"
+    return ""
 
 
 def time_frames(headers: Sequence[Header], depths: Sequence[Array]) -> tuple[FrameGroup, ...]:
     """Time frames of a PET series, in order of time.
 
     Images of one frame share the start of the acquisition and its length. Where that leaves several images at one position, because a
-    console wrote one time over all frames, FrameReferenceTime tells them apart. A static series whose positions are all
-    different is one frame, though its bed positions have times of their own. InstanceNumber is never asked.
+    console wrote one time over all frames, FrameReferenceTime and TemporalPositionIndex tell them apart. A static series whose
+    positions are all different is one frame, though its bed positions have times of their own. InstanceNumber is never asked.
     """
     everything = range(len(headers))
     dynamic = any("DYNAMIC" in header.pet.series_type for header in headers if header.pet)
@@ -130,7 +152,7 @@ def _time_key(header: Header, *, reference: bool) -> Hashable:
     if pet is None:
         return (header.acquired_at,)
     key = (header.acquired_at, pet.frame_duration_s)
-    return (*key, pet.frame_reference_s) if reference else key
+    return (*key, pet.frame_reference_s, pet.temporal_index) if reference else key
 
 
 def _grouped(indices: Iterable[int], key: Callable[[int], Hashable]) -> list[list[int]]:

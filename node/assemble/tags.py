@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from pydicom.dataset import Dataset
 
@@ -15,6 +16,7 @@ from node.assemble.attributes import (
     numbers,
     parse_date_time,
     private,
+    private_number,
     private_tags,
     tag_of,
     text,
@@ -23,8 +25,9 @@ from node.assemble.attributes import (
     whole,
 )
 from node.assemble.enhanced import ENHANCED_KEYWORDS
+from node.assemble.enhanced_pet import ENHANCED_PET_KEYWORDS
 from node.assemble.names import name_key
-from node.assemble.parts import Geometry, MrPhysics, Person, PetPhysics, SegmentLabel
+from node.assemble.parts import Concatenation, CountedDose, Geometry, MrPhysics, Person, PetPhysics, SegmentLabel
 
 _GE, _SIEMENS, _PHILIPS = "GEMS_PETD_01", "SIEMENS MED PT", "Philips PET Private Group"
 
@@ -37,11 +40,12 @@ ContrastBolusAgent ProtocolName ConvolutionKernel ActualFrameDuration StudyInsta
 ImagePositionPatient ImageOrientationPatient FrameOfReferenceUID NumberOfFrames Rows Columns PixelSpacing CorrectedImage
 RadiopharmaceuticalInformationSequence NumberOfSlices NumberOfTimeSlices SeriesType Units SUVType DecayCorrection
 AttenuationCorrectionMethod ReconstructionMethod FrameReferenceTime DecayFactor ImageIndex SegmentSequence
-RequestAttributesSequence PerformedProtocolCodeSequence ComplexImageComponent
+RequestAttributesSequence PerformedProtocolCodeSequence ComplexImageComponent ConcatenationUID InConcatenationNumber
+InConcatenationTotalNumber
 """
 WANTED = (
-    [tag_of(keyword) for keyword in (_KEYWORDS + ENHANCED_KEYWORDS).split()]
-    + private_tags(0x0009, [0x0D])
+    [tag_of(keyword) for keyword in (_KEYWORDS + ENHANCED_KEYWORDS + ENHANCED_PET_KEYWORDS).split()]
+    + private_tags(0x0009, [0x0D, 0x38, 0x39, 0x3B, 0x3C, 0x3D])
     + private_tags(0x0071, [0x22])
     + private_tags(0x7053, [0x00, 0x09])
 )
@@ -101,6 +105,7 @@ def mr_of(dataset: Dataset) -> MrPhysics:
 def pet_of(dataset: Dataset, encodings: Sequence[str]) -> PetPhysics:
     injections = items(dataset, "RadiopharmaceuticalInformationSequence")
     first = injections[0] if injections else Dataset()
+    decay_instant, decay_attribute = _decay_instant(dataset)
     return PetPhysics(
         series_type=texts(dataset, "SeriesType"),
         units=text(dataset, "Units"),
@@ -123,10 +128,37 @@ def pet_of(dataset: Dataset, encodings: Sequence[str]) -> PetPhysics:
         frame_duration_s=_seconds(dataset, "ActualFrameDuration"),
         frame_reference_s=_seconds(dataset, "FrameReferenceTime"),
         decay_factor=number(dataset, "DecayFactor"),
-        decay_instant=parse_date_time(private(dataset, 0x0009, _GE, 0x0D) or private(dataset, 0x0071, _SIEMENS, 0x22)),
+        decay_instant=decay_instant,
         philips_suv_factor=_factor(private(dataset, 0x7053, _PHILIPS, 0x00)),
         philips_activity_factor=_factor(private(dataset, 0x7053, _PHILIPS, 0x09)),
+        decay_attribute=decay_attribute,
+        counted=_counted(dataset),
     )
+
+
+def _decay_instant(dataset: Dataset) -> tuple[datetime | None, str]:
+    """The instant to which values are corrected where an attribute says so itself, and that attribute."""
+    found = (
+        (date_time(dataset, "DecayCorrectionDateTime"), "DecayCorrectionDateTime (0018,9701)"),
+        (parse_date_time(private(dataset, 0x0009, _GE, 0x0D)), "GE scan_datetime (0009,xx0D)"),
+        (parse_date_time(private(dataset, 0x0071, _SIEMENS, 0x22)), "Siemens decay correction date-time (0071,xx22)"),
+    )
+    return next(((instant, name) for instant, name in found if instant is not None), (None, ""))
+
+
+def _counted(dataset: Dataset) -> CountedDose | None:
+    activity = private_number(dataset, 0x0009, _GE, 0x38, letter="f")
+    residual = private_number(dataset, 0x0009, _GE, 0x3C, letter="f")
+    if activity is None or residual is None:
+        return None
+    measured, administered, after = (parse_date_time(private(dataset, 0x0009, _GE, element)) for element in (0x39, 0x3B, 0x3D))
+    return CountedDose(activity, measured, administered, residual, after)
+
+
+def concatenation_of(dataset: Dataset) -> Concatenation | None:
+    """Which part of a concatenation an object is."""
+    uid, part = text(dataset, "ConcatenationUID"), whole(dataset, "InConcatenationNumber")
+    return Concatenation(uid, part, whole(dataset, "InConcatenationTotalNumber")) if uid and part else None
 
 
 def _seconds(dataset: Dataset, keyword: str) -> float | None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from node.assemble.header import Header
+from node.assemble.parts import PetPhysics
 from node.assemble.rules import Rules, SiteRule
 from node.domain.codes import Code
 from node.domain.exam import Check
@@ -70,7 +71,7 @@ def find_tracer(header: Header, rules: Rules, tracers: Mapping[str, TracerProfil
     if not keys or keys[0] not in tracers:
         return TracerFound(None, "", _unknown(pet.radiopharmaceutical, pet.radiopharmaceutical_code))
     profile = tracers[keys[0]]
-    return TracerFound(keys[0], basis, f"{profile.name} by {basis}", _contradiction(header, profile), (*checks, *_silence(header)))
+    return TracerFound(keys[0], basis, f"{profile.name} by {basis}", half_life_contradiction(pet, profile), (*checks, *_silence(header)))
 
 
 def site_rule_fits(rule: SiteRule, header: Header, source: str) -> bool:
@@ -123,9 +124,9 @@ def _unknown(radiopharmaceutical: str, code: Code | None) -> str:
     return f"its radiopharmaceutical is {named!r}, not a tracer of this site" if named else "it does not name its radiopharmaceutical"
 
 
-def _contradiction(header: Header, profile: TracerProfile) -> str:
-    assert header.pet is not None
-    nuclide, half_life = nuclide_of(header.pet.radionuclide_code), header.pet.half_life_s
+def half_life_contradiction(pet: PetPhysics, profile: TracerProfile) -> str:
+    """Why radionuclide or half-life in the header cannot be those of a tracer; empty where they can."""
+    nuclide, half_life = nuclide_of(pet.radionuclide_code), pet.half_life_s
     if nuclide is not None and nuclide != profile.radionuclide:
         return f"{profile.name} is labelled with {profile.radionuclide}, but the header says {nuclide}"
     if half_life is not None and abs(half_life / profile.half_life_s - 1.0) > HALF_LIFE_TOLERANCE:

@@ -156,6 +156,7 @@ class PetSeries:
     chain : every value that SUV and the times depend on, with its source, in the order of the calculation
     records : F frames as their headers tell them
     time_zero_basis : what time zero of `timing` is: "corrected by …", "bolus seen in the head", "injection in the header" or "scan start"
+    suv_missing : why the values cannot become SUVbw whatever the dose, though their ratios hold; empty where nothing stands against it
     """
 
     volume: Volume
@@ -170,6 +171,7 @@ class PetSeries:
     chain: tuple[Sourced, ...] = ()
     records: tuple[FrameRecord, ...] = ()
     time_zero_basis: str = ""
+    suv_missing: str = ""
 
 
 @dataclass(frozen=True, eq=False)

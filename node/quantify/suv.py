@@ -3,6 +3,8 @@
 ``SUVbw = C · W / D``: C the concentration in Bq/mL, W the weight in g, D the activity in Bq that would be left at the instant to which C is
 decay-corrected. Half-life and instants come from the exam, already checked by its reading; here they are only put together.
 
+Time zero of the kinetics plays no part: decay is counted from the instant to which the dose belongs, which may be another one.
+
 References
 ----------
 IBSI, Comprehensive Manual for SUV Computation (2026); QIBA vendor-neutral SUV pseudo-code; DICOM PS3.3 C.8.9.1.
@@ -48,8 +50,10 @@ def suv_scale(pet: PetSeries, subject: Subject) -> SuvScale:
     if pet.units not in ("BQML", "GML"):
         raise DataError(f"PET series {uid}: Units is {pet.units!r}; expected BQML or GML")
     decay = _to_one_instant(pet)
+    if pet.suv_missing:
+        return SuvScale(decay, None, f"SUV was not computed: {pet.suv_missing}.", "")
     if pet.units == "GML":
-        return SuvScale(decay, 1.0, "", "SUVbw as the scanner wrote it (Units GML)")
+        return SuvScale(decay, 1.0, "", "SUVbw as the scanner divided it (Units GML)")
     missing = _missing(pet, subject)
     if missing:
         return SuvScale(decay, None, f"SUV was not computed: {missing}.", "")
@@ -64,7 +68,9 @@ def _missing(pet: PetSeries, subject: Subject) -> str:
         return "the patient's weight is not known"
     if pet.administration.activity_bq is None:
         return "the injected activity is not known"
-    if pet.decay_correction == "START" and (pet.administration.injected_at is None or pet.decay_reference is None):
+    if pet.decay_correction == "START" and pet.decay_reference is None:
+        return "the instant to which the images are decay-corrected is not known"
+    if pet.decay_correction == "START" and pet.administration.injected_at is None:
         return "the time of injection is not known"
     if pet.decay_correction == "NONE" and pet.administration.injected_at is None:
         return "the time of injection is not known, and the images are not decay-corrected"
@@ -91,4 +97,13 @@ def _to_one_instant(pet: PetSeries) -> Array:
         raise DataError(f"PET series {pet.source.series_uid}: DecayCorrection is {pet.decay_correction!r}; expected START, ADMIN or NONE")
     rate = np.log(2.0) / pet.administration.half_life_s
     x = rate * pet.timing.duration_s
-    return np.asarray(np.exp(rate * pet.timing.start_s) * x / -np.expm1(-x))
+    return np.asarray(np.exp(rate * _since_injection_s(pet)) * x / -np.expm1(-x))
+
+
+def _since_injection_s(pet: PetSeries) -> Array:
+    """(F,) start of each frame in s after the injection of the dose; after time zero of the timing where either is not known, which
+    leaves the ratios of frames right."""
+    injected_at = pet.administration.injected_at
+    if injected_at is None or not pet.records:
+        return pet.timing.start_s
+    return np.array([(record.acquired_at - injected_at).total_seconds() for record in pet.records])

@@ -68,7 +68,8 @@ def test_an_injection_without_a_time_leaves_the_scan_as_zero_and_says_so(tmp_pat
 
     assert exam.pet.administration.injected_at is None
     assert exam.pet.timing.start_s.tolist() == [0.0, 300.0]
-    assert failed(exam) == {"injection_time"}
+    assert failed(exam) == {"injection_time", "time_zero"}
+    assert exam.pet.time_zero_basis == "scan start"
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ def test_a_pet_that_measures_nothing_new_is_not_taken(changes: dict[str, Any], w
     [
         (pet_series(Units="PROPCPS"), "PROPCPS"),
         (pet_series(slices=3), "60 mm"),
-        (pet_series(SOPClassUID="1.2.840.10008.5.1.4.1.1.130", CorrectedImage=None), "enhanced multi-frame PET is not read yet"),
+        (pet_series(SOPClassUID="1.2.840.10008.5.1.4.1.1.130"), "do not say where they lie"),
     ],
 )
 def test_a_tspo_pet_that_cannot_be_used_is_wanted_and_says_why(datasets: list[Dataset], words: str) -> None:
@@ -272,7 +272,7 @@ def test_another_contrast_fills_no_role_whatever_it_is_called(physics: dict[str,
         ({"SeriesDescription": "TOF_3D_multi-slab"}, "TOF"),
         ({"BodyPartExamined": "KNEE"}, "BodyPartExamined is KNEE"),
         ({"Manufacturer": "EMBER"}, "made by this node"),
-        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.4.4"}, "legacy converted"),
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.4.3"}, "colour"),
     ],
 )
 def test_what_is_no_image_of_the_head_as_measured_is_not_taken(changes: dict[str, Any], words: str) -> None:
