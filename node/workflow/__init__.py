@@ -10,6 +10,16 @@ Decisions
 Artefacts of a step are plain JSON beside a NumPy archive (`artefacts`), because a result must be readable in ten years and a file
 that someone swapped must not run code; instead of pickles.
 
+What a person corrects is a row of its own with author and reason, for the version that it makes and all later ones, and the database
+refuses to change it; instead of a changed header, because the files are evidence and a number must be traceable to who said it. A
+correction said before a version has begun joins that version, because there is nothing yet that a new one would replace.
+
+Whatever ends for one version leaves the next one alone (`of_version`): a person corrects an exam while it is being computed or sent, and
+the end of the old work must not be taken for an end of the new.
+
+The site's list of genotypes (`genotypes`) is read when an exam is assembled and not when the node starts, because it grows every week; a
+mistake in it stops that exam with the line of the mistake, instead of leaving a genotype out in silence.
+
 The engine is DBOS on the node's own SQLite file, behind `engine` alone, because it resumed every workflow in kill tests and needs no
 broker; instead of a queue of our own.
 """

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from node import __version__
 from node import settings as settings_module
-from node.domain.exam import Check, Exam, Gravity, SeriesSource
+from node.domain.exam import Check, Exam, Gravity, SeriesSource, Subject
 from node.domain.result import Alignment, Provenance, Result, Segmentation
 from node.errors import DataError, QualityError
 from node.settings import Settings
@@ -40,6 +40,10 @@ class Outbox:
     """The objects of one version; the artefact that freezes them."""
 
     objects: tuple[Frozen, ...]
+
+
+Parameters = tuple[tuple[str, str], ...]
+"""Name and value, as printed."""
 
 
 class ComputeSteps:
@@ -118,7 +122,7 @@ class ComputeSteps:
                 artefacts.load(folder, "alignment", Alignment),
                 artefacts.load(folder, "segmentation", Segmentation),
                 tracer=profile,
-                provenance=self._provenance(row, _sources(exam)),
+                provenance=self._provenance(row, _sources(exam), parameters=_genotype(exam.subject)),
             )
             artefacts.save(folder, "result", result)
         result = artefacts.load(folder, "result", Result)
@@ -154,7 +158,8 @@ class ComputeSteps:
             encoded = encode_refusal(
                 source,
                 row.reason,
-                f"Correct what is said above and send the images again, or ask the administrator of the node to run exam {row.name} again.",
+                f"Correct what is said above and send the images again, or ask the administrator of the node: `ember correct {row.name}` "
+                f"puts a wrong value of the header right, `ember rerun {row.name}` analyses it again.",
                 self._provenance(row, (source,)),
                 storage=self._storage,
                 folder=place,
@@ -194,9 +199,11 @@ class ComputeSteps:
         )
         return f"encoded: {len(outbox.objects)} objects"
 
-    def _provenance(self, row: ExamRow, sources: tuple[SeriesSource, ...]) -> Provenance:
+    def _provenance(self, row: ExamRow, sources: tuple[SeriesSource, ...], *, parameters: Parameters = ()) -> Provenance:
+        """What this version is made from and by; what a person said is part of it, so that other words give other objects."""
         if row.made_at is None:
             raise DataError(f"exam {row.name}: version {row.version} was never begun")
+        said = self._store.corrections.standing(row.number, row.version)
         return Provenance(
             exam=row.name,
             version=row.version,
@@ -205,6 +212,7 @@ class ComputeSteps:
             seed=self._settings.analysis.seed,
             made_at=row.made_at,
             inputs=tuple((item.sop_instance_uid, item.digest) for source in sources for item in source.instances),
+            parameters=(*parameters, *((f"corrected {one.what.value}", f"{one.text}, by {one.author}: {one.reason}") for one in said)),
         )
 
     def _hold(self, row: ExamRow, checks: tuple[Check, ...]) -> None:
@@ -212,6 +220,11 @@ class ComputeSteps:
         failed = [check.message for check in checks if not check.passed and check.gravity is Gravity.HOLD]
         if failed and not row.released:
             raise QualityError("; ".join(failed))
+
+
+def _genotype(subject: Subject) -> Parameters:
+    """The genotype as it was used: the site's list may say another tomorrow."""
+    return (("TSPO rs6971", f"{subject.genotype or 'unknown'}, {subject.genotype_source}"),) if subject.genotype_source else ()
 
 
 def _sources(exam: Exam) -> tuple[SeriesSource, ...]:

@@ -82,6 +82,11 @@ def _injection(header: Header) -> str:
     return instant.isoformat() if instant else "nothing"
 
 
+def _residual(header: Header) -> str:
+    counted = header.pet.counted if header.pet else None
+    return "no attribute" if counted is None else f"{counted.residual:g} as GE's console counted it"
+
+
 def _no_attribute(_: Header) -> str:
     return "no attribute"
 
@@ -91,12 +96,12 @@ _SAYS: Mapping[Correctable, Callable[[Header], str]] = {
     Correctable.HEIGHT: lambda header: _number(header.height_m, "m"),
     Correctable.SEX: lambda header: header.person.sex or "nothing",
     Correctable.ACTIVITY: _activity,
-    Correctable.RESIDUAL: _no_attribute,
+    Correctable.RESIDUAL: _residual,
     Correctable.INJECTED_AT: _injection,
     Correctable.KINETIC_ZERO: _injection,
     Correctable.GENOTYPE: _no_attribute,
 }
-"""Where the header says it; for the residual and the genotype DICOM has no standard attribute."""
+"""Where the header says it; for the residual and the genotype the standard has no attribute."""
 
 
 def _told(one: Said) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from node import settings as settings_module
-from node.assemble.header import from_json
+from node.assemble.header import Header, from_json
 from node.assemble.read import read_exam
 from node.assemble.roles import judge
 from node.assemble.rules import load_rules
@@ -12,6 +14,7 @@ from node.assemble.stored import StoredInstance, source_of
 from node.domain.exam import Exam, Instance, Role, SeriesSource
 from node.errors import DataError
 from node.settings import Settings
+from node.workflow.genotypes import Genotype, load_genotypes
 from node.workflow.store.database import Store
 from node.workflow.store.rows import ExamRow
 
@@ -23,6 +26,7 @@ def read_planned(exam: ExamRow, settings: Settings, store: Store) -> Exam:
     ------
     DataError : an essential is missing or contradicts itself
     ConflictError : the series may be of two people
+    SettingsError : the site's list of genotypes holds a mistake
     """
     rules = load_rules(settings_module.read_toml(settings.analysis.rules))
     tracers = settings_module.tracers(settings.analysis.tracers)
@@ -36,6 +40,7 @@ def read_planned(exam: ExamRow, settings: Settings, store: Store) -> Exam:
         raise DataError(
             f"exam {exam.name}: expected a PET and a T1 in its plan; found {', '.join(role.value for role in judged) or 'none'}"
         )
+    genotype = _genotype(series[Role.PET][0].header, settings.analysis.genotypes)
     return read_exam(
         pet=series[Role.PET],
         t1=series[Role.T1],
@@ -46,7 +51,18 @@ def read_planned(exam: ExamRow, settings: Settings, store: Store) -> Exam:
         rules=rules,
         tracers=tracers,
         checks=[check for judgement in judged.values() for check in judgement.checks],
+        genotype=genotype.binding,
+        genotype_source=genotype.source,
+        corrections=store.corrections.standing(exam.number, exam.version),
     )
+
+
+def _genotype(header: Header, path: Path | None) -> Genotype:
+    """What the site's list says of the person, read anew for every exam, because it grows while the node runs."""
+    found = load_genotypes(path).of(header.person.patient_id, header.person.issuer) if path is not None else None
+    if path is None or found is None:
+        return Genotype(None, "")
+    return Genotype(found.binding, f"{path.name}: {found.source}")
 
 
 def planned_source(exam: ExamRow, store: Store) -> SeriesSource:
