@@ -24,7 +24,7 @@ SHOWN = ("thalamus", "cortex", "nawm", "lesions")
 """Regions whose curves and plots are drawn; the table holds all."""
 
 LARGE_MOTION_MM = 3.0
-_FITS = (Column(190, "left"), Column(170, "left"), Column(60), Column(54), Column(54))
+_FITS = (Column(180, "left"), Column(90, "left"), Column(70), Column(70), Column(60))
 _FRAMES = (Column(34), Column(90), Column(64), Column(60), Column(80), Column(80), Column(80), Column(76))
 _CHAIN = (Column(190, "left"), Column(190, "left"), Column(330, "left"))
 
@@ -143,7 +143,13 @@ def _fits(kinetics: Kinetics) -> Section:
     head = TableRow(("Region", "Model", "DVR", "SE", "R1"), _FITS, Style.SMALL_STRONG, SOFT, ruled=True)
     rows = [
         TableRow(
-            (region_words(fit.region), shown(fit.model), number_words(fit.dvr, 3), number_words(fit.dvr_error, 3), number_words(fit.r1)),
+            (
+                region_words(fit.region),
+                shown(fit.model.split(" (")[0]),
+                number_words(fit.dvr, 3),
+                number_words(fit.dvr_error, 3),
+                number_words(fit.r1),
+            ),
             _FITS,
             Style.SMALL,
         )
@@ -186,6 +192,7 @@ def _frame_table(material: Material) -> Section:
             number_words(None if np.isnan(moved[index]) else moved[index], 1),
         )
         rows.append(TableRow(cells, _FRAMES, Style.SMALL))
+    rows.append(soft(""))
     rows.append(soft(f"Start: after time zero, which is {shown(pet.time_zero_basis) or 'not told'}. DF: decay factor."))
     rows.append(soft("Moved: largest displacement in the head against the reference pose; a dash where the frame was not compared."))
     return Section("Frames", tuple(rows), TableRow(heads, _FRAMES, Style.SMALL_STRONG, SOFT, ruled=True))
@@ -212,6 +219,6 @@ def _maps(material: Material) -> tuple[Section, ...]:
     rows: list[Row] = []
     for made in (material.result.suvr, *material.result.maps):
         parameters = "; ".join(f"{name} {value}" for name, value in made.parameters)
-        told = f"{made.quantity.value}: {made.method}. {parameters}. {made.citation}".strip()
+        told = ". ".join(part for part in (f"{made.quantity.value}: {made.method}", parameters, made.citation) if part)
         rows += paragraphs(shown(told), mark="•", style=Style.SMALL, colour=INK)
     return (Section("Maps", tuple(rows)),)

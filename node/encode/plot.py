@@ -23,6 +23,8 @@ MARKS = ("circle", "square", "diamond", "up", "down")
 FINE = 3
 LEFT_ROOM, BOTTOM_ROOM, TOP_ROOM, RIGHT_ROOM = 66, 52, 34, 16
 MOST_TICKS = 6
+BLEED = 6
+"""Pixels around the axes' field, so that a mark on its border is whole."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +65,7 @@ def draw_plot(canvas: Canvas, box: Box, axes: Axes, lines: Sequence[Line]) -> No
     x_ticks = nice_ticks(*_span([line.x for line in lines]))
     y_ticks = nice_ticks(*_span([line.y for line in lines], axes.floor, axes.ceiling))
     limits = (x_ticks[0], x_ticks[-1], y_ticks[0], y_ticks[-1])
-    canvas.paste(_data(inner, limits, lines, x_ticks, y_ticks), inner.left, inner.top)
+    canvas.paste(_data(inner, limits, lines, x_ticks, y_ticks), inner.left - BLEED, inner.top - BLEED)
     canvas.text(box.left, box.top, axes.title, Style.SMALL_STRONG)
     _ticks(canvas, inner, x_ticks, y_ticks)
     canvas.text(inner.right, inner.bottom + 28, axes.x, Style.SMALL, SOFT, anchor="ra")
@@ -101,17 +103,18 @@ def _span(values: Sequence[Array], *held: float | None) -> tuple[float, float]:
 
 def _data(inner: Box, limits: tuple[float, ...], lines: Sequence[Line], x_ticks: Array, y_ticks: Array) -> Array:
     width, height = inner.width, inner.bottom - inner.top
-    image = Image.new("RGB", (width * FINE, height * FINE), GROUND)
+    image = Image.new("RGB", ((width + 2 * BLEED) * FINE, (height + 2 * BLEED) * FINE), GROUND)
     draw = ImageDraw.Draw(image)
-    for y in _place(y_ticks, limits[2:], height)[::-1]:
-        draw.line((0, FINE * (height - y), width * FINE, FINE * (height - y)), RULE, FINE - 1)
-    for x in _place(x_ticks, limits[:2], width):
-        draw.line((FINE * x, 0, FINE * x, height * FINE), RULE, FINE - 1)
+    left, top = BLEED * FINE, BLEED * FINE
+    for y in (height - 1 - _place(y_ticks, limits[2:], height)) * FINE + top:
+        draw.line((left, y, left + width * FINE, y), RULE, FINE - 1)
+    for x in _place(x_ticks, limits[:2], width) * FINE + left:
+        draw.line((x, top, x, top + height * FINE), RULE, FINE - 1)
     for line in lines:
         good = np.isfinite(line.x) & np.isfinite(line.y)
-        points = np.stack([_place(line.x[good], limits[:2], width), height - _place(line.y[good], limits[2:], height)], 1) * FINE
-        hollow = np.zeros(good.sum(), bool) if line.hollow is None else line.hollow[good]
-        _draw_line(draw, points, line, hollow)
+        right, up = _place(line.x[good], limits[:2], width), _place(line.y[good], limits[2:], height)
+        points = np.stack([right * FINE + left, (height - 1 - up) * FINE + top], axis=1)
+        _draw_line(draw, points, line, np.zeros(good.sum(), bool) if line.hollow is None else line.hollow[good])
     return np.asarray(image.reduce(FINE))
 
 
