@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from node.assemble.header import LEGACY_CONVERTED
 from node.assemble.identity import same_patient
 from node.assemble.roles import Judgement, has_contrast_agent
 from node.assemble.rules import Rules
@@ -85,6 +86,7 @@ def _pet(judged: Sequence[Judged]) -> Chosen | None:
             ("has more time frames", lambda s: -len(s.frames)),
             ("was made later", lambda s: -_seconds(s.acquired_at)),
             ("has finer voxels", _voxel),
+            ("is as the scanner wrote it", _converted),
         ),
     )
 
@@ -104,6 +106,7 @@ def _mr(role: Role, mrs: Sequence[Judged], pet: Chosen | None, t1: Chosen | None
             ("was made without contrast agent", lambda s: has_contrast_agent(s.header.mr)),
             ("has finer voxels", lambda s: round(_voxel(s), 1)),
             ("is an original image", lambda s: "ORIGINAL" not in s.header.image_type[:1]),
+            ("is as the scanner wrote it", _converted),
             ("has its intensities normalised by the scanner", lambda s: "NORM" not in s.header.image_type),
             ("was made nearer in time to the PET", lambda s: _apart_s(s, pet)),
         ),
@@ -151,6 +154,11 @@ def _passed_over(summary: SeriesSummary, judgement: Judgement, pet: Chosen | Non
     if judgement.role is Role.LESION_SEG:
         return f"{called} is not taken: it lies in the frame of reference of none of the chosen MR series, or a later one does"
     return f"{called} is not taken: another series is the {judgement.role.value}"
+
+
+def _converted(summary: SeriesSummary) -> bool:
+    """Whether it is another's conversion of classic images, which may stand beside them in one study."""
+    return summary.header.sop_class_uid in LEGACY_CONVERTED
 
 
 def _days_between(one: SeriesSummary, other: SeriesSummary) -> float:

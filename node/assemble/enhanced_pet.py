@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from pydicom.config import IGNORE
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from node.assemble.attributes import date_time, items, moment, number, text, whole
@@ -65,7 +67,9 @@ def classic_view(dataset: Dataset) -> Dataset:
         _add(view, _in_classic_words(dataset, shared, frames[0] if frames else Dataset()))
         # Enhanced PET has its unit in the mapping alone; a converter that adds one to a classic image's Units does not change them.
         if text(dataset, "SOPClassUID") == ENHANCED_PET and (units := _units(shared, frames[0] if frames else Dataset()))[0]:
-            view.Units, view.SUVType = units
+            for tag, word in zip((0x00541001, 0x00541006), units, strict=True):
+                # The unit's own text where it is none that we know: no term of PS3.3, and meant for the refusal alone.
+                view[tag] = DataElement(tag, "CS", word, validation_mode=IGNORE)
     return view
 
 
