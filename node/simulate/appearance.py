@@ -5,7 +5,7 @@ Intensities are those of an MPRAGE and a 3-D FLAIR at 3 T, in the arbitrary numb
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -124,26 +124,41 @@ def paint(contrast: Contrast, head: Head, lesions: Array, *, seed: int) -> Volum
 
 
 def acquire(painted: Volume, mr: Volume, template_from_mr: Deformation, contrast: Contrast, *, seed: int) -> Volume:
-    """The image that the scanner stores, on its own grid.
+    """The image that the scanner stores, on its own grid: the mean over the thickness of a slice.
+
+    Parameters
+    ----------
+    mr : the grid, slices that touch
 
     Returns
     -------
     (S, R, C) uint16, 12 bits
     """
     random = random_stream(seed, f"acquire {contrast.name}")
-    signal = resample(painted, mr, template_from_mr).array
-    signal = signal * (1.0 + 0.10 * smooth_noise(random, mr, scale_mm=120.0)) * _coil(mr)
+    signal = _over_slices(painted, mr, template_from_mr) * (1.0 + 0.10 * smooth_noise(random, mr, scale_mm=120.0)) * _coil(mr)
     real = signal + contrast.noise * random.standard_normal(mr.shape, dtype=np.float32)
     imaginary = contrast.noise * random.standard_normal(mr.shape, dtype=np.float32)
     magnitude = np.sqrt(real * real + imaginary * imaginary)
     return mr.like(np.clip(np.round(magnitude), 0, 4095).astype(np.uint16))
 
 
+def _over_slices(painted: Volume, mr: Volume, template_from_mr: Deformation) -> Array:
+    """Mean of planes about 1 mm apart in each slice; one plane where slices are as thin as voxels are wide."""
+    thick = float(mr.spacing_mm[0])
+    planes = 1 if thick <= 1.1 * mr.spacing_mm[1] else max(1, round(thick))
+    total = np.zeros(mr.shape, dtype=np.float32)
+    for offset in (np.arange(planes) + 0.5) / planes - 0.5:
+        affine = mr.affine.copy()
+        affine[:3, 3] += offset * affine[:3, 0]
+        total += resample(painted, replace(mr, affine=affine), template_from_mr).array
+    return total / np.float32(planes)
+
+
 def _coil(mr: Volume) -> Array:
     """A head coil hears the neck less and less."""
-    rows = np.arange(mr.shape[1])
-    z = mr.affine[2, 1] * rows + mr.affine[2, 3]
-    return np.asarray((1.0 / (1.0 + np.exp(-(z + 118.0) / 12.0)))[None, :, None].astype(np.float32))
+    s, r, c = (step * np.arange(n) for step, n in zip(mr.affine[2, :3], mr.shape, strict=True))
+    z = s[:, None, None] + r[None, :, None] + c[None, None, :] + mr.affine[2, 3]
+    return np.asarray((1.0 / (1.0 + np.exp(-(z + 118.0) / 12.0))).astype(np.float32))
 
 
 def _paint_soft(image: Array, contrast: Contrast, head: Head, random: np.random.Generator) -> None:

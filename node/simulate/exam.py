@@ -18,13 +18,13 @@ from node.simulate.head import Head, build_head
 from node.simulate.headers import Identifiers, studies
 from node.simulate.kinetics import TRACERS, frame_timing
 from node.simulate.lesions import DrawnLesions, draw_lesions
-from node.simulate.mr_series import FLAIR_3D, MPRAGE, MrProtocol, write_mr
+from node.simulate.mr_series import FLAIR_2D, FLAIR_3D, MPRAGE, SPIN_ECHO_2D, MrProtocol, write_mr
 from node.simulate.options import Attenuation, SimulatedExam, SimulationOptions
 from node.simulate.pet_series import PetScan, write_pet
 from node.simulate.truth import PetTruth, Simulation, judge, save_json, write_tacs, write_volumes
 from node.simulate.truth_table import describe
 from node.simulate.uptake import add_noise, distribute, measure, through_scanner
-from node.simulate.warp import individual, mr_grid, pet_from_mr, pet_grid
+from node.simulate.warp import axial_mr_grid, frame_poses, individual, late_pose, mr_grid, pet_grid
 
 ATTENUATION_PER_MM = 0.015
 """How much darker an uncorrected PET gets a millimetre below the skin; roughly, and for looks alone."""
@@ -51,10 +51,13 @@ def write_exam(folder: Path, options: SimulationOptions) -> SimulatedExam:
     head = _head(max(1.0, options.mr_spacing_mm))
     drawn = draw_lesions(head, seed=options.seed, count=options.lesions)
     template_from_mr = individual(options.seed, mr)
-    files = _write_mrs(dicom, options, head, drawn, mr, template_from_mr)
+    series = _write_mrs(dicom, options, head, drawn, mr, template_from_mr)
+    files = tuple(file for one in series for file in one)
     anatomy = individual_anatomy(head, drawn, mr, template_from_mr)
     if options.with_pet:
-        files += _write_pet_and_truth(dicom, truth, options, anatomy)
+        more, simulation = _write_pet(dicom, options, anatomy)
+        files += more
+        _write_truth(truth, options, simulation, slices=tuple(len(one) for one in series))
     mr_study, pet_study = studies(options)
     return SimulatedExam(folder, files, truth / "truth.json", options.patient.patient_id, mr_study.uid, pet_study.uid)
 
@@ -67,38 +70,42 @@ def _head(spacing_mm: float) -> Head:
 
 def _write_mrs(
     dicom: Path, options: SimulationOptions, head: Head, drawn: DrawnLesions, mr: Volume, template_from_mr: Deformation
-) -> tuple[Path, ...]:
-    wanted: list[tuple[Contrast, MrProtocol]] = [(T1, MPRAGE)]
-    if options.with_flair:
-        wanted.append((FLAIR, FLAIR_3D))
-    files: tuple[Path, ...] = ()
-    for number, (contrast, protocol) in enumerate(wanted):
+) -> tuple[tuple[Path, ...], ...]:
+    """The files of the T1 and, where it is wanted, of the FLAIR. `mr` is the grid of a 3-D series, on which the truth is given too."""
+    wanted: list[tuple[Contrast, MrProtocol, float | None]] = [
+        (T1, SPIN_ECHO_2D if options.t1_slice_mm else MPRAGE, options.t1_slice_mm),
+        (FLAIR, FLAIR_2D if options.flair_slice_mm else FLAIR_3D, options.flair_slice_mm),
+    ]
+    series: list[tuple[Path, ...]] = []
+    for number, (contrast, protocol, slice_mm) in enumerate(wanted if options.with_flair else wanted[:1]):
+        on = axial_mr_grid(options.seed, options.mr_spacing_mm, slice_mm, mr.frame_of_reference_uid) if slice_mm else mr
         painted = paint(contrast, head, drawn.ids.array, seed=options.seed)
-        image = acquire(painted, mr, template_from_mr, contrast, seed=options.seed)
+        image = acquire(painted, on, template_from_mr, contrast, seed=options.seed)
         started = options.start + timedelta(minutes=9 + 6 * number)
-        files += write_mr(dicom, image, protocol, options=options, study=studies(options)[0], started=started)
-    return files
+        series.append(write_mr(dicom, image, protocol, options=options, study=studies(options)[0], started=started))
+    return tuple(series)
 
 
-def _write_pet_and_truth(dicom: Path, truth: Path, options: SimulationOptions, anatomy: Anatomy) -> tuple[Path, ...]:
+def _write_pet(dicom: Path, options: SimulationOptions, anatomy: Anatomy) -> tuple[tuple[Path, ...], Simulation]:
     tracer = TRACERS[options.tracer]
     timing = frame_timing(tracer, options.protocol)
     uptake = distribute(anatomy, tracer, timing, seed=options.seed)
     ids = Identifiers.of(options)
     on = pet_grid(options.pose, options.pet_spacing_mm, ids.uid("PET frame of reference"))
-    placed = pet_from_mr(options.pose)
-    clean = measure(uptake, on, placed, psf_fwhm_mm=options.psf_fwhm_mm)
-    written = add_noise(clean, timing, tracer, options)
+    poses = frame_poses(options, timing)
+    late = late_pose(options, timing, tracer.window_s)
+    clean = measure(uptake, on, (late,) * len(timing), psf_fwhm_mm=options.psf_fwhm_mm)
+    moved = measure(uptake, on, poses, psf_fwhm_mm=options.psf_fwhm_mm) if options.nods else clean
+    written = add_noise(moved, timing, tracer, options)
     if options.attenuation is Attenuation.UNCORRECTED:
         written = _darkened(written)
     scan = PetScan(tracer, timing, tracer.injected_bq, options.injected_at, _description(options))
     factor = np.float32(scan.suv_per_bqml(options.patient.weight_kg))
     bqml = written.like(written.array / factor, unit="Bq/mL")
     files = write_pet(dicom, bqml, scan, options=options, study=studies(options)[1], ids=ids)
-    dvr = through_scanner(uptake.map(uptake.dvr), on, placed, psf_fwhm_mm=options.psf_fwhm_mm)
-    pet = PetTruth(clean, written, dvr, scan, placed)
-    _write_truth(truth, options, Simulation(anatomy, uptake, pet, judge(anatomy, uptake, pet)))
-    return files
+    dvr = through_scanner(uptake.map(uptake.dvr), on, late, psf_fwhm_mm=options.psf_fwhm_mm)
+    pet = PetTruth(clean, written, dvr, scan, late, poses)
+    return files, Simulation(anatomy, uptake, pet, judge(anatomy, uptake, pet))
 
 
 def _description(options: SimulationOptions) -> str:
@@ -113,7 +120,8 @@ def _darkened(suv: Volume) -> Volume:
     return suv.like((suv.array * np.exp(-ATTENUATION_PER_MM * depth)).astype(np.float32))
 
 
-def _write_truth(truth: Path, options: SimulationOptions, simulation: Simulation) -> None:
+def _write_truth(truth: Path, options: SimulationOptions, simulation: Simulation, *, slices: tuple[int, ...]) -> None:
     write_volumes(truth, simulation)
     write_tacs(truth / "tacs_true.csv", simulation.uptake, simulation.pet.scan.timing)
-    save_json(truth / "truth.json", describe(options, simulation))
+    table = describe(options, simulation, t1_slices=slices[0], flair_slices=slices[-1])
+    save_json(truth / "truth.json", table)

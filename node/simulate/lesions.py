@@ -53,7 +53,7 @@ _PLAN = (
     (LesionKind.OVERALL_ACTIVE, Place.JUXTACORTICAL, 4.5),
     (LesionKind.RIM_ACTIVE, Place.PERIVENTRICULAR, 6.5),
 )
-"""Kind, place and radius (mm) of the first lesions; further ones are small and drawn at random."""
+"""Kind, place and radius (mm) of the first lesions; further ones are drawn at random: small, or rim-active and not so small, anywhere."""
 
 SMALLEST_MM3 = 60.0
 """What is left smaller than this after clipping is not kept."""
@@ -88,9 +88,11 @@ def draw_lesions(head: Head, *, seed: int, count: int) -> DrawnLesions:
 
 def _plan(random: np.random.Generator, count: int) -> list[tuple[LesionKind, Place, float]]:
     plan = list(_PLAN[:count])
-    kinds, places = (LesionKind.INACTIVE, LesionKind.OVERALL_ACTIVE), tuple(Place)[:3]
+    kinds, places = tuple(LesionKind), tuple(Place)
     for _ in range(count - len(plan)):
-        plan.append((kinds[random.integers(2)], places[random.integers(3)], float(random.uniform(2.5, 4.5))))
+        kind, place = kinds[random.integers(len(kinds))], places[random.integers(len(places))]
+        radius = random.uniform(4.0, 7.0) if kind is LesionKind.RIM_ACTIVE else random.uniform(2.5, 5.5)
+        plan.append((kind, place, float(radius)))
     return plan
 
 

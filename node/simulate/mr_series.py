@@ -1,4 +1,4 @@
-"""T1 and FLAIR as MR Image Storage: a sagittal 3-D MPRAGE and a sagittal 3-D FLAIR (PS3.3 A.4, C.8.3)."""
+"""T1 and FLAIR as MR Image Storage: sagittal 3-D, or axial 2-D with thick slices (PS3.3 A.4, C.8.3)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from node.simulate.options import SimulationOptions
 
 @dataclass(frozen=True)
 class MrProtocol:
-    """How an MR series says it was measured: times in ms, angle in degrees."""
+    """How an MR series says it was measured: times in ms (inversion 0 for none), angle in degrees, acquisition "3D" or "2D"."""
 
     folder: str
     number: int
@@ -40,10 +40,13 @@ class MrProtocol:
     inversion_ms: float
     flip_deg: float
     echo_train: int
+    acquisition: str = "3D"
 
 
 MPRAGE = MrProtocol("MR_T1", 3, "T1 MPRAGE 3D sag", ("GR", "IR"), ("SK", "SP", "MP"), 2300.0, 2.98, 900.0, 9.0, 1)
 FLAIR_3D = MrProtocol("MR_FLAIR", 4, "T2 FLAIR 3D sag", ("SE", "IR"), ("SK", "SP", "MP"), 5000.0, 390.0, 1800.0, 120.0, 220)
+SPIN_ECHO_2D = MrProtocol("MR_T1", 3, "T1W SE tra", ("SE",), ("SK",), 550.0, 12.0, 0.0, 90.0, 1, "2D")
+FLAIR_2D = MrProtocol("MR_FLAIR", 4, "T2 FLAIR tra", ("SE", "IR"), ("SK",), 9000.0, 120.0, 2500.0, 150.0, 16, "2D")
 
 
 def write_mr(
@@ -65,7 +68,7 @@ def write_mr(
     pixel_module(ds, image.shape, bits=12)
     plane_module(ds, image)
     ds.SpacingBetweenSlices = ds.SliceThickness
-    ds.WindowCenter, ds.WindowWidth = ("600", "1200") if protocol is MPRAGE else ("450", "900")
+    ds.WindowCenter, ds.WindowWidth = ("600", "1200") if protocol in (MPRAGE, SPIN_ECHO_2D) else ("450", "900")
     place = folder / protocol.folder
     place.mkdir(parents=True)
     writer = SliceWriter(ds)
@@ -77,9 +80,11 @@ def _describe(ds: Dataset, protocol: MrProtocol) -> None:
     ds.SOPClassUID, ds.ImageType = MRImageStorage, ["ORIGINAL", "PRIMARY", "OTHER"]
     ds.ManufacturerModelName, ds.StationName = "Simulated MR 3T", "SIMMR"
     ds.ScanningSequence, ds.SequenceVariant = list(protocol.scanning_sequence), list(protocol.sequence_variant)
-    ds.ScanOptions, ds.MRAcquisitionType = "", "3D"
+    ds.ScanOptions, ds.MRAcquisitionType = "", protocol.acquisition
     ds.RepetitionTime, ds.EchoTime = decimal(protocol.repetition_ms), decimal(protocol.echo_ms)
-    ds.InversionTime, ds.FlipAngle = decimal(protocol.inversion_ms), decimal(protocol.flip_deg)
+    ds.FlipAngle = decimal(protocol.flip_deg)
+    if protocol.inversion_ms:
+        ds.InversionTime = decimal(protocol.inversion_ms)
     ds.EchoTrainLength, ds.EchoNumbers, ds.NumberOfAverages = protocol.echo_train, 1, "1"
     ds.MagneticFieldStrength, ds.ImagingFrequency, ds.ImagedNucleus = "3", "123.25", "1H"
     ds.PixelBandwidth, ds.AcquisitionNumber, ds.PatientPosition = "240", 1, "HFS"

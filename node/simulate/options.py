@@ -72,13 +72,30 @@ class Pose:
 
 
 @dataclass(frozen=True)
+class Nod:
+    """The head moves within the PET scanner, at once: from then on it lies turned and shifted by so much against its `Pose`, LPS.
+
+    Parameters
+    ----------
+    at_s : s after the injection
+    rotation_deg : about x, y, z
+    """
+
+    at_s: float
+    rotation_deg: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    shift_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
 class SimulationOptions:
     """What exam is wanted. The defaults make a full-size, flawless one; `small_options` a quick one.
 
     Parameters
     ----------
     seed : another seed is another head, with other lesions and other noise
-    mr_spacing_mm : T1 and FLAIR, isotropic
+    nods : how the head moves in the PET, in the order of time; each at the border of two frames, so that no frame is smeared
+    mr_spacing_mm : T1 and FLAIR, isotropic; of 2-D ones within the slice
+    t1_slice_mm, flair_slice_mm : slice thickness of an axial 2-D series; None for a sagittal 3-D one
     pet_spacing_mm : (slice, row, column)
     psf_fwhm_mm : of the PET, isotropic
     noise : 1 is about 9 % of SD in a voxel of a 5 min frame; 0 is none
@@ -101,9 +118,12 @@ class SimulationOptions:
     layout: StudyLayout = StudyLayout.ONE_STUDY
     patient: SimulatedPatient = SimulatedPatient()
     pose: Pose = Pose()
+    nods: tuple[Nod, ...] = ()
     start: datetime = DEMO_START
     pet_days_after_mr: int = 0
     mr_spacing_mm: float = 1.0
+    t1_slice_mm: float | None = None
+    flair_slice_mm: float | None = None
     pet_spacing_mm: tuple[float, float, float] = (2.2, 2.2, 2.2)
     psf_fwhm_mm: float = 5.0
     noise: float = 1.0
@@ -119,6 +139,8 @@ class SimulationOptions:
     def __post_init__(self) -> None:
         if not 0.7 <= self.mr_spacing_mm <= 3.0:
             raise ValueError(f"mr_spacing_mm is 0.7 to 3; found {self.mr_spacing_mm}")
+        if not all(slice_mm is None or self.mr_spacing_mm <= slice_mm <= 6.0 for slice_mm in (self.t1_slice_mm, self.flair_slice_mm)):
+            raise ValueError(f"t1_slice_mm and flair_slice_mm are mr_spacing_mm to 6; found {self.t1_slice_mm} and {self.flair_slice_mm}")
         if not all(1.0 <= step <= 6.0 for step in self.pet_spacing_mm):
             raise ValueError(f"pet_spacing_mm is 1 to 6; found {self.pet_spacing_mm}")
         if self.psf_fwhm_mm < 2.0 * self.mr_spacing_mm:
@@ -126,10 +148,20 @@ class SimulationOptions:
         if self.noise < 0 or self.lesions < 3 or self.missing_pet_slices < 0:
             raise ValueError("noise and missing_pet_slices are not below 0, lesions not below 3")
 
+    def pose_at(self, at_s: float) -> Pose:
+        """How the head lies at a time, s after the injection."""
+        nod = next((nod for nod in reversed(self.nods) if nod.at_s <= at_s), Nod(0.0))
+        turn, shift = self.pose.rotation_deg, self.pose.shift_mm
+        return replace(self.pose, rotation_deg=_plus(turn, nod.rotation_deg), shift_mm=_plus(shift, nod.shift_mm))
+
     @property
     def injected_at(self) -> datetime:
         """Local time of the scanner."""
         return self.start + timedelta(days=self.pet_days_after_mr, hours=1)
+
+
+def _plus(one: tuple[float, float, float], other: tuple[float, float, float]) -> tuple[float, float, float]:
+    return (one[0] + other[0], one[1] + other[1], one[2] + other[2])
 
 
 def small_options(seed: int = 1) -> SimulationOptions:
@@ -141,6 +173,14 @@ def two_study_options(seed: int = 1) -> SimulationOptions:
     """Small, PET a week after the MR in a study of its own, on a bed far from the MR's origin."""
     pose = Pose(rotation_deg=(3.0, -5.0, -7.0), shift_mm=(-10.0, -1.5, 4.0), bed_mm=(0.0, -180.0, -733.0))
     return replace(small_options(seed), layout=StudyLayout.TWO_STUDIES, pet_days_after_mr=7, pose=pose)
+
+
+def dynamic_options(seed: int = 1) -> SimulationOptions:
+    """Small, [11C]PK11195 from the injection on, with two nods; PET 4 mm, so that 25 frames are written in seconds."""
+    nods = (Nod(780.0, (1.0, 0.0, 2.0), (0.0, 1.0, 0.0)), Nod(2700.0, (4.0, 0.0, -3.0), (1.0, 2.0, -2.0)))
+    return replace(
+        small_options(seed), tracer=SimulatedTracer.PK11195, protocol=Protocol.DYNAMIC, pet_spacing_mm=(4.0, 4.0, 4.0), nods=nods
+    )
 
 
 @dataclass(frozen=True)

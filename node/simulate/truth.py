@@ -47,8 +47,11 @@ class PetTruth:
 
     Parameters
     ----------
-    clean, written : (F, S, R, C) SUV on the PET grid, without and with noise
-    dvr : (S, R, C) distribution volume ratio on the PET grid, blurred
+    clean : (F, S, R, C) SUV on the PET grid, without noise, all frames in the pose `pet_from_mr`
+    written : the same with noise, each frame in its own pose
+    dvr : (S, R, C) distribution volume ratio on the PET grid, blurred, in the pose `pet_from_mr`
+    pet_from_mr : mean pose of the late window
+    poses : F, `pet_from_mr` of each frame
     """
 
     clean: Volume
@@ -56,6 +59,7 @@ class PetTruth:
     dvr: Volume
     scan: PetScan
     pet_from_mr: Transform
+    poses: tuple[Transform, ...]
 
     @property
     def late(self) -> Array:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from node.domain.transform import Transform
+import numpy as np
+
 from node.simulate.anatomy import RIM_MM, ZONES
 from node.simulate.head import LABELS
 from node.simulate.headers import COMMENT, Identifiers, studies
@@ -12,7 +13,7 @@ from node.simulate.pet_series import PetScan
 from node.simulate.truth import Json, PetTruth, Simulation, late_curve
 from node.simulate.truth_regions import lesion_truth, region_truth
 from node.simulate.uptake import reference_mean
-from node.simulate.warp import BRAIN_CENTRE_MM
+from node.simulate.warp import BRAIN_CENTRE_MM, pet_from_mr
 
 _READING = {
     "suvr_true": "mean over mask of voxel truth, reference 1.0",
@@ -22,7 +23,7 @@ _READING = {
 }
 
 
-def describe(options: SimulationOptions, simulation: Simulation) -> Json:
+def describe(options: SimulationOptions, simulation: Simulation, *, t1_slices: int, flair_slices: int) -> Json:
     """All of truth.json, keys as in the generator exams of the project."""
     pet = simulation.pet
     return {
@@ -38,9 +39,9 @@ def describe(options: SimulationOptions, simulation: Simulation) -> Json:
         "suv_to_stored_bqml": 1.0 / pet.scan.suv_per_bqml(options.patient.weight_kg),
         "reference_suv_late_true": reference_mean(simulation.uptake, late_curve(simulation.uptake, pet)),
         "patient": _patient(options),
-        "dicom": _dicom(options, pet, simulation.anatomy.tissue.shape[0]),
-        "transform": _transform(options, pet.pet_from_mr),
-        "motion": _motion(pet),
+        "dicom": _dicom(options, pet, t1_slices, flair_slices),
+        "transform": _transform(options),
+        "motion": _motion(options, pet),
         "kinetics": _kinetics(pet.scan.tracer),
         "label_values": LABELS,
         "zone_values": ZONES,
@@ -84,7 +85,7 @@ def _patient(options: SimulationOptions) -> Json:
     }
 
 
-def _dicom(options: SimulationOptions, pet: PetTruth, mr_slices: int) -> Json:
+def _dicom(options: SimulationOptions, pet: PetTruth, t1_slices: int, flair_slices: int) -> Json:
     ids, scan = Identifiers.of(options), pet.scan
     mr_study, pet_study = studies(options)
     return {
@@ -92,8 +93,8 @@ def _dicom(options: SimulationOptions, pet: PetTruth, mr_slices: int) -> Json:
         "pet_study": pet_study.uid,
         "mr_for": ids.uid("MR frame of reference"),
         "pet_for": ids.uid("PET frame of reference"),
-        "t1": {"series_uid": ids.uid("MR_T1"), "n_files": mr_slices},
-        "flair": {"series_uid": ids.uid("MR_FLAIR"), "n_files": mr_slices} if options.with_flair else None,
+        "t1": {"series_uid": ids.uid("MR_T1"), "n_files": t1_slices},
+        "flair": {"series_uid": ids.uid("MR_FLAIR"), "n_files": flair_slices} if options.with_flair else None,
         "pet": {
             "series_uid": ids.uid("PET"),
             "n_files": pet.clean.frames * pet.clean.shape[0] - options.missing_pet_slices,
@@ -105,27 +106,30 @@ def _dicom(options: SimulationOptions, pet: PetTruth, mr_slices: int) -> Json:
     }
 
 
-def _transform(options: SimulationOptions, pet_from_mr: Transform) -> Json:
-    pose = options.pose
+def _transform(options: SimulationOptions) -> Json:
+    """The pose at rest; `_motion` has what the frames are in."""
+    pose, at_rest = options.pose, pet_from_mr(options.pose)
     return {
         "convention": "LPS mm column vectors; p_pet = pet_from_mr @ p_mr (MR = T1 frame)",
-        "pet_from_mr": pet_from_mr.matrix.tolist(),
-        "mr_from_pet": pet_from_mr.inverse().matrix.tolist(),
+        "pet_from_mr": at_rest.matrix.tolist(),
+        "mr_from_pet": at_rest.inverse().matrix.tolist(),
         "pose_rx_ry_rz_deg_tx_ty_tz_mm": [*pose.rotation_deg, *pose.shift_mm],
         "centre_mr": BRAIN_CENTRE_MM.tolist(),
         "bed_shift_mm": list(pose.bed_mm),
     }
 
 
-def _motion(pet: PetTruth) -> Json:
-    """The simulated head lies still."""
-    matrix = pet.pet_from_mr.matrix.tolist()
+def _motion(options: SimulationOptions, pet: PetTruth) -> Json:
+    """Poses are told as what is added to the pose at rest."""
+    rest = np.array([*options.pose.rotation_deg, *options.pose.shift_mm])
+    poses = [options.pose_at(float(start)) for start in pet.scan.timing.start_s]
+    added = np.array([[*pose.rotation_deg, *pose.shift_mm] for pose in poses]) - rest
     return {
         "late_window_frames": pet.late.tolist(),
-        "late_window_mean_pose": [0.0] * 6,
-        "late_window_pet_from_mr": matrix,
-        "per_frame_rx_ry_rz_deg_tx_ty_tz_mm": [[0.0] * 6 for _ in range(pet.clean.frames)],
-        "per_frame_pet_from_mr": [matrix for _ in range(pet.clean.frames)],
+        "late_window_mean_pose": np.average(added[pet.late], axis=0, weights=pet.late_lengths_s).tolist(),
+        "late_window_pet_from_mr": pet.pet_from_mr.matrix.tolist(),
+        "per_frame_rx_ry_rz_deg_tx_ty_tz_mm": added.tolist(),
+        "per_frame_pet_from_mr": [pose.matrix.tolist() for pose in pet.poses],
     }
 
 

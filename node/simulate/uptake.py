@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,18 +68,23 @@ def _factor(anatomy: Anatomy, seed: int) -> Volume:
     return anatomy.tissue.like((factor * jitter[owner]).astype(np.float32), unit="1")
 
 
-def measure(uptake: Uptake, pet: Volume, pet_from_mr: Transform, *, psf_fwhm_mm: float) -> Volume:
+def measure(uptake: Uptake, pet: Volume, poses: Sequence[Transform], *, psf_fwhm_mm: float) -> Volume:
     """(F, S, R, C) float32 SUV on the PET grid: blurred, moved, without noise.
+
+    Parameters
+    ----------
+    poses : F, `pet_from_mr` of each frame; frames that share one share its object
 
     The curves of all classes are combinations of a few shapes; each shape is blurred and moved once, and the frames are put together
     from them. The shapes that are left out hold less than 1e-5 of the signal.
     """
     shapes, weights = _shapes(uptake.tacs)
-    images = [through_scanner(uptake.map(shape), pet, pet_from_mr, psf_fwhm_mm=psf_fwhm_mm) for shape in shapes.T]
     frames = np.zeros((weights.shape[1], *pet.shape), dtype=np.float32)
-    for image, weight in zip(images, weights, strict=True):
-        for frame, share in zip(frames, weight, strict=True):
-            frame += np.float32(share) * image.array
+    for shape, weight in zip(shapes.T, weights, strict=True):
+        blurred = _blurred(uptake.map(shape), psf_fwhm_mm)
+        images = {id(pose): resample(blurred, pet, pose.inverse()).array for pose in poses}
+        for frame, share, pose in zip(frames, weight, poses, strict=True):
+            frame += np.float32(share) * images[id(pose)]
     # Leaving shapes out can leave an early frame a hair below nothing.
     return pet.like(np.maximum(frames, 0.0, out=frames), unit="g/mL")
 
@@ -95,9 +101,12 @@ def through_scanner(source: Volume, pet: Volume, pet_from_mr: Transform, *, psf_
 
     The interpolation blurs too, by a sixth of the squared step in every direction; the Gaussian is made narrower by that.
     """
+    return resample(_blurred(source, psf_fwhm_mm), pet, pet_from_mr.inverse())
+
+
+def _blurred(source: Volume, psf_fwhm_mm: float) -> Volume:
     variance = (psf_fwhm_mm / FWHM_PER_SIGMA) ** 2 - float(np.mean(source.spacing_mm**2)) / 6.0
-    blurred = source.like(blur(source.array, source.spacing_mm, sigma_mm=float(np.sqrt(variance))))
-    return resample(blurred, pet, pet_from_mr.inverse())
+    return source.like(blur(source.array, source.spacing_mm, sigma_mm=float(np.sqrt(variance))))
 
 
 def add_noise(suv: Volume, timing: FrameTiming, tracer: TracerKinetics, options: SimulationOptions) -> Volume:

@@ -5,16 +5,22 @@ Names read target-from-source: `template_from_mr` takes LPS mm of the MR to LPS 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from node.domain.timing import FrameTiming
 from node.domain.transform import Deformation, Transform
 from node.domain.volume import Array, Volume
 from node.simulate.fields import centred_grid, lattice, smooth_noise
-from node.simulate.options import Pose, random_stream
+from node.simulate.options import Pose, SimulationOptions, random_stream
 
 MR_EXTENT_MM = (192.0, 256.0, 256.0)
 """Field of view of the sagittal MR, mm along slice, row and column."""
+
+AXIAL_EXTENT_MM = (192.0, 240.0, 216.0)
+"""Field of view of an axial MR, mm along slice, row and column."""
 
 PET_EXTENT_MM = (216.0, 288.0, 288.0)
 """Field of view of the PET, mm along slice, row and column."""
@@ -53,6 +59,15 @@ def mr_grid(seed: int, spacing_mm: float, frame_of_reference_uid: str) -> Volume
     return centred_grid(MR_EXTENT_MM, turn @ sagittal * spacing_mm, centre, frame_of_reference_uid)
 
 
+def axial_mr_grid(seed: int, spacing_mm: float, slice_mm: float, frame_of_reference_uid: str) -> Volume:
+    """The axial, slightly oblique grid of a 2-D MR: slices up, rows back, columns to the left. Another one for each slice thickness."""
+    random = random_stream(seed, f"axial mr grid {slice_mm:g}")
+    turn = Rotation.from_euler("xyz", random.uniform(-4.0, 4.0, 3), degrees=True).as_matrix()
+    centre = BRAIN_CENTRE_MM + np.array([0.0, -6.0, -12.0]) + random.uniform(-3.0, 3.0, 3)
+    steps = turn @ _axial((slice_mm, spacing_mm, spacing_mm))
+    return centred_grid(AXIAL_EXTENT_MM, steps, centre, frame_of_reference_uid)
+
+
 def pet_from_mr(pose: Pose) -> Transform:
     """Rigid: turn about the middle of the brain, shift, then the bed."""
     turn = np.eye(4)
@@ -60,6 +75,25 @@ def pet_from_mr(pose: Pose) -> Transform:
     shift = BRAIN_CENTRE_MM + np.array(pose.shift_mm) + np.array(pose.bed_mm)
     turn[:3, 3] = shift - turn[:3, :3] @ BRAIN_CENTRE_MM
     return Transform(turn)
+
+
+def frame_poses(options: SimulationOptions, timing: FrameTiming) -> tuple[Transform, ...]:
+    """`pet_from_mr` of each frame; frames between two nods share one object."""
+    poses = [options.pose_at(float(start)) for start in timing.start_s]
+    placed = {pose: pet_from_mr(pose) for pose in poses}
+    return tuple(placed[pose] for pose in poses)
+
+
+def late_pose(options: SimulationOptions, timing: FrameTiming, window_s: tuple[float, float]) -> Transform:
+    """`pet_from_mr` of the mean pose over the late window, weighted with the frames' lengths."""
+    late = timing.inside(*window_s)
+    poses = [options.pose_at(float(start)) for start in timing.start_s[late]]
+    turn, shift = (
+        np.average([getattr(pose, name) for pose in poses], axis=0, weights=timing.duration_s[late])
+        for name in ("rotation_deg", "shift_mm")
+    )
+    mean = replace(options.pose, rotation_deg=(turn[0], turn[1], turn[2]), shift_mm=(shift[0], shift[1], shift[2]))
+    return pet_from_mr(mean)
 
 
 def pet_grid(pose: Pose, spacing_mm: tuple[float, float, float], frame_of_reference_uid: str) -> Volume:
