@@ -5,62 +5,104 @@ The words are "TSPO signal", never "inflammation": the tracer binds to microglia
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from node.domain.result import Finding, Lesion, LesionOrigin, Quantity, Segmentation
+from node.domain.exam import Subject
+from node.domain.result import Finding, Lesion, LesionOrigin, Phenotype, Quantity, Segmentation
 from node.domain.tracer import TracerProfile
-from node.quantify.contrast import NawmScale
-from node.quantify.measure import Measured
+from node.domain.volume import Volume
+from node.quantify.dynamic import PRIMARY_FIT_BASIS, Dynamic
+from node.quantify.late import Late
+from node.quantify.primary import Primary
+from node.quantify.project import weighted_mean
+from node.quantify.references import WORDS as REFERENCE_WORDS
 from node.quantify.window import minutes
 
 WORDS = {"cerebellar_gm": "cerebellar grey matter", "nawm": "normal-appearing white matter", "cerebral_gm": "cerebral grey matter"}
 UNIT_SUV = "g/ml{SUVbw}"
+HEADLINE = ("thalamus", "cortex", "nawm")
+NOT_TRACKED = {
+    "pbr28": "Late ratios of [11C]PBR28 repeat well, and have not been shown to follow its distribution volume (Matheson et al. 2017)."
+}
+"""What must be said wherever a tracer's ratio is printed."""
 
 
-def regional_findings(
-    measured: Mapping[str, Measured], scale: NawmScale, *, g_per_ml: float | None, window_s: tuple[float, float], reference: str
-) -> tuple[Finding, ...]:
-    """SUVR, SUVbw and contrast of every region."""
-    when = minutes(window_s)
-    relative = f"{when}, relative to {words(reference)}"
+def regional_findings(late: Late) -> tuple[Finding, ...]:
+    """SUVR, and SUV where it is known, of every region."""
+    when = minutes(late.window.window_s)
     findings = []
-    for name, item in measured.items():
-        findings.append(Finding(name, Quantity.SUVR, item.suvr, "1", item.suvr_error, relative))
-        if g_per_ml is not None:
-            findings.append(Finding(name, Quantity.SUV, item.mean * g_per_ml, UNIT_SUV, None, when))
-        findings.append(
-            Finding(name, Quantity.CONTRAST, scale.score_of(item.suvr), "1", None, f"{when}, SUVR against the patient's own NAWM")
-        )
+    for name, item in late.measured.items():
+        basis = f"{when}, relative to {late.choice.basis}"
+        findings.append(Finding(name, Quantity.SUVR, item.suvr, "1", item.suvr_error, basis))
+        if late.scale.g_per_ml is not None:
+            findings.append(Finding(name, Quantity.SUV, item.mean * late.scale.g_per_ml, UNIT_SUV, None, when))
     return tuple(findings)
 
 
-def volume_findings(segmentation: Segmentation, brain_ml: float, raised_ml: float, lesions: Sequence[Lesion]) -> tuple[Finding, ...]:
+def kinetic_findings(dynamic: Dynamic) -> tuple[Finding, ...]:
+    """DVR of every region by the primary model, and k2′."""
+    kinetics = dynamic.kinetics
+    model = f"{PRIMARY_FIT_BASIS}, t* {kinetics.t_star_s / 60:g} min, k2′ {60 * kinetics.k2_ref_per_s:.3f} /min"
+    basis = f"{model}, relative to {kinetics.reference_basis}"
+    k2_ref = Finding("reference", Quantity.K2_REF, 60.0 * kinetics.k2_ref_per_s, "/min", None, kinetics.k2_ref_basis)
+    return (*(Finding(name, Quantity.DVR, fit.dvr, "1", fit.dvr_error, basis) for name, fit in dynamic.dvr.items()), k2_ref)
+
+
+def contrast_findings(late: Late, primary: Primary) -> tuple[Finding, ...]:
+    """NAWM contrast score of every region, of its mean on the primary map."""
+    basis = f"{primary.quantity.value} against the patient's own NAWM"
+    return tuple(
+        Finding(name, Quantity.CONTRAST, primary.scale.score_of(weighted_mean(primary.values, late.regions[name])), "1", None, basis)
+        for name in late.measured
+    )
+
+
+def volume_findings(segmentation: Segmentation, brain: Volume, raised_ml: float, lesions: Sequence[Lesion]) -> tuple[Finding, ...]:
     """Volumes and counts."""
+    brain_ml = float(brain.array.sum()) * brain.voxel_ml
     findings = [
         Finding("brain", Quantity.VOLUME, brain_ml, "ml", None, "brain mask on the T1"),
         Finding("raised", Quantity.VOLUME, raised_ml, "ml", None, "white matter that stands out from the patient's own NAWM"),
     ]
     if segmentation.lesion_origin is not LesionOrigin.NONE:
-        basis = "drawn elsewhere, imported" if segmentation.lesion_origin is LesionOrigin.IMPORTED else "found by the node on the FLAIR"
+        basis = _ORIGIN[segmentation.lesion_origin]
         findings.append(Finding("lesions", Quantity.COUNT, float(len(lesions)), "1", None, basis))
         findings.append(Finding("lesions", Quantity.VOLUME, sum(lesion.volume_ml for lesion in lesions), "ml", None, basis))
     return tuple(findings)
 
 
-def headline(measured: Mapping[str, Measured], lesions: Sequence[Lesion], origin: LesionOrigin, raised_ml: float, tracer: str) -> str:
+_ORIGIN = {
+    LesionOrigin.IMPORTED: "drawn elsewhere, imported",
+    LesionOrigin.FOUND: "found by the node on the FLAIR",
+    LesionOrigin.PROGRAM: "found by the site's own program",
+}
+
+
+def headline(late: Late, dynamic: Dynamic | None, lesions: Sequence[Lesion], origin: LesionOrigin, raised_ml: float, tracer: str) -> str:
     """One sentence."""
-    parts = [f"{words(name)} {measured[name].suvr:.2f}" for name in ("thalamus", "cortex", "nawm") if name in measured]
-    told = f"TSPO signal ({tracer}, SUVR to cerebellar grey matter): {', '.join(parts)}"
-    return f"{told}; {_lesions_told(lesions, origin)}; {_raised_told(raised_ml)}."
+    if dynamic is None:
+        quantity, values = Quantity.SUVR, {name: item.suvr for name, item in late.measured.items()}
+    else:
+        quantity, values = Quantity.DVR, {name: fit.dvr for name, fit in dynamic.dvr.items()}
+    parts = [f"{words(name)} {values[name]:.2f}" for name in HEADLINE if name in values]
+    told = f"TSPO signal ({tracer}, {quantity.value} to {REFERENCE_WORDS[late.choice.name]}): {', '.join(parts)}"
+    return f"{told}; {_lesions_told(lesions, origin, quantity)}; {_raised_told(raised_ml)}."
 
 
-def _lesions_told(lesions: Sequence[Lesion], origin: LesionOrigin) -> str:
+def _lesions_told(lesions: Sequence[Lesion], origin: LesionOrigin, quantity: Quantity) -> str:
     if origin is LesionOrigin.NONE:
         return "lesions not assessed"
-    highest = max((lesion.core_suvr for lesion in lesions if lesion.core_suvr is not None), default=None)
-    if highest is None:
+    cores = [lesion.core_dvr if quantity is Quantity.DVR else lesion.core_suvr for lesion in lesions]
+    if not lesions:
         return "no lesion found"
-    return f"{len(lesions)} lesion{'s' if len(lesions) > 1 else ''}, core up to {highest:.2f}"
+    highest = max((core for core in cores if core is not None), default=None)
+    counted = [(kind.value, sum(lesion.phenotype is kind for lesion in lesions)) for kind in _TOLD]
+    kinds = ", ".join(f"{count} {kind}" for kind, count in counted if count)
+    core = "" if highest is None else f", core up to {highest:.2f}"
+    return f"{len(lesions)} lesion{'s' if len(lesions) > 1 else ''}{f' ({kinds})' if kinds else ''}{core}"
+
+
+_TOLD = (Phenotype.RIM_ACTIVE, Phenotype.OVERALL_ACTIVE, Phenotype.INACTIVE)
 
 
 def _raised_told(raised_ml: float) -> str:
@@ -68,23 +110,29 @@ def _raised_told(raised_ml: float) -> str:
 
 
 def not_computed(
-    segmentation: Segmentation, tracer: TracerProfile, *, suv_missing: str, dynamic: bool, missing_regions: Sequence[str]
+    late: Late, subject: Subject, tracer: TracerProfile, *, no_dvr: str, no_phenotype: str, no_correction: str, origin: LesionOrigin
 ) -> tuple[str, ...]:
-    """What was not computed, and why, one sentence each."""
-    sentences = [suv_missing] if suv_missing else []
-    if dynamic:
-        sentences.append("DVR was not computed: this version measures the late window alone.")
-    else:
-        sentences.append("DVR was not computed: it needs a dynamic scan from the injection.")
+    """What was not computed, and why, one sentence each.
+
+    Parameters
+    ----------
+    no_dvr, no_phenotype, no_correction : why there is none; empty where there is one, or none was asked for
+    """
+    sentences = [late.scale.missing] if late.scale.missing else []
+    if no_dvr:
+        sentences.append(f"DVR was not computed: {no_dvr}.")
     sentences.append("No z-score: no normative database matches; the contrast score compares with the patient's own white matter only.")
-    if segmentation.lesion_origin is LesionOrigin.NONE:
+    if origin is LesionOrigin.NONE:
         sentences.append("Lesions were not assessed: there was no FLAIR and no lesion segmentation.")
-    else:
-        sentences.append("Lesions were not classed by their rim: core and rim are given as measured, with the scanner's blur in them.")
-    if tracer.genotype_sensitive:
+    elif no_phenotype:
+        sentences.append(f"Lesions were not classed by their rim: {no_phenotype}.")
+    if no_correction:
+        sentences.append(f"No partial-volume correction: {no_correction}.")
+    if tracer.genotype_sensitive and subject.genotype is None:
         sentences.append("No comparison of absolute uptake with other people: the rs6971 genotype is not known.")
-    sentences += [f"{words(name).capitalize()} was not measured: it was not found, or lies outside the PET." for name in missing_regions]
-    return tuple(sentences)
+    missing = [name for name in HEADLINE if name not in late.measured]
+    sentences += [f"{words(name).capitalize()} was not measured: it was not found, or lies outside the PET." for name in missing]
+    return (*sentences, *((NOT_TRACKED[tracer.key],) if tracer.key in NOT_TRACKED else ()))
 
 
 def words(region: str) -> str:

@@ -93,8 +93,8 @@ def test_without_lesions_it_says_that_they_were_not_assessed() -> None:
 
 
 def test_a_scan_outside_the_window_is_refused_with_what_was_found() -> None:
-    with pytest.raises(DataError, match=r"needed; its frames cover 0–30 min"):
-        quantify(exam(pet(start_min=0.0)), alignment(6), segmentation(), tracer=TRACER, provenance=PROVENANCE)
+    with pytest.raises(DataError, match=r"needed; its frames cover 10–40 min"):
+        quantify(exam(pet(start_min=10.0)), alignment(6), segmentation(), tracer=TRACER, provenance=PROVENANCE)
 
 
 def test_part_of_the_window_is_used_and_told() -> None:

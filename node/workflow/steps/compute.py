@@ -18,6 +18,7 @@ from node.errors import DataError, QualityError
 from node.settings import Settings
 from node.workflow import artefacts
 from node.workflow.states import Verb
+from node.workflow.steps.choices import encode_options, quantify_options
 from node.workflow.store.database import Store
 from node.workflow.store.rows import ExamRow, Posting
 from node.workflow.story import version_folder
@@ -123,6 +124,7 @@ class ComputeSteps:
                 artefacts.load(folder, "segmentation", Segmentation),
                 tracer=profile,
                 provenance=self._provenance(row, _sources(exam), parameters=_genotype(exam.subject)),
+                options=quantify_options(self._settings),
             )
             artefacts.save(folder, "result", result)
         result = artefacts.load(folder, "result", Result)
@@ -130,7 +132,7 @@ class ComputeSteps:
         return f"quantified: {len(result.findings)} findings, {len(result.lesions)} lesions"
 
     def _encode(self, row: ExamRow, folder: Path) -> str:
-        from node.encode import EncodeOptions, encode
+        from node.encode import encode
 
         if not artefacts.exists(folder, "objects"):
             place = folder / "objects"
@@ -142,13 +144,13 @@ class ComputeSteps:
                 artefacts.load(folder, "result", Result),
                 storage=self._storage,
                 folder=place,
-                options=EncodeOptions(reading=self._settings.analysis.reading, device_serial_number=self._settings.node.ae_title),
+                options=encode_options(self._settings),
             )
             self._freeze(folder, "objects", encoded)
         return self._post(row, folder, "objects")
 
     def _refuse(self, row: ExamRow, folder: Path) -> str:
-        from node.encode import EncodeOptions, encode_refusal
+        from node.encode import encode_refusal
         from node.workflow.steps.reading import planned_source
 
         if not artefacts.exists(folder, "refusal"):
@@ -163,7 +165,7 @@ class ComputeSteps:
                 self._provenance(row, (source,)),
                 storage=self._storage,
                 folder=place,
-                options=EncodeOptions(reading=self._settings.analysis.reading, device_serial_number=self._settings.node.ae_title),
+                options=encode_options(self._settings),
             )
             self._freeze(folder, "refusal", encoded)
         return self._post(row, folder, "refusal")

@@ -1,0 +1,66 @@
+"""Which reference: the site's choice, else the tracer's; of a static scan a region, of a dynamic one perhaps the clustered reference.
+
+Where the clustered reference was asked for and cannot be had, cerebellar grey matter stands in and a Check says why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from node.domain.exam import Check, Gravity
+from node.domain.tracer import TracerProfile
+from node.domain.volume import Array
+from node.quantify.dynamic import Scan
+from node.quantify.options import QuantifyOptions
+
+CLUSTERED = "svca"
+STAND_IN = "cerebellar_gm"
+
+WORDS = {
+    "svca": "clustered grey matter (SVCA4)",
+    "cerebellar_gm": "cerebellar grey matter",
+    "whole_brain": "whole brain",
+    "nawm": "normal-appearing white matter",
+    "occipital_gm": "occipital grey matter",
+    "frontal_gm": "frontal grey matter",
+    "user_mask": "the site's own mask",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceChoice:
+    """The reference: its `name`, how it was come by, and, of a clustered one, `weights` (S, R, C) on the part of the PET grid."""
+
+    name: str
+    basis: str
+    weights: Array | None
+    checks: tuple[Check, ...]
+
+
+def choose_reference(tracer: TracerProfile, options: QuantifyOptions, scan: Scan | None, brain: Array) -> ReferenceChoice:
+    """The reference of an exam.
+
+    Parameters
+    ----------
+    scan : None of a static exam
+    brain : (S, R, C) volume fraction of the brain on the part of the PET grid
+
+    Raises
+    ------
+    DataError : the site asks for the clustered reference in so many words, and the scan is static
+    """
+    wanted = options.reference
+    if wanted == "tracer":
+        wanted = tracer.reference if scan is None else tracer.dynamic_reference
+    if wanted != CLUSTERED:
+        return ReferenceChoice(wanted, WORDS[wanted], None, ())
+    if scan is None:
+        return _stand_in("the scan is static, and clustering needs the curves from the injection on")
+    return _stand_in("no class curves of this tracer are installed")
+
+
+def _stand_in(why: str) -> ReferenceChoice:
+    told = f"The clustered reference (SVCA4) was asked for and could not be had: {why}. {WORDS[STAND_IN].capitalize()} stands in."
+    return ReferenceChoice(
+        STAND_IN, f"{WORDS[STAND_IN]}, in place of the clustered one", None, (Check("reference_choice", False, told, Gravity.NOTE),)
+    )

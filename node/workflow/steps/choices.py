@@ -1,0 +1,38 @@
+"""The site's choices as the verbs take them: from the settings to the options of quantify and encode."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from node import settings as settings_module
+from node.settings import Settings
+
+if TYPE_CHECKING:
+    from node.encode import EncodeOptions
+    from node.quantify import QuantifyOptions
+
+
+def quantify_options(settings: Settings) -> QuantifyOptions:
+    """What [analysis] says of the numbers.
+
+    Raises
+    ------
+    SettingsError : a file that it names is wrong
+    """
+    from node.quantify import QuantifyOptions
+
+    analysis = settings.analysis
+    return QuantifyOptions(
+        scanners=settings_module.scanners(analysis.scanners),
+        reference=analysis.reference,
+        maps=analysis.maps,
+        partial_volume=analysis.partial_volume,
+    )
+
+
+def encode_options(settings: Settings) -> EncodeOptions:
+    """What [analysis] says of the objects."""
+    from node.encode import EncodeOptions
+
+    analysis = settings.analysis
+    return EncodeOptions(reading=analysis.reading, physicist_page=analysis.physicist_page, device_serial_number=settings.node.ae_title)
