@@ -143,7 +143,7 @@ def test_show_tells_every_correction_with_who_why_and_when(config: Path, store: 
         "A. Smith: typing error",
         "no longer",
         "B. Jones: it was right",
-        "as in the header",
+        "taken back",
         "header: not read yet",
     ):
         assert words in text

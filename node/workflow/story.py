@@ -123,7 +123,7 @@ def _corrections(rows: Sequence[CorrectionRow]) -> list[tuple[str, ...]]:
             _time(row.made_at),
             f"v{row.version}",
             row.what.value,
-            "as in the header" if row.text is None else row.text,
+            "taken back" if row.text is None else row.text,
             f"header: {row.header}",
             "" if last[row.what] is row else "no longer",
             f"{row.author}: {row.reason}",

@@ -107,7 +107,7 @@ _SAYS: Mapping[Correctable, Callable[[Header], str]] = {
 def _told(one: Said) -> str:
     what = one.what.value.replace("-", " ")
     if one.text is None:
-        return f"{what} as in the header again ({one.header})"
+        return f"{what} no longer corrected (header: {one.header})"
     return f"{what} {one.text} (header: {one.header})"
 
 
