@@ -1,4 +1,5 @@
-"""The command `ember`: `serve`, `demo`, `check`, `list`, `show`, `rerun`, `correct`, `release`, `reject`, `version`.
+"""The command `ember`: `serve`, `demo`, `check`, `list`, `show`, `rerun`, `correct`, `release`, `reject`, `svca`,
+`version`.
 
 Libraries are imported where they are used, so that a command that needs no DICOM answers at once. Tables are for people, `--json` is for
 programs. Exit status: 0 done, 1 it did not work, 2 wrong use or wrong settings.
@@ -234,6 +235,43 @@ def demo(folder: Path, *, full: bool, keep: bool) -> None:
 def version() -> None:
     """The version of Ember."""
     click.echo(f"ember {__version__}")
+
+
+@main.group()
+def svca() -> None:
+    """Classes of the clustered reference (SVCA4): train them from controls, show what is installed."""
+
+
+@svca.command()
+@click.argument("tracer")
+@click.argument("controls", metavar="EXAM...", nargs=-1, required=True)
+@click.option("--patient", "patients", metavar="EXAM", multiple=True, help="Of a patient: teaches what blood looks like alone.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where the file goes; svca_classes of the settings without it.")
+@click.pass_obj
+def train(config: Path, tracer: str, controls: tuple[str, ...], patients: tuple[str, ...], folder: Path | None) -> None:
+    """Train the classes of TRACER from exams of healthy controls that the node has processed."""
+    from node.train import train as learn
+
+    settings = _settings(config)
+    place = folder or settings.analysis.svca_classes
+    if place is None:
+        raise click.UsageError("say where the classes go: --folder, or svca_classes under [analysis] in the settings")
+    store = _store(settings)
+    rows = [[_exam(store.exams.get, name) for name in names] for names in (controls, patients)]
+    click.echo(f"Written: {learn(settings, tracer, rows[0], rows[1], place)}")
+
+
+@svca.command()
+@click.pass_obj
+def inspect(config: Path) -> None:
+    """Show the classes that are installed."""
+    from node.settings import tracers
+    from node.train import told
+
+    settings = _settings(config)
+    folder = settings.analysis.svca_classes
+    lines = told(folder, sorted(tracers(settings.analysis.tracers))) if folder else []
+    click.echo("\n".join(lines) or "No classes are installed: a tracer that asks for them gets cerebellar grey matter.")
 
 
 def _settings(config: Path, *, quiet: bool = False) -> Settings:

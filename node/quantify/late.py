@@ -75,7 +75,7 @@ def measure_late(exam: Exam, alignment: Alignment, segmentation: Segmentation, *
     masks = _masks(small) | {"brain": brain.array, "search": raised.searched(small)}
     fractions = way.fractions(masks)
     scan = _scan(exam, alignment, scale, way, tracer)
-    choice = choose_reference(tracer, options, scan, fractions["brain"])
+    choice = choose_reference(tracer, options, scan, brain=fractions["brain"], lesions=fractions.get("lesions"), grid=way.grid)
     weights = choice.weights
     if weights is None:
         weights = way.fractions({"reference": clean_reference(small, choice.name).array})["reference"]

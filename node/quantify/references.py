@@ -6,14 +6,19 @@ Where the clustered reference was asked for and cannot be had, cerebellar grey m
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from node.domain.exam import Check, Gravity
 from node.domain.tracer import TracerProfile
-from node.domain.volume import Array
+from node.domain.volume import Array, Volume
+from node.errors import DataError
 from node.quantify.dynamic import Scan
 from node.quantify.options import QuantifyOptions
+from node.quantify.svca import clustered_reference
+from node.quantify.svca_classes import find_classes
 
 CLUSTERED = "svca"
+MOSTLY = 0.5
 STAND_IN = "cerebellar_gm"
 
 WORDS = {
@@ -37,17 +42,16 @@ class ReferenceChoice:
     checks: tuple[Check, ...]
 
 
-def choose_reference(tracer: TracerProfile, options: QuantifyOptions, scan: Scan | None, brain: Array) -> ReferenceChoice:
+def choose_reference(
+    tracer: TracerProfile, options: QuantifyOptions, scan: Scan | None, *, brain: Array, lesions: Array | None, grid: Volume
+) -> ReferenceChoice:
     """The reference of an exam.
 
     Parameters
     ----------
     scan : None of a static exam
-    brain : (S, R, C) volume fraction of the brain on the part of the PET grid
-
-    Raises
-    ------
-    DataError : the site asks for the clustered reference in so many words, and the scan is static
+    brain, lesions : (S, R, C) volume fractions on the part of the PET grid; None without lesions
+    grid : that part
     """
     wanted = options.reference
     if wanted == "tracer":
@@ -56,7 +60,24 @@ def choose_reference(tracer: TracerProfile, options: QuantifyOptions, scan: Scan
         return ReferenceChoice(wanted, WORDS[wanted], None, ())
     if scan is None:
         return _stand_in("the scan is static, and clustering needs the curves from the injection on")
-    return _stand_in("no class curves of this tracer are installed")
+    try:
+        return _clustered(tracer, options.svca_classes, scan, brain=brain, lesions=lesions, grid=grid)
+    except DataError as error:
+        return _stand_in(str(error))
+
+
+def _clustered(
+    tracer: TracerProfile, folder: Path | None, scan: Scan, *, brain: Array, lesions: Array | None, grid: Volume
+) -> ReferenceChoice:
+    if folder is None:
+        return _stand_in("the site has installed no kinetic classes")
+    classes, told = find_classes(folder, tracer.key, scan.timing)
+    if classes is None:
+        return _stand_in(told.rstrip("."))
+    among = None if lesions is None else lesions <= 0
+    found = clustered_reference(grid.like(scan.frames), brain >= MOSTLY, classes, among=among)
+    basis = f"{WORDS[CLUSTERED]}, classes of {classes.subjects} subjects"
+    return ReferenceChoice(CLUSTERED, basis, found.weights.array, (Check("svca_classes", True, told, Gravity.NOTE), *found.checks))
 
 
 def _stand_in(why: str) -> ReferenceChoice:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 from kinetics import Known, frames_min, reference_curve, tissue_curve
 from phantom import INJECTED, PROVENANCE, REFERENCE_BQ_ML, SUVR, T1_FROM_PET, TRACER, alignment, exam, labels, pet, segmentation, t1_grid
 
-from node.domain.exam import Exam, PetSeries
+from node.domain.exam import Exam, Instance, PetSeries
 from node.domain.result import Quantity, Result
 from node.domain.timing import FrameTiming
 from node.domain.tracer import ScannerProfile
 from node.domain.volume import Array, Volume
 from node.errors import DataError
 from node.quantify import QuantifyOptions, quantify
+from node.quantify.svca_classes import save_classes, train_classes
+from node.quantify.training import training_scan
 
 K2_REF = 0.08
 R1 = {"cerebellar_gm": 1.0, "cortex": 0.95, "thalamus": 1.1, "nawm": 0.7, "lesion": 0.7}
@@ -183,3 +186,22 @@ def test_without_a_known_resolution_no_rim_is_called_and_with_one_lesions_are_cl
     assert all(lesion.phenotype is None for lesion in without.lesions)
     assert any("point spread is not known" in line for line in without.not_computed)
     assert all(lesion.phenotype is not None for lesion in with_one.lesions)
+
+
+def test_classes_that_a_site_has_trained_make_the_clustered_reference(tmp_path: Path) -> None:
+    made = dynamic_exam(noise=0.01)
+    made = replace(made, pet=replace(made.pet, source=replace(made.pet.source, instances=(Instance("1.2", "1.3", "x", "ab" * 32),))))
+    frames = len(made.pet.timing)
+    scan = training_scan(made, alignment(frames), segmentation(lesions=False), tracer=DYNAMIC, control=True)
+    save_classes(tmp_path, train_classes([scan] * 5, "dpa714"))
+    options = QuantifyOptions(reference="svca", svca_classes=tmp_path)
+
+    result = quantify(made, alignment(frames), segmentation(), tracer=DYNAMIC, provenance=PROVENANCE, options=options)
+
+    assert result.tracer.reference == "svca"
+    assert "DVR to clustered grey matter (SVCA4)" in result.headline
+    kinetics = result.kinetics
+    assert kinetics is not None
+    assert kinetics.reference_basis == "clustered grey matter (SVCA4), classes of 5 subjects"
+    # The cortex taught grey matter: its DVR to what is alike is 1.
+    assert value(result, "cortex", Quantity.DVR) == pytest.approx(1.0, abs=0.06)

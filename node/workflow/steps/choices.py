@@ -25,6 +25,7 @@ def quantify_options(settings: Settings) -> QuantifyOptions:
     return QuantifyOptions(
         scanners=settings_module.scanners(analysis.scanners),
         reference=analysis.reference,
+        svca_classes=analysis.svca_classes,
         maps=analysis.maps,
         partial_volume=analysis.partial_volume,
     )
