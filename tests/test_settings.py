@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from node import settings
 from node.errors import SettingsError
@@ -148,3 +152,18 @@ def test_what_the_site_asks_for_is_read(tmp_path: Path) -> None:
     analysis = settings.load(write(tmp_path, text), {}).analysis
     assert (analysis.reference, analysis.svca_classes, analysis.maps) == ("svca", tmp_path / "classes", ())
     assert analysis.lesion_program == ("run", "-1")
+
+
+@given(
+    reference=st.sampled_from(["tracer", "cerebellar_gm", "whole_brain", "nawm", "occipital_gm", "frontal_gm", "user_mask", "svca"]),
+    maps=st.lists(st.sampled_from(["mrtm2", "logan", "srtm", "srtm2", "zhou"]), unique=True),
+    partial_volume=st.sampled_from(["none", "gtm", "rbv", "iterative-yang", "muller-gartner"]),
+    physicist_page=st.sampled_from(["always", "dynamic", "never"]),
+    lesion_program=st.lists(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1), max_size=3),
+)
+def test_an_analysis_is_read_as_it_was_written(**written: object) -> None:
+    whole = {**written, "svca_classes": "classes", "atlas": "a_dseg.nii.gz"}
+    text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in whole.items())
+    analysis = settings.AnalysisSection.model_validate(tomllib.loads(text))
+    assert analysis.model_dump(mode="json", include=set(written)) == written
+    assert settings.AnalysisSection.model_validate(analysis.model_dump()) == analysis

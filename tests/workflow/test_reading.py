@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydicom.dataset import Dataset
 
 from node import settings as settings_module
 from node.assemble.header import read_header, to_json
 from node.domain.correction import Correctable
 from node.domain.exam import Exam
 from node.domain.ports import Received
-from node.errors import SettingsError
+from node.errors import DataError, SettingsError
 from node.settings import Settings
 from node.workflow.states import State
 from node.workflow.steps.compute import ComputeSteps
@@ -56,8 +57,7 @@ class Site:
         (self.folder / "genotypes.csv").write_text(HEAD + rows, encoding="utf-8")
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def make_site(tmp_path: Path, pet: Sequence[Dataset]) -> Site:
     shipped = settings_module.shipped_folder()
     places = "".join(f'{name} = "{shipped / place}"\n' for name, place in (("rules", "rules.toml"), ("tracers", "tracers")))
     text = f'[node]\nstorage = "storage"\n[analysis]\n{places}genotypes = "genotypes.csv"\n'
@@ -66,7 +66,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     settings.node.storage.mkdir()
     store = Store(settings.node.storage, StoppedClock())
     store.migrate()
-    for dataset in (*pet_series(), *mr_series()):
+    for dataset in (*pet, *mr_series()):
         path = write(dataset, settings.node.storage / f"{dataset.SOPInstanceUID}.dcm")
         header = read_header(path)
         uid = header.sop_instance_uid
@@ -76,8 +76,14 @@ def site(tmp_path: Path) -> Iterator[Site]:
     made = Site(tmp_path, store, settings)
     made.list_genotypes("")
     made.begin()
+    return made
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    made = make_site(tmp_path, pet_series())
     yield made
-    store.close()
+    made.store.close()
 
 
 def test_a_person_whom_the_list_does_not_name_has_no_genotype(site: Site) -> None:
@@ -118,6 +124,20 @@ def test_a_corrected_value_is_used_until_it_is_taken_back(site: Site) -> None:
     again = site.correct({}, Correctable.WEIGHT)
     assert again.subject.weight_kg == 70.0
     assert again.pet.administration.activity_bq == pytest.approx(250e6)
+
+
+def test_a_time_that_had_an_exam_rejected_is_put_right(tmp_path: Path) -> None:
+    pet = pet_series()
+    for dataset in pet:
+        (item,) = dataset.RadiopharmaceuticalInformationSequence
+        item.RadiopharmaceuticalStartDateTime, item.RadiopharmaceuticalStartTime = "20240305142000", "142000"
+    site = make_site(tmp_path, pet)
+    with pytest.raises(DataError, match="after the start of the scan"):
+        site.read()
+    right = datetime.fromisoformat("2024-03-05 10:20:00")
+    assert site.correct({Correctable.INJECTED_AT: right.isoformat()}).pet.administration.injected_at == right
+    assert site.store.corrections.of_exam(1)[0].header == "2024-03-05T14:20:00"
+    site.store.close()
 
 
 def test_other_words_of_a_person_are_another_provenance(site: Site) -> None:
