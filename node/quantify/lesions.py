@@ -63,7 +63,7 @@ def measure_lesions(
     if not segmentation.lesions.array.any():
         return ()
     fine, fine_projection = refined(segmentation, projection)
-    rim_labels = rims(fine)
+    rim_labels = rims(segmentation, fine)
     measured = _Measured(lesion_fractions(fine.lesions.array, rim_labels, fine_projection), suvr, dvr, scale)
     drawn = [measured.means(lesion) for lesion in _drawn(segmentation, exam)]
     if blurred is None:

@@ -18,8 +18,10 @@ from node.quantify.project import Projection
 RIM_MM = 2.0
 """Width of a rim: Polvinen et al. 2023; measured as a distance, so that it does not depend on the voxel."""
 FINE_MM = 1.0
-ROUNDING_MM = 0.05
-"""Two voxels of 1.0000012 mm are not more than 2 mm."""
+TO_SURFACE = 0.42
+"""A mask's surface lies this share of a voxel outside the centres of its voxels: half of one along an axis, less along a diagonal. With
+it the rim of a voxelised sphere has the volume of the shell within 10 %; without it it is 20 % too
+thin on 1 mm."""
 
 
 def refined(segmentation: Segmentation, projection: Projection) -> tuple[Segmentation, Projection]:
@@ -44,22 +46,50 @@ def _cut_up(volume: Volume, parts: Array) -> Volume:
     return Volume(array, affine, volume.unit, volume.frame_of_reference_uid)
 
 
-def rims(segmentation: Segmentation) -> Array:
+def slack_mm(spacing_mm: Array) -> float:
+    """How much further than from the surface it is from the centre of the nearest voxel inside."""
+    return TO_SURFACE * float(np.min(spacing_mm))
+
+
+def rims(drawn: Segmentation, fine: Segmentation) -> Array:
     """(S, R, C) int32: number of the lesion whose rim a voxel is, 0 elsewhere. Never other lesions, grey matter or CSF.
 
-    A voxel as near to two lesions belongs to the lower number.
+    The 2 mm are measured from the lesion's surface. Between thick slices that is interpolated, because the steps there are the grid's and
+    not the lesion's. A voxel as near to two lesions belongs to the lower number.
+
+    Parameters
+    ----------
+    drawn : on the T1 grid
+    fine : the same `refined`; the grid of the answer
+
+    References
+    ----------
+    Raya and Udupa, IEEE Trans Med Imaging 9:32 (1990), for the surface between slices.
     """
-    labels = segmentation.lesions
-    free = (segmentation.tissue.array == Tissue.WHITE_MATTER.value) & (labels.array == 0)  # cerebellum and brain stem included
-    found = np.zeros(labels.shape, dtype=np.int32)
-    nearest = np.full(labels.shape, np.inf)
+    labels = drawn.lesions
+    parts = np.array(fine.lesions.shape) // labels.shape
+    free = (fine.tissue.array == Tissue.WHITE_MATTER.value) & (fine.lesions.array == 0)  # cerebellum and brain stem included
+    found = np.zeros(fine.lesions.shape, dtype=np.int32)
+    nearest = np.full(found.shape, np.inf)
     margin = np.ceil(RIM_MM / labels.spacing_mm).astype(int) + 1
+    limit_mm = RIM_MM + slack_mm(fine.lesions.spacing_mm)
     for number, own in enumerate(ndimage.find_objects(labels.array), start=1):
         if own is None:
             continue
         box = tuple(slice(max(0, part.start - int(m)), part.stop + int(m)) for part, m in zip(own, margin, strict=True))
-        distance = ndimage.distance_transform_edt(labels.array[box] != number, sampling=labels.spacing_mm)
-        mine = free[box] & (distance <= RIM_MM + ROUNDING_MM) & (distance < nearest[box])
-        found[box][mine] = number
-        nearest[box][mine] = distance[mine]
+        distance = _from_surface(labels.array[box] == number, labels.spacing_mm, parts)
+        there = tuple(slice(b.start * int(n), b.start * int(n) + size) for b, n, size in zip(box, parts, distance.shape, strict=True))
+        mine = free[there] & (distance <= limit_mm) & (distance < nearest[there])
+        found[there][mine] = number
+        nearest[there][mine] = distance[mine]
     return found
+
+
+def _from_surface(inside: Array, spacing_mm: Array, parts: Array) -> Array:
+    """Distance in mm to the inside on the fine grid; a lesion so thin that it gets lost between slices is taken as it is drawn."""
+    if (parts > 1).any():
+        signed = ndimage.distance_transform_edt(~inside, sampling=spacing_mm) - ndimage.distance_transform_edt(inside, sampling=spacing_mm)
+        between = ndimage.zoom(signed, parts, order=1, mode="nearest", grid_mode=True) < 0
+        drawn = np.kron(inside, np.ones(parts, dtype=bool))
+        inside = between if between.any() else drawn
+    return np.asarray(ndimage.distance_transform_edt(~inside, sampling=spacing_mm / parts))

@@ -17,7 +17,7 @@ from scipy import ndimage
 from node.domain.result import Segmentation, Tissue
 from node.domain.volume import Array
 from node.quantify.project import Projection
-from node.quantify.rims import RIM_MM, ROUNDING_MM
+from node.quantify.rims import RIM_MM, slack_mm
 
 OUTSIDE, BACKGROUND, CORE, RIM, CSF, GRAY, DEEP, OTHERS = range(8)
 """Classes; from OTHERS on core and rim of the other lesions, two classes each."""
@@ -61,13 +61,13 @@ class Surroundings:
 
     def classes(self, moved_mm: float = 0.0) -> Array:
         """(s, r, c) class of each voxel with the lesion's border moved outwards by `moved_mm`, or inwards where it is below 0."""
-        inside = self.distance_mm < 0
+        inside, slack = self.distance_mm < 0, slack_mm(self.spacing_mm)
         if moved_mm > 0:
-            core = inside | (self.white & (self.distance_mm <= moved_mm + ROUNDING_MM))
+            core = inside | (self.white & (self.distance_mm <= moved_mm + slack))
         else:  # the first layer inside lies one step deep
-            core = inside & (self.distance_mm < moved_mm - ROUNDING_MM * (moved_mm < 0))
+            core = inside & (self.distance_mm < moved_mm - slack * (moved_mm < 0))
         outwards = self.white & (self.distance_mm <= self.to_others_mm)
-        rim = ~core & (inside | outwards) & (self.distance_mm <= RIM_MM + moved_mm + ROUNDING_MM) if moved_mm else self.rim
+        rim = ~core & (inside | outwards) & (self.distance_mm <= RIM_MM + moved_mm + slack) if moved_mm else self.rim
         found = self.base.copy()
         found[rim] = RIM
         found[core] = CORE

@@ -28,7 +28,7 @@ import numpy as np
 
 from node.domain.volume import Array
 from node.errors import DataError
-from node.quantify.partial_volume.gtm_rousset_1998 import Corrected, gtm
+from node.quantify.partial_volume.gtm_rousset_1998 import Corrected, gtm, solve
 from node.quantify.partial_volume.iterative_yang_erlandsson_2012 import iterative_yang
 from node.quantify.partial_volume.muller_gartner_1992 import muller_gartner
 from node.quantify.partial_volume.noise import Noise
@@ -75,14 +75,10 @@ def corrected_means(
     if method is Method.GTM:
         return _with_errors(gtm(values, stack, spacing_mm, fwhm_mm=fwhm_mm, noise=noise), tuple(held))
     if method is Method.MULLER_GARTNER:
-        image = _gray_image(values, held, spacing_mm, fwhm_mm=fwhm_mm)
-        held = {name: part for name, part in held.items() if name in GRAY}
-    else:
-        correct = rbv if method is Method.RBV else iterative_yang
-        image = correct(values, stack, spacing_mm, fwhm_mm=fwhm_mm)
-    known = np.isfinite(image)
-    means = {name: _mean(image[known], part[known]) for name, part in held.items()}
-    return {name: (mean, None) for name, mean in means.items() if mean is not None}
+        return _gray_means(_gray_image(values, held, spacing_mm, fwhm_mm=fwhm_mm), held)
+    correct = rbv if method is Method.RBV else iterative_yang
+    image = correct(values, stack, spacing_mm, fwhm_mm=fwhm_mm)
+    return {name: (float(mean), None) for name, mean in zip(held, solve(image, stack, stack).means, strict=True)}
 
 
 def _with_errors(corrected: Corrected, names: tuple[str, ...]) -> dict[str, tuple[float, float | None]]:
@@ -101,6 +97,8 @@ def _gray_image(values: Array, parts: Mapping[str, Array], spacing_mm: Array, *,
     return muller_gartner(values, **summed, white_mean=white_mean, fluid_mean=fluid_mean, spacing_mm=spacing_mm, fwhm_mm=fwhm_mm)
 
 
-def _mean(values: Array, fraction: Array) -> float | None:
-    total = float(fraction.sum(dtype=np.float64))
-    return float(np.sum(values * fraction, dtype=np.float64) / total) if total > 0 else None
+def _gray_means(image: Array, parts: Mapping[str, Array]) -> dict[str, tuple[float, float | None]]:
+    """Means where the image is known, weighted with fractions; a part of which nothing is known is left out."""
+    known = np.isfinite(image)
+    weights = {name: part[known].astype(np.float64) for name, part in parts.items() if name in GRAY}
+    return {name: (float(weight @ image[known] / weight.sum()), None) for name, weight in weights.items() if weight.sum() > 0}

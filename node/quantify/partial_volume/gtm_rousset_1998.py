@@ -22,7 +22,7 @@ WORST_CONDITION = 1e4
 
 @dataclass(frozen=True, eq=False)
 class Corrected:
-    """Regional means: `observed` and `means` (K,) in the image's unit, `covariance` (K, K) of `means`, None where the noise is not known."""
+    """Regional means: `observed` and `means` (K,) in the image's unit, `covariance` (K, K) of `means`, None where the noise is unknown."""
 
     observed: Array
     means: Array
@@ -56,7 +56,10 @@ def gtm(values: Array, parts: Sequence[Array], spacing_mm: Array, *, fwhm_mm: fl
 
 
 def solve(values: Array, parts: Sequence[Array], blurred: Sequence[Array], *, noise: Noise | None = None) -> Corrected:
-    """The same from parts that are blurred already."""
+    """The same from parts that are blurred already; from the parts themselves it is the means of a sharp image.
+
+    A voxel that several parts share holds a mixture even without blur: a mean weighted with fractions would carry a neighbour's value in.
+    """
     sizes = np.array([float(part.sum(dtype=np.float64)) for part in parts])
     if (sizes <= 0).any():
         raise DataError(f"geometric transfer matrix: part {int(np.argmin(sizes))} of {len(parts)} is empty on the PET")
