@@ -11,12 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from node.domain.result import Tissue
 from node.domain.volume import Array, Volume
 from node.errors import DataError
 from node.imaging import depth_mm
+from node.segment.local import local_mean
 from node.segment.place import Place
 
 PRIOR_STRENGTH = 0.3
@@ -208,26 +208,6 @@ def _update_means(local: Array, scaled: Array, chance: Array, deep: Volume) -> N
 
     Fluid keeps one global value: there is too little pure fluid for more.
     """
-    step = tuple(max(1, round(4.0 / s)) for s in deep.spacing_mm)
-    sigma = [LOCAL_MM / (s * n) for s, n in zip(deep.spacing_mm, step, strict=True)]
     for k in (1, 2):
-        sure = np.where(deep.array & (chance[k] > SURE), np.float32(1.0), np.float32(0.0))
-        everywhere = float((sure * scaled).sum(dtype=np.float64) / max(float(sure.sum(dtype=np.float64)), 1.0))
-        weight = ndimage.gaussian_filter(_shrink(sure, step), sigma)
-        value = ndimage.gaussian_filter(_shrink(sure * scaled, step), sigma)
-        local[k] = _enlarge((value + LOCAL_TRUST * everywhere) / (weight + LOCAL_TRUST), step, scaled.shape)
-
-
-def _shrink(array: Array, step: tuple[int, ...]) -> Array:
-    """Means over blocks; the last ones may be padded with 0."""
-    pad = [(0, -n % s) for n, s in zip(array.shape, step, strict=True)]
-    a = np.pad(array, pad)
-    s, r, c = (n // k for n, k in zip(a.shape, step, strict=True))
-    return np.asarray(a.reshape(s, step[0], r, step[1], c, step[2]).mean(axis=(1, 3, 5)))
-
-
-def _enlarge(coarse: Array, step: tuple[int, ...], shape: tuple[int, ...]) -> Array:
-    """Back to the fine grid, linearly, block centres in their place."""
-    scale = [1.0 / s for s in step]
-    offset = [0.5 / s - 0.5 for s in step]
-    return np.asarray(ndimage.affine_transform(coarse, scale, offset, shape, order=1, mode="nearest", output=np.float32))
+        sure = deep.array & (chance[k] > SURE)
+        local[k] = local_mean(scaled, sure, deep.spacing_mm, sigma_mm=LOCAL_MM, trust=LOCAL_TRUST)
