@@ -24,6 +24,42 @@ BP_ND = (0.0, 0.25, 0.5, 0.75, 1.0)
 """The physiological grid."""
 
 
+@dataclass(frozen=True)
+class TwoTissue:
+    """Rates of two tissue compartments (1/min), invented near what is reported for a tracer; VT = k1/k2·(1 + k3/k4)."""
+
+    name: str
+    k1: float
+    k2: float
+    k3: float
+    k4: float
+
+    @property
+    def vt(self) -> float:
+        """Distribution volume."""
+        return self.k1 / self.k2 * (1.0 + self.k3 / self.k4)
+
+
+def two_tissue_brain(k2: float, k3: float, k4: float) -> tuple[TwoTissue, ...]:
+    """A reference with these rates, first, and tissues around it: another delivery, a changed density of TSPO."""
+    return (
+        TwoTissue("reference", 0.10, k2, k3, k4),
+        TwoTissue("nawm", 0.05, 0.50 * k2, 1.1 * k3, k4),
+        TwoTissue("thalamus", 0.11, 1.05 * k2, 1.6 * k3, k4),
+        TwoTissue("brainstem", 0.085, 0.90 * k2, 1.2 * k3, k4),
+        TwoTissue("cortex", 0.095, k2, 0.9 * k3, k4),
+    )
+
+
+PK11195_LIKE = two_tissue_brain(0.20, 0.05, 0.05)
+PBR28_LIKE = two_tissue_brain(0.12, 0.06, 0.035)
+
+
+def two_tissue_curve(tissue: TwoTissue, start: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """(F,) frame means of two tissue compartments."""
+    return by_differential_equation(tissue.k1, tissue.k2, tissue.k3, tissue.k4, start, length)
+
+
 def frames_min(total_min: float) -> tuple[np.ndarray, np.ndarray]:
     """Starts and lengths of a usual scan (min): 8 × 15 s, 3 × 1, 5 × 2, then 5 min frames up to the end, the last one what is left."""
     lengths = [0.25] * 8 + [1.0] * 3 + [2.0] * 5

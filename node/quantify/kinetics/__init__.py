@@ -27,6 +27,10 @@ We chose MRTM2 for maps, because dividing by a noisy T biases Logan's slope; Log
 We chose basis functions averaged over frames and a search over all of them, because it cannot stop in a local minimum; instead of a
 non-linear fit a voxel, which is a thousand times slower. Between two basis functions k2a is found by parabolas.
 
+What no reference model can do: the tracers of TSPO need two tissue compartments, in the reference too. On simulated curves with two, MRTM2
+and Logan at t* 30 min read a slowly fed white matter 2 % ([11C]PK11195-like rates) to 8 % ([11C]PBR28-like) too low, and the thalamus
+0.5 to 3 %; SRTM and Zhou, which use the early frames, read white matter 4 to 11 % too low (`benchmarks/kinetics.py`).
+
 Every function takes `weights` and the caller decides: a default would be a silent choice.
 """
 
