@@ -49,8 +49,9 @@ def zhou(curves: Array, reference: Array, timing: FrameTiming, *, weights: Array
     Notes
     -----
     Valid where one tissue compartment is enough, for curves of whole regions: T stands among the regressors, so that noise lowers DVR
-    (by 9 % in voxels with 10 % noise in a late frame; `benchmarks/kinetics.py`). Needs no k2′. Where T has
-    the shape of R the last term is not determined and is left out: DVR is then the ratio. Departures: the plain weighted fit without the paper's spatial ridge; integrals exact for frame means.
+    (by 9 % in voxels with 10 % noise in a late frame; `benchmarks/kinetics.py`). Needs no k2′. Where T has the shape of R the last term
+    is not determined and is left out: DVR is then the ratio. Departures: the plain weighted fit without the paper's spatial ridge;
+    integrals exact for frame means.
 
     References
     ----------
