@@ -18,7 +18,7 @@ from node.quantify.measure import Measured, measure
 from node.quantify.options import QuantifyOptions
 from node.quantify.project import Projection, project
 from node.quantify.reference import Reference, clean_reference, measure_reference, region_of
-from node.quantify.references import ReferenceChoice, choose_reference
+from node.quantify.references import ReferenceChoice, anatomical, choose_reference
 from node.quantify.scan import is_dynamic, whole_scan
 from node.quantify.suv import SuvScale, suv_scale
 from node.quantify.trim import trim
@@ -72,16 +72,15 @@ def measure_late(exam: Exam, alignment: Alignment, segmentation: Segmentation, *
     scale = suv_scale(exam.pet, exam.subject)
     window = late_window(exam.pet, alignment.pet_from_frame, tracer, scale.decay)
     way = project(brain, window.mean, alignment.t1_from_pet)
-    masks = _masks(small) | {"brain": brain.array, "search": raised.searched(small)}
-    fractions = way.fractions(masks)
     scan = _scan(exam, alignment, scale, way, tracer)
+    anatomy = clean_reference(small, anatomical(tracer, options, dynamic=scan is not None))
+    masks = _masks(small)
+    fractions = way.fractions(masks | {"brain": brain.array, "search": raised.searched(small), "reference": anatomy.array})
     choice = choose_reference(tracer, options, scan, brain=fractions["brain"], lesions=fractions.get("lesions"), grid=way.grid)
-    weights = choice.weights
-    if weights is None:
-        weights = way.fractions({"reference": clean_reference(small, choice.name).array})["reference"]
+    weights = fractions["reference"] if choice.weights is None else choice.weights
     reference = measure_reference(choice.name, way.cut(window.mean), weights, window.mean.voxel_ml)
     # The reference is told as it was divided by, so that its own ratio is 1.
-    regions = {name: weights if name == region_of(choice.name) else fractions[name] for name in _masks(small)}
+    regions = {name: weights if name == region_of(choice.name) else fractions[name] for name in masks}
     measured = measure(way.cut(window.frames), window.weights, regions, weights)
     suvr = way.cut(window.mean) / np.float32(reference.mean)
     return Late(small, brain, scale, window, way, fractions, regions, choice, reference, measured, suvr, scan)

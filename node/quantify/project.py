@@ -20,7 +20,8 @@ from node.errors import DataError
 SAMPLES = 4
 """Points along each axis of a PET voxel: 64 a voxel, so that a fraction is known within some per cent."""
 MARGIN_MM = 12.0
-AT_ONCE = 16
+AT_ONCE = 48
+"""Masks in one pass: their bits go through a double unharmed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,18 +57,29 @@ class Projection:
         found: dict[str, Array] = {}
         for start in range(0, len(names), AT_ONCE):
             group = names[start : start + AT_ONCE]
-            bits = np.zeros(self.t1.shape, dtype=np.uint16)
+            bits = np.zeros(self.t1.shape, dtype=np.int64)
             for bit, name in enumerate(group):
-                bits |= masks[name].astype(np.uint16) << np.uint16(bit)
+                bits |= masks[name].astype(np.int64) << bit
             found |= self._count(bits, group)
         return found
 
     def _count(self, bits: Array, names: Sequence[str]) -> dict[str, Array]:
-        counts = np.zeros((len(names), *self.grid.shape), dtype=np.uint8)
-        for sample in self.samples(bits):
-            for bit in range(len(names)):
-                counts[bit] += ((sample >> np.uint16(bit)) & np.uint16(1)).astype(np.uint8)
-        return {name: counts[bit].astype(np.float32) / SAMPLES**3 for bit, name in enumerate(names)}
+        """Masks overlap in few ways: points are counted by the combination of masks that they fall into, and the combinations added up."""
+        used = bits > 0
+        combinations, which = np.unique(bits[used], return_inverse=True)
+        index = np.zeros(bits.shape, dtype=np.int32)  # 0: no mask, or where the T1 grid does not reach
+        index[used] = which + 1
+        size = self.grid.array.size
+        points = np.zeros((len(combinations) + 1) * size, dtype=np.uint8)
+        everywhere = np.arange(size)
+        for sample in self.samples(index):
+            points[sample.ravel().astype(np.intp) * size + everywhere] += 1
+        points = points.reshape(-1, size)[1:]
+        shape = self.grid.shape
+        return {
+            name: points[(combinations >> bit) & 1 > 0].sum(axis=0, dtype=np.float32).reshape(shape) / np.float32(SAMPLES**3)
+            for bit, name in enumerate(names)
+        }
 
     def samples(self, labels: Array) -> Iterator[Array]:
         """SAMPLES³ arrays (S, R, C): the label at one point of each voxel; `labels` (S, R, C) integers on the T1 grid."""

@@ -42,6 +42,18 @@ class ReferenceChoice:
     checks: tuple[Check, ...]
 
 
+def anatomical(tracer: TracerProfile, options: QuantifyOptions, *, dynamic: bool) -> str:
+    """The region that is the reference, or would stand in for the clustered one."""
+    wanted = _wanted(tracer, options, dynamic=dynamic)
+    return STAND_IN if wanted == CLUSTERED else wanted
+
+
+def _wanted(tracer: TracerProfile, options: QuantifyOptions, *, dynamic: bool) -> str:
+    if options.reference != "tracer":
+        return options.reference
+    return tracer.dynamic_reference if dynamic else tracer.reference
+
+
 def choose_reference(
     tracer: TracerProfile, options: QuantifyOptions, scan: Scan | None, *, brain: Array, lesions: Array | None, grid: Volume
 ) -> ReferenceChoice:
@@ -53,9 +65,7 @@ def choose_reference(
     brain, lesions : (S, R, C) volume fractions on the part of the PET grid; None without lesions
     grid : that part
     """
-    wanted = options.reference
-    if wanted == "tracer":
-        wanted = tracer.reference if scan is None else tracer.dynamic_reference
+    wanted = _wanted(tracer, options, dynamic=scan is not None)
     if wanted != CLUSTERED:
         return ReferenceChoice(wanted, WORDS[wanted], None, ())
     if scan is None:
