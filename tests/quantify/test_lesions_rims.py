@@ -88,7 +88,7 @@ def test_a_border_moved_outwards_takes_the_rim_along() -> None:
         radius = (3 * (classes == CORE).sum() / 4 / np.pi) ** (1 / 3)
         outer = (3 * ((classes == CORE) | (classes == RIM)).sum() / 4 / np.pi) ** (1 / 3)
         assert radius == pytest.approx(6.0 + moved, abs=0.35)  # a voxel is 1 mm
-        assert outer - radius == pytest.approx(2.0, abs=0.35)
+        assert outer - radius == pytest.approx(2.0, abs=0.6)
 
 
 def test_fractions_of_lesions_agree_with_the_projections_own() -> None:
