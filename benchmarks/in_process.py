@@ -7,6 +7,7 @@ encoding and sending.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from node.atlas.template import load_template
 from node.domain.exam import Exam, Instance, Role
 from node.domain.result import Alignment, Provenance, Result, Segmentation
 from node.domain.tracer import ScannerProfile
-from node.quantify import quantify
+from node.quantify import QuantifyOptions, quantify
 from node.segment import segment
 from node.workflow import artefacts
 
@@ -46,14 +47,14 @@ class Analysed:
     result: Result
 
 
-def analyse(dicom: Path, kept: Path, *, scanner: ScannerProfile | None) -> Analysed:
+def analyse(dicom: Path, kept: Path, *, fwhm_mm: float | None) -> Analysed:
     """Take an exam through the verbs, or as far as it was not taken before.
 
     Parameters
     ----------
     dicom : folder with the files of one exam
     kept : folder for what each verb made; a verb whose artefact is there is not done again
-    scanner : the camera's point spread, None where it is not known
+    fwhm_mm : the camera's point spread, None where it is not known
 
     Raises
     ------
@@ -64,7 +65,7 @@ def analyse(dicom: Path, kept: Path, *, scanner: ScannerProfile | None) -> Analy
     exam = _once(kept, "exam", Exam, lambda: read(dicom))
     alignment = _once(kept, "alignment", Alignment, lambda: align(exam, template, seed=SEED))
     segmentation = _once(kept, "segmentation", Segmentation, lambda: segment(exam, alignment, template, seed=SEED))
-    result = _once(kept, "result", Result, lambda: _measured(exam, alignment, segmentation, scanner))
+    result = _once(kept, "result", Result, lambda: _measured(exam, alignment, segmentation, fwhm_mm))
     return Analysed(exam, alignment, segmentation, result)
 
 
@@ -96,10 +97,25 @@ def read(dicom: Path) -> Exam:
     )
 
 
-def _measured(exam: Exam, alignment: Alignment, segmentation: Segmentation, scanner: ScannerProfile | None) -> Result:
+def scanners_of(exam: Exam, fwhm_mm: float | None) -> tuple[ScannerProfile, ...]:
+    """The camera of an exam with its point spread; none where that is not known."""
+    if fwhm_mm is None:
+        return ()
+    words = (re.escape(text) for text in (exam.pet.source.manufacturer, exam.pet.source.model, exam.pet.reconstruction))
+    manufacturer, model, reconstruction = words
+    return (ScannerProfile(manufacturer, model, reconstruction, fwhm_mm, "the truth of the simulated exam"),)
+
+
+def measured(exam: Exam, alignment: Alignment, segmentation: Segmentation, *, scanners: tuple[ScannerProfile, ...]) -> Result:
+    """What `quantify` makes of an exam, by the shipped tracers."""
     profile = settings_module.tracers(SHIPPED / "tracers")[exam.pet.administration.tracer]
     provenance = Provenance("E00001", 1, "Ember benchmarks", "shipped", SEED, datetime(2026, 1, 1, tzinfo=UTC), ())
-    return quantify(exam, alignment, segmentation, tracer=profile, provenance=provenance)
+    options = QuantifyOptions(scanners=scanners)
+    return quantify(exam, alignment, segmentation, tracer=profile, provenance=provenance, options=options)
+
+
+def _measured(exam: Exam, alignment: Alignment, segmentation: Segmentation, fwhm_mm: float | None) -> Result:
+    return measured(exam, alignment, segmentation, scanners=scanners_of(exam, fwhm_mm))
 
 
 def _once(folder: Path, name: str, kind: type[T], make: Callable[[], Any]) -> T:

@@ -37,9 +37,7 @@ import SimpleITK as sitk
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import comparison, lesion_truth, report, truth
-from benchmarks.exam_accuracy import camera_of
 from benchmarks.in_process import analyse
-from node.domain.tracer import ScannerProfile
 from node.simulate.exam import write_exam
 from node.simulate.options import Pose, SimulatedTracer, SimulationOptions
 
@@ -100,11 +98,7 @@ def count(case: Case, folder: Path) -> dict[str, Any]:
 def _judged(case: Case, scratch: Path) -> dict[str, Any]:
     exam = write_exam(scratch / "exam", case.options())
     known = truth.read(exam.folder / "truth")
-    assert known.psf_fwhm_mm is not None
-    camera = camera_of([file for file in exam.files if file.parent.name == "PET"], known.psf_fwhm_mm)
-    assert camera is not None
-    scanner = ScannerProfile(camera.manufacturer, camera.model, camera.reconstruction, camera.fwhm_mm, "the truth of the simulated head")
-    made = analyse(exam.folder / "dicom", scratch / "kept", scanner=scanner)
+    made = analyse(exam.folder / "dicom", scratch / "kept", fwhm_mm=known.psf_fwhm_mm)
     record = comparison.compare(made.alignment, made.segmentation, made.result, known)
     shutil.rmtree(exam.folder)
     own = [abs(region["own_mask_bias_percent"]) for region in record["regions"].values() if region["own_mask_bias_percent"] is not None]
