@@ -1,6 +1,6 @@
 """The compute process: the sums of one exam run in a process of their own, with a limit on time and memory.
 
-The worker starts ``ember compute`` and talks with it in lines of JSON: a verb and an exam go in on standard input;
+The worker starts ``ember compute`` and talks with it in lines of JSON: a verb, an exam and its version go in on standard input;
 "done", an error by class and text, or what is being done right now come out on standard output. A crash of native code, a runaway
 sum or a kill ends that process only; images keep coming in. It dies with its worker.
 
@@ -47,8 +47,8 @@ class ComputeProcess:
         self._progress = progress
         self._process: subprocess.Popen[bytes] | None = None
 
-    def run(self, verb: Verb, exam: int) -> str:
-        """Do one verb; returns the sentence that tells what was done.
+    def run(self, verb: Verb, exam: int, version: int) -> str:
+        """Do one verb for a version of an exam; returns the sentence that tells what was done.
 
         Raises
         ------
@@ -59,7 +59,7 @@ class ComputeProcess:
         process = self._process or self._start()
         assert process.stdin is not None
         try:
-            process.stdin.write(json.dumps({"verb": verb.value, "exam": exam}).encode() + b"\n")
+            process.stdin.write(json.dumps({"verb": verb.value, "exam": exam, "version": version}).encode() + b"\n")
             process.stdin.flush()
             return self._answer(process, verb)
         except BrokenPipeError:
@@ -128,7 +128,7 @@ def die_with_parent() -> None:
 class Steps(Protocol):
     """What the process can do."""
 
-    def run(self, verb: Verb, exam: int) -> str:
+    def run(self, verb: Verb, exam: int, version: int) -> str:
         """Do one verb; a sentence tells what was done."""
         ...
 
@@ -153,7 +153,7 @@ def answer_orders(make_steps: Callable[[Callable[[str], None]], Steps], memory_m
 
 def _do(steps: Steps, order: dict[str, Any]) -> dict[str, str]:
     try:
-        return {"done": steps.run(Verb(order["verb"]), order["exam"])}
+        return {"done": steps.run(Verb(order["verb"]), order["exam"], order["version"])}
     except errors.NodeError as error:
         return {"error": type(error).__name__, "text": str(error)}
     except MemoryError:

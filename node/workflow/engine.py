@@ -38,8 +38,8 @@ class Work(Protocol):
         """Do one compute verb; a sentence tells what was done."""
         ...
 
-    def release(self, exam: int) -> None:
-        """The exam needs its compute process no more."""
+    def release(self, exam: int, version: int) -> None:
+        """The version needs its compute process no more."""
         ...
 
     def deliver(self, exam: int, version: int) -> float | None:
@@ -105,7 +105,7 @@ class Engine:
                 if not DBOS.run_step({"name": verb.value}, self._compute, exam, version, verb.value):
                     return
         finally:
-            self._work.release(exam)
+            self._work.release(exam, version)
 
     def _deliver(self, exam: int, version: int) -> None:
         while (delay := DBOS.run_step({"name": "deliver"}, self._send, exam, version)) is not None:
@@ -116,7 +116,7 @@ class Engine:
             if DBOS.run_step({"name": "refuse"}, self._compute, exam, version, Verb.REFUSE.value):
                 self._deliver(exam, version)
         finally:
-            self._work.release(exam)
+            self._work.release(exam, version)
 
     def _send(self, exam: int, version: int) -> float | None:
         return self._work.deliver(exam, version)

@@ -15,9 +15,9 @@ from node.assemble.header import read_header, to_json
 from node.domain.correction import Correctable
 from node.domain.exam import Exam
 from node.domain.ports import Received
-from node.errors import DataError, SettingsError
+from node.errors import ConflictError, DataError, SettingsError
 from node.settings import Settings
-from node.workflow.states import State
+from node.workflow.states import State, Verb
 from node.workflow.steps.compute import ComputeSteps
 from node.workflow.steps.correcting import correct
 from node.workflow.steps.reading import read_planned
@@ -148,3 +148,12 @@ def test_other_words_of_a_person_are_another_provenance(site: Site) -> None:
     assert before.parameters == ()
     assert after.parameters == (("corrected weight", "71.5, by A. Smith: typing error"),)
     assert after.version == before.version + 1
+
+
+def test_a_version_that_was_overtaken_before_its_step_began_is_not_computed(site: Site) -> None:
+    steps = ComputeSteps(site.settings, site.store, lambda text: None)
+    site.correct({Correctable.WEIGHT: "71.5"})
+    with pytest.raises(ConflictError, match="version 1 was ordered"):
+        steps.run(Verb.REFUSE, 1, 1)
+    assert site.store.deliveries.of_exam(1, 2) == ()
+    assert not list(site.settings.node.storage.glob("exams/E00001/*/*"))

@@ -14,7 +14,7 @@ from node import __version__
 from node import settings as settings_module
 from node.domain.exam import Check, Exam, Gravity, SeriesSource, Subject
 from node.domain.result import Alignment, Provenance, Result, Segmentation
-from node.errors import DataError, QualityError
+from node.errors import ConflictError, DataError, QualityError
 from node.settings import Settings
 from node.workflow import artefacts
 from node.workflow.states import Verb
@@ -56,14 +56,17 @@ class ComputeSteps:
         self._progress = progress
         self._storage = settings.node.storage
 
-    def run(self, verb: Verb, exam: int) -> str:
-        """Do one verb; returns the sentence that tells what was done.
+    def run(self, verb: Verb, exam: int, version: int) -> str:
+        """Do one verb for a version of an exam; returns the sentence that tells what was done.
 
         Raises
         ------
-        NodeError : as the verb raises it; QualityError for a failed check that only a person may pass
+        NodeError : as the verb raises it; QualityError for a failed check that only a person may pass; ConflictError for a version that
+            a person has overtaken since it was ordered
         """
         row = self._store.exams.get(exam)
+        if row.version != version:
+            raise ConflictError(f"{row.name} is at version {row.version}; version {version} was ordered")
         folder = version_folder(self._storage, row)
         folder.mkdir(parents=True, exist_ok=True)
         self._progress(f"{verb.value} …")

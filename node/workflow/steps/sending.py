@@ -26,28 +26,28 @@ class Worker:
         self._command = compute_command
         self._settings = settings
         self._store = store
-        self._processes: dict[int, ComputeProcess] = {}
+        self._processes: dict[tuple[int, int], ComputeProcess] = {}
 
     def compute(self, exam: int, version: int, verb: Verb) -> str:
-        """Do one verb in the exam's compute process; see `ComputeProcess.run` for the errors."""
+        """Do one verb in the version's compute process; see `ComputeProcess.run` for the errors."""
         self._store.exams.progress(exam, f"{verb.value} …")
-        process = self._processes.get(exam)
+        process = self._processes.get((exam, version))
         if process is None:
             process = ComputeProcess(self._command, self._settings.compute.timeout_s, lambda text: self._store.exams.progress(exam, text))
-            self._processes[exam] = process
+            self._processes[exam, version] = process
         log.info("step", exam=f"E{exam:05d}", version=version, verb=verb.value)
-        return process.run(verb, exam)
+        return process.run(verb, exam, version)
 
-    def release(self, exam: int) -> None:
-        """The exam needs its compute process no more."""
-        process = self._processes.pop(exam, None)
+    def release(self, exam: int, version: int) -> None:
+        """The version needs its compute process no more."""
+        process = self._processes.pop((exam, version), None)
         if process is not None:
             process.close()
 
     def close(self) -> None:
         """End all compute processes."""
-        for exam in list(self._processes):
-            self.release(exam)
+        for exam, version in list(self._processes):
+            self.release(exam, version)
 
     def deliver(self, exam: int, version: int) -> float | None:
         """Send what is not sent to each destination; seconds until the next try, None when nothing is left to try."""
