@@ -23,7 +23,7 @@ from node.quantify.svca_classes import BLOOD, GREY, HIGH, WHITE, SvcaClasses, no
 
 CITATION = (
     "Turkheimer et al., J Nucl Med 48:158 (2007); Yaqub et al., J Cereb Blood Flow Metab 32:1600 (2012); "
-    "Garcia-Lorenzo et al., Eur J Nucl Med Mol Imaging 45:1432 (2018); Schubert et al., NeuroImage 2021"
+    "Garcia-Lorenzo et al., J Cereb Blood Flow Metab 38:333 (2018); Schubert et al., Eur J Nucl Med Mol Imaging (2021)"
 )
 
 LOWER_GREY = 0.8

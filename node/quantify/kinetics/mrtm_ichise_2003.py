@@ -58,7 +58,7 @@ def mrtm2(curves: Array, reference: Array, timing: FrameTiming, *, t_star_s: flo
 
     References
     ----------
-    Ichise et al., J Cereb Blood Flow Metab 23:1096 (2003), eq. 2 with k2′ fixed (MRTM2).
+    Ichise et al., J Cereb Blood Flow Metab 23:1096 (2003), MRTM2.
     """
     check_frames(curves, len(timing))
     reference, weights = checked(reference, weights, timing)
@@ -104,7 +104,7 @@ def mrtm(curve: Array, reference: Array, timing: FrameTiming, *, t_star_s: float
 
     References
     ----------
-    Ichise et al., J Cereb Blood Flow Metab 23:1096 (2003), eq. 2.
+    Ichise et al., J Cereb Blood Flow Metab 23:1096 (2003), MRTM.
     """
     check_frames(curve, len(timing))
     reference, weights = checked(reference, weights, timing)

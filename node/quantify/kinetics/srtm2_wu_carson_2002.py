@@ -48,7 +48,7 @@ def srtm2(
 
     References
     ----------
-    Wu and Carson, J Cereb Blood Flow Metab 22:1440 (2002), eq. 4.
+    Wu and Carson, J Cereb Blood Flow Metab 22:1440 (2002).
     """
     check_frames(curves, len(timing))
     reference, weights = checked(reference, weights, timing)

@@ -67,7 +67,7 @@ def srtm(
 
     References
     ----------
-    Lammertsma and Hume, NeuroImage 4:153 (1996), eq. 7; Gunn et al., NeuroImage 6:279 (1997), eq. 4 to 7.
+    Lammertsma and Hume, NeuroImage 4:153 (1996), eq. 7; Gunn et al., NeuroImage 6:279 (1997).
     """
     check_frames(curves, len(timing))
     reference, weights = checked(reference, weights, timing)

@@ -50,12 +50,12 @@ def zhou(curves: Array, reference: Array, timing: FrameTiming, *, weights: Array
     -----
     Valid where one tissue compartment is enough, for curves of whole regions: T stands among the regressors, so that noise lowers DVR
     (by 9 % in voxels with 10 % noise in a late frame; `benchmarks/kinetics.py`). Needs no k2′. Where T has the shape of R the last term
-    is not determined and is left out: DVR is then the ratio. Departures: the plain weighted fit without the paper's spatial ridge;
-    integrals exact for frame means.
+    is not determined and is left out: DVR is then the ratio. Departures: neither the smoothed T that the paper
+    recommends as regressor nor its spatial ridge; integrals exact for frame means.
 
     References
     ----------
-    Zhou et al., NeuroImage 18:975 (2003), the linear model without its spatial constraint.
+    Zhou et al., NeuroImage 18:975 (2003), eq. 9.
     """
     check_frames(curves, len(timing))
     reference, weights = checked(reference, weights, timing)
