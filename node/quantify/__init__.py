@@ -28,6 +28,7 @@ from node.domain.result import Alignment, Finding, Lesion, ParametricMap, Proven
 from node.domain.tracer import TracerProfile
 from node.errors import DataError
 from node.quantify import report
+from node.quantify.corrected import corrected_findings
 from node.quantify.dynamic import Dynamic, analyse, curve_of
 from node.quantify.genotype import judge_genotype
 from node.quantify.late import Late, measure_late
@@ -66,13 +67,14 @@ def quantify(
     primary = read_primary(late, dynamic, fwhm_mm=None if scanner is None else scanner.fwhm_mm, seed=provenance.seed)
     dvr = None if dynamic is None else dynamic.maps[0].values
     lesions = measure_lesions(late.segmentation, late.suvr, late.way, primary.scale, exam=provenance.exam, dvr=dvr, blurred=primary.blurred)
+    corrected, no_correction = corrected_findings(late, primary, scanner, options.partial_volume)
     return Result(
         suvr=suvr_map(late),
         maps=_maps(late, dynamic, primary),
         raised=primary.raised,
         tracer=_tracer(tracer, late),
         headline=report.headline(late, dynamic, lesions, segmentation.lesion_origin, primary.raised_ml, tracer.name),
-        findings=_findings(segmentation, late, dynamic, primary, lesions),
+        findings=(*_findings(segmentation, late, dynamic, primary, lesions), *corrected),
         lesions=lesions,
         checks=(
             *exam.checks,
@@ -88,7 +90,7 @@ def quantify(
             tracer,
             no_dvr=no_dvr,
             no_phenotype=primary.no_phenotype,
-            no_correction="",
+            no_correction=no_correction,
             origin=segmentation.lesion_origin,
         ),
         provenance=provenance,

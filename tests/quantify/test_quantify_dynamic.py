@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from kinetics import Known, frames_min, reference_curve, tissue_curve
 from phantom import INJECTED, PROVENANCE, REFERENCE_BQ_ML, SUVR, T1_FROM_PET, TRACER, alignment, exam, labels, pet, segmentation, t1_grid
+from scipy.ndimage import gaussian_filter
 
 from node.domain.exam import Exam, Instance, PetSeries
 from node.domain.result import Quantity, Result
@@ -205,3 +206,28 @@ def test_classes_that_a_site_has_trained_make_the_clustered_reference(tmp_path: 
     assert kinetics.reference_basis == "clustered grey matter (SVCA4), classes of 5 subjects"
     # The cortex taught grey matter: its DVR to what is alike is 1.
     assert value(result, "cortex", Quantity.DVR) == pytest.approx(1.0, abs=0.06)
+
+
+@pytest.mark.parametrize("method", ["gtm", "rbv", "iterative-yang", "muller-gartner"])
+def test_values_with_partial_volume_corrected_stand_beside_those_without(method: str) -> None:
+    known = (ScannerProfile("", "", "", 5.0, "a phantom"),)
+    blurred = replace(pet(), volume=pet().volume.like(gaussian_filter(pet().volume.array, (0, *[5.0 / 2.355 / 2.0] * 3))))
+    plain = quantify(exam(blurred), alignment(6), segmentation(), tracer=TRACER, provenance=PROVENANCE)
+
+    options = QuantifyOptions(scanners=known, partial_volume=method)  # type: ignore[arg-type]
+    both = quantify(exam(blurred), alignment(6), segmentation(), tracer=TRACER, provenance=PROVENANCE, options=options)
+
+    assert value(both, "thalamus", Quantity.SUVR) == value(plain, "thalamus", Quantity.SUVR)
+    (corrected,) = [f for f in both.findings if f.region == "thalamus" and f.partial_volume]
+    assert corrected.quantity is Quantity.SUVR
+    measured_error = abs(value(plain, "thalamus", Quantity.SUVR) - SUVR["thalamus"])
+    assert abs(corrected.value - SUVR["thalamus"]) < 0.5 * measured_error
+
+
+def test_without_a_point_spread_there_is_no_correction_and_it_is_said() -> None:
+    options = QuantifyOptions(partial_volume="gtm")
+
+    result = quantify(exam(), alignment(6), segmentation(), tracer=TRACER, provenance=PROVENANCE, options=options)
+
+    assert not any(finding.partial_volume for finding in result.findings)
+    assert any(line.startswith("No partial-volume correction: the scanner's point spread") for line in result.not_computed)
