@@ -26,6 +26,7 @@ SHOWN = ("thalamus", "cortex", "nawm", "lesions")
 LARGE_MOTION_MM = 3.0
 _FITS = (Column(180, "left"), Column(90, "left"), Column(70), Column(70), Column(60))
 _FRAMES = (Column(34), Column(90), Column(64), Column(60), Column(80), Column(80), Column(80), Column(76))
+_BOTH = (Column(240, "left"), Column(110), Column(110), Column(90))
 _CHAIN = (Column(190, "left"), Column(190, "left"), Column(330, "left"))
 
 
@@ -162,7 +163,7 @@ def _fits(kinetics: Kinetics) -> Section:
 def _tables(material: Material) -> list[Canvas]:
     """As many pages of two columns as frames and chain need."""
     frames: tuple[Section, ...] = (_frame_table(material),)
-    chain: tuple[Section, ...] = (_chain(material), *_corrections(material), *_maps(material))
+    chain: tuple[Section, ...] = (_chain(material), *_corrections(material), *_partial_volume(material), *_maps(material))
     width = (RIGHT - LEFT - GUTTER) // 2
     pages = []
     while frames or chain:
@@ -213,6 +214,20 @@ def _corrections(material: Material) -> tuple[Section, ...]:
         told = f"{item.what.value} {item.text}: {item.reason} ({item.author}, {item.made_at:%Y-%m-%d %H:%M})"
         rows += paragraphs(shown(told), mark="•", style=Style.SMALL)
     return (Section("Corrected by a person", tuple(rows)),)
+
+
+def _partial_volume(material: Material) -> tuple[Section, ...]:
+    corrected = [finding for finding in material.result.findings if finding.partial_volume]
+    if not corrected:
+        return ()
+    rows: list[Row] = []
+    for finding in corrected:
+        plain = material.result.finding(finding.region, finding.quantity)
+        values = (None if plain is None else plain.value, finding.value, finding.uncertainty)
+        rows.append(TableRow((region_words(finding.region), *(number_words(v, 3) for v in values)), _BOTH, Style.SMALL))
+    rows.append(soft(f"{shown(corrected[0].partial_volume)}; {shown(corrected[0].basis)}."))
+    head = TableRow((corrected[0].quantity.value, "measured", "corrected", "SE"), _BOTH, Style.SMALL_STRONG, SOFT, ruled=True)
+    return (Section("Partial volume corrected", tuple(rows), head),)
 
 
 def _maps(material: Material) -> tuple[Section, ...]:

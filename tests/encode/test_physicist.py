@@ -14,7 +14,7 @@ from test_pages import Placed, overlap, placed, words  # noqa: F401 placed is a 
 
 from node.domain.correction import Correctable, Correction
 from node.domain.exam import FrameRecord, Sourced
-from node.domain.result import Curve, Fit, Kinetics
+from node.domain.result import Curve, Finding, Fit, Kinetics, Quantity
 from node.domain.timing import FrameTiming
 from node.domain.volume import Array
 from node.encode import EncodeOptions, Kind, encode
@@ -67,7 +67,9 @@ def dynamic_phantom(folder: Path) -> Phantom:
     moved = tuple(np.where(START < 180, np.nan, 0.2 + START / 3600).tolist())
     alignment = replace(phantom.alignment, motion_mm=moved)
     exam = replace(phantom.exam, pet=pet, corrections=(made,))
-    return replace(phantom.with_result(kinetics=kinetics()), exam=exam, alignment=alignment)
+    corrected = Finding("thalamus", Quantity.SUVR, 1.42, "1", 0.02, "SUVR relative to it", "geometric transfer matrix (Rousset 1998)")
+    findings = (*phantom.result.findings, corrected)
+    return replace(phantom.with_result(kinetics=kinetics(), findings=findings), exam=exam, alignment=alignment)
 
 
 def test_no_text_of_the_physicists_pages_overlaps_or_leaves_the_page(tmp_path: Path, placed: list[Placed]) -> None:  # noqa: F811
@@ -92,6 +94,7 @@ def test_the_physicists_pages_tell_the_model_the_frames_and_the_chain(tmp_path: 
         *("k2′ 0.0720 /min", "t* 20 min", "cerebellar grey matter", "median of MRTM over 3 of 3 regions"),
         *("Logan plot", "Residuals of MRTM2", "Motion of the head", "Time–activity curves"),
         *("427.5 MBq", "RadionuclideTotalDose", "(0018,1074)", "injection in the header"),
+        *("Partial volume corrected", "geometric transfer matrix (Rousset 1998)", "1.420"),
         *("weight 71: weight of 0 in the header", "A. Physicist"),
     ):
         assert expected in text, expected
