@@ -26,16 +26,18 @@ CITATION = (
     "Garcia-Lorenzo et al., J Cereb Blood Flow Metab 38:333 (2018); Schubert et al., Eur J Nucl Med Mol Imaging (2021)"
 )
 
-LOWER_GREY = 0.8
-UPPER_OTHERS = 0.8
+LOWER_GREY = 0.9
+UPPER_OTHERS = 0.9
 """Quantiles of the shares above zero: a voxel of the reference has more grey matter than the first and no more of each other class than
-the second. Our defaults; the programs that we know leave them to the user. On simulated brains whose grey matter was raised in up to a
-third, these kept the curve within 1 %; 0.5 and 0.5 took raised voxels for the reference from a tenth on, because the normalisation over
-the brain moves with them."""
+the second. Our defaults; the programs that we know leave them to the user. On simulated scans of a real anatomy
+(`benchmarks/clustered_reference.py`) they found 97 to 99 % grey matter, off by −2.2 to +1.4 % with none to a third of the cortex raised; with
+0.5 and 0.5 it was 88 to 90 %, because the normalisation over the brain moves with what is raised."""
 
 SMALLEST_ML = 2.0
-LEAST_EXPLAINED = 0.5
-"""Our defaults: volume of the reference, and share of the variance over the brain that the four classes explain."""
+LEAST_EXPLAINED = 0.15
+"""Our defaults: volume of the reference, and share of the variance over the brain that the four classes explain. Fluid, borders and noise
+belong to no class: a good scan reads 0.2 to 0.45, an image that has nothing to do with the classes 0.06. Classes whose injection was timed
+otherwise are not told apart by it."""
 
 CHUNK = 50_000
 
@@ -155,4 +157,4 @@ def _explained(classes: Array, values: Array, shares: Array) -> Check:
     share = 1.0 - rest / float((values**2).sum())
     found = f"The kinetic classes explain {100 * share:.0f} % of the variance in this brain"
     text = f"{found}; at least {100 * LEAST_EXPLAINED:.0f} % are expected."
-    return Check("svca_classes", share >= LEAST_EXPLAINED, text, Gravity.WARNING, 100 * share, 100 * LEAST_EXPLAINED, "%")
+    return Check("svca_explained", share >= LEAST_EXPLAINED, text, Gravity.WARNING, 100 * share, 100 * LEAST_EXPLAINED, "%")
