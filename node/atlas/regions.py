@@ -21,10 +21,12 @@ whose image is not part of this package; chains were drawn by hand. In template 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,10 +44,14 @@ class Structure(Enum):
 
     THALAMUS = "thalamus"
     LENTIFORM = "lentiform"  #: putamen and pallidum
+    PALLIDUM = "pallidum"  #: zone inside the lentiform
     CAUDATE = "caudate"  #: with the accumbens
     AMYGDALA = "amygdala"
+    HIPPOCAMPUS = "hippocampus"  #: zone
     BRAIN_STEM = "brainstem"  #: midbrain, pons, medulla; not the cerebellar peduncles
     CEREBELLUM = "cerebellum"  #: with its peduncles
+    MIDDLE_PEDUNCLE = "middle_peduncle"  #: zone between pons and cerebellum
+    CORPUS_CALLOSUM = "corpus_callosum"  #: zone, as far as 12 mm from the midline
     LATERAL_VENTRICLE = "lateral_ventricle"  #: zone
     OCCIPITAL_HORN = "occipital_horn"  #: zone
     THIRD_VENTRICLE = "third_ventricle"  #: zone
@@ -92,18 +98,33 @@ class Star:
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """Tapering capsules between spheres: `nodes_mm` (K, 4) centre (LPS mm) and radius (mm), in order."""
+    """Tapering capsules between spheres.
+
+    Parameters
+    ----------
+    nodes_mm : (K, 4) centre (LPS mm) and radius (mm), in order
+    half_width_mm : the chain is swept this far to both sides along x: a slab instead of a tube
+    """
 
     nodes_mm: Array
+    half_width_mm: float = 0.0
 
     def level_mm(self, points: Array) -> Array:
         """(N,) mm inside the nearest surface (negative outside) of folded points (N, 3) in LPS mm."""
         low = (self.nodes_mm[:, :3] - self.nodes_mm[:, 3:]).min(axis=0) - CHAIN_REACH_MM
         high = (self.nodes_mm[:, :3] + self.nodes_mm[:, 3:]).max(axis=0) + CHAIN_REACH_MM
+        high[0] += self.half_width_mm
         near = ((points > low) & (points < high)).all(axis=1)
         level = np.full(len(points), OUTSIDE_MM, dtype=points.dtype)
-        level[near] = self._nearest_mm(points[near])
+        level[near] = self._nearest_mm(self._narrowed(points[near]))
         return level
+
+    def _narrowed(self, points: Array) -> Array:
+        if self.half_width_mm == 0.0:
+            return points
+        narrowed = points.copy()
+        narrowed[:, 0] = np.maximum(points[:, 0] - points.dtype.type(self.half_width_mm), 0.0)
+        return narrowed
 
     def _nearest_mm(self, points: Array) -> Array:
         level = np.full(len(points), OUTSIDE_MM, dtype=points.dtype)
@@ -113,6 +134,44 @@ class Chain:
             share = np.clip(away @ along / (along @ along), 0.0, 1.0)
             distance = np.linalg.norm(away - share[:, None] * along, axis=1)
             np.maximum(level, start[3] + share * (end[3] - start[3]) - distance, out=level)
+        return level
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """A plane where a body ends by convention, not by a border that can be seen.
+
+    Parameters
+    ----------
+    outward : (3,) normal, unit length; what lies beyond is outside
+    offset_mm : of the plane along the normal
+    below_mm : z above which the plane does not cut
+    """
+
+    outward: Array
+    offset_mm: float
+    below_mm: float
+
+    def trim(self, level: Array, points: Array) -> Array:
+        """(N,) the levels of a body, no deeper than the plane allows."""
+        inside = points.dtype.type(self.offset_mm) - points @ self.outward
+        return np.asarray(np.where(points[:, 2] < self.below_mm, np.minimum(level, inside), level))
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """A star or chain, or the union of several, behind its cuts."""
+
+    shapes: tuple[Star | Chain, ...]
+    cuts: tuple[Cut, ...] = ()
+
+    def level_mm(self, points: Array) -> Array:
+        """(N,) mm inside (negative outside) of folded points (N, 3) in LPS mm."""
+        level = self.shapes[0].level_mm(points)
+        for shape in self.shapes[1:]:
+            np.maximum(level, shape.level_mm(points), out=level)
+        for cut in self.cuts:
+            level = cut.trim(level, points)
         return level
 
 
@@ -133,16 +192,31 @@ def level_mm(structure: Structure, points: Array) -> Array:
 
 
 @cache
-def _bodies() -> dict[Structure, Star | Chain]:
+def _bodies() -> dict[Structure, Body]:
     content = json.loads(Path(__file__).with_name("regions.json").read_text(encoding="utf-8"))
-    bodies: dict[Structure, Star | Chain] = {}
-    for star in content["stars"]:
-        powers = _powers(star["degree"], midline=star["midline"])
-        centre, radius = (np.array(star[key], dtype=np.float32) for key in ("centre_mm", "radius_mm"))
-        bodies[Structure(star["name"])] = Star(centre, powers, radius, star["reach_mm"])
+    bodies = {Structure(star["name"]): Body(_star_and_tail(star), _cuts(star.get("cuts", ()))) for star in content["stars"]}
     for chain in content["chains"]:
-        bodies[Structure(chain["name"])] = Chain(np.array(chain["nodes_mm"], dtype=np.float32))
+        bodies[Structure(chain["name"])] = Body((_chain(chain["nodes_mm"], chain.get("half_width_mm", 0.0)),))
     return bodies
+
+
+def _star_and_tail(star: dict[str, Any]) -> tuple[Star | Chain, ...]:
+    centre, radius = (np.array(star[key], dtype=np.float32) for key in ("centre_mm", "radius_mm"))
+    body = Star(centre, _powers(star["degree"], midline=star["midline"]), radius, star["reach_mm"])
+    return (body, _chain(star["tail_mm"], 0.0)) if "tail_mm" in star else (body,)
+
+
+def _chain(nodes_mm: list[list[float]], half_width_mm: float) -> Chain:
+    return Chain(np.array(nodes_mm, dtype=np.float32), half_width_mm)
+
+
+def _cuts(cuts: Iterable[dict[str, Any]]) -> tuple[Cut, ...]:
+    made = []
+    for cut in cuts:
+        outward = np.array(cut["outward"], dtype=np.float32)
+        length = float(np.linalg.norm(outward))
+        made.append(Cut(outward / np.float32(length), cut["offset_mm"] / length, cut.get("below_mm", np.inf)))
+    return tuple(made)
 
 
 def _powers(degree: int, *, midline: bool) -> Array:

@@ -45,11 +45,12 @@ class Alignment:
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """A named part of the brain: `mask` (S, R, C) bool on the T1 grid."""
+    """A named part of the brain: `mask` (S, R, C) bool on the T1 grid; `side` is `codes.LEFT` or `codes.RIGHT` of a paired one."""
 
     name: str
     code: Code
     mask: Volume
+    side: Code | None = None
 
 
 class Tissue(Enum):

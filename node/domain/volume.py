@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import math
+import mmap
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +21,19 @@ ORTHOGONALITY_TOLERANCE = 1e-3
 
 SAME_GRID_TOLERANCE_MM = 1e-2
 """Two grids are the same when their corners lie closer than this."""
+
+
+def blank_mask(shape: tuple[int, ...]) -> Array:
+    """(…) bool, False everywhere, writable, on memory pages of its own: what is never written costs none.
+
+    A segmentation holds dozens of masks of a whole T1 grid, most of them of something small. `numpy.zeros` promises nothing of the kind:
+    it clears recycled memory, all of it.
+    """
+    size = math.prod(shape)
+    if size == 0:
+        return np.zeros(shape, dtype=bool)
+    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(pages, dtype=bool).reshape(shape)
 
 
 @dataclass(frozen=True, eq=False)

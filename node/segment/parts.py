@@ -15,6 +15,7 @@ from node.domain.volume import Array
 from node.segment.place import Place
 
 DEEP = (Structure.CAUDATE, Structure.LENTIFORM, Structure.AMYGDALA)
+HINDBRAIN = (Structure.CEREBELLUM, Structure.MIDDLE_PEDUNCLE)
 VENTRICLES = (Structure.LATERAL_VENTRICLE, Structure.OCCIPITAL_HORN, Structure.THIRD_VENTRICLE, Structure.FOURTH_VENTRICLE)
 VENTRICLE_RIM_MM = 2.5
 """Round the ventricles, voxels shared by fluid and white matter look grey; none of them is cortex."""
@@ -30,6 +31,7 @@ class Parts:
     cerebrum : the rest of the brain
     ventricle_zone : some mm wider than the ventricles
     ventricle_rim : the zone and what lies within `VENTRICLE_RIM_MM` of it
+    place : where the voxels lie in template space
     """
 
     cerebellum: Array
@@ -39,14 +41,14 @@ class Parts:
     cerebrum: Array
     ventricle_zone: Array
     ventricle_rim: Array
+    place: Place
 
 
 def find_parts(place: Place) -> Parts:
     """Put each voxel of the brain into the part whose surface it lies deepest under."""
     brain = place.brain.array
-    cerebellum, stem, thalamus = (place.level_mm(s) for s in (Structure.CEREBELLUM, Structure.BRAIN_STEM, Structure.THALAMUS))
-    deep = _deepest(place, DEEP)
-    zone = _deepest(place, VENTRICLES)
+    stem, thalamus = (place.level_mm(s) for s in (Structure.BRAIN_STEM, Structure.THALAMUS))
+    cerebellum, deep, zone = (deepest(place, s) for s in (HINDBRAIN, DEEP, VENTRICLES))
     winner = np.argmax(np.stack([np.zeros_like(deep), cerebellum, stem, thalamus, deep]), axis=0)
     return Parts(
         cerebellum=brain & (winner == 1),
@@ -56,10 +58,12 @@ def find_parts(place: Place) -> Parts:
         cerebrum=brain & (winner == 0),
         ventricle_zone=brain & (zone > 0),
         ventricle_rim=brain & (zone > -VENTRICLE_RIM_MM),
+        place=place,
     )
 
 
-def _deepest(place: Place, structures: tuple[Structure, ...]) -> Array:
+def deepest(place: Place, structures: tuple[Structure, ...]) -> Array:
+    """(S, R, C) float32 mm inside the union of structures."""
     level = place.level_mm(structures[0])
     for structure in structures[1:]:
         np.maximum(level, place.level_mm(structure), out=level)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import ndimage
 
+from node.atlas.lobes import nearest_lobe
 from node.atlas.regions import OUTSIDE_MM, Structure, level_mm
 from node.atlas.template import Template
 from node.domain.transform import Deformation
@@ -29,12 +30,28 @@ class Place:
     points: Array
     gm: Array
     wm: Array
+    _levels: dict[Structure, Array] = field(default_factory=dict, init=False, repr=False)
 
     def level_mm(self, structure: Structure) -> Array:
         """(S, R, C) float32 mm inside a structure, positive inside; far outside the brain mask."""
         level = np.full(self.brain.shape, OUTSIDE_MM, dtype=np.float32)
-        level[self.brain.array] = level_mm(structure, self.points)
+        if structure not in self._levels:
+            self._levels[structure] = level_mm(structure, self.points)
+        level[self.brain.array] = self._levels[structure]
         return level
+
+    @property
+    def left(self) -> Array:
+        """(S, R, C) bool: voxels of the brain on the patient's left of the template's middle plane, warped to the subject."""
+        side = np.zeros(self.brain.shape, dtype=bool)
+        side[self.brain.array] = self.points[:, 0] > 0
+        return side
+
+    def lobes(self, mask: Array) -> Array:
+        """(S, R, C) uint8 values of `Lobe` where the mask (S, R, C) bool, part of the brain, is true; 0 elsewhere."""
+        lobes = np.zeros(self.brain.shape, dtype=np.uint8)
+        lobes[mask] = nearest_lobe(self.points[mask[self.brain.array]])
+        return lobes
 
 
 def find_place(brain: Volume, template: Template, template_from_t1: Deformation) -> Place:

@@ -1,9 +1,9 @@
 """Artefacts: what a step made, kept on disk as JSON and a NumPy archive, so that a later step or a restart reads it back.
 
-`save(folder, name, value)` writes ``name.npz`` (the arrays) and then ``name.json`` (everything else, with the array's key where an
-array stood). The JSON is written last, by rename: where it is, the artefact is whole. Frozen dataclasses, tuples, enums, dates,
-paths, numbers, text, None and arrays are understood; the reading side is driven by the annotated types, so that nothing in the
-file decides what is made of it.
+`save(folder, name, value)` writes ``name.npz`` (the arrays; masks as bits, see `node.workflow.masks`) and then ``name.json`` (everything
+else, with the array's key where an array stood). The JSON is written last, by rename: where it is, the artefact is whole. Frozen
+dataclasses, tuples, enums, dates, paths, numbers, text, None and arrays are understood; the reading side is driven by the annotated types,
+so that nothing in the file decides what is made of it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from node.errors import DataError
+from node.workflow.masks import is_packed, pack, unpack
 
 T = TypeVar("T")
 
@@ -72,7 +73,7 @@ def _write(path: Path, write: typing.Callable[[typing.BinaryIO], object]) -> Non
 def _to_plain(value: Any, arrays: dict[str, Any]) -> Any:
     if isinstance(value, np.ndarray):
         key = f"a{len(arrays)}"
-        arrays[key] = value
+        arrays.update(pack(key, value) if value.dtype == bool else {key: value})
         return key
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: _to_plain(getattr(value, field.name), arrays) for field in fields(value) if field.init}
@@ -109,7 +110,7 @@ def _from_plain(plain: Any, kind: Any, arrays: typing.Mapping[str, Any]) -> Any:
             return tuple(_from_plain(item, options[0], arrays) for item in plain)
         return tuple(_from_plain(item, option, arrays) for item, option in zip(plain, options, strict=True))
     if origin is np.ndarray:
-        return arrays[plain]
+        return unpack(plain, arrays) if is_packed(plain, arrays) else arrays[plain]
     if isinstance(kind, type) and is_dataclass(kind):
         hints = _types(kind)
         return kind(**{key: _from_plain(item, hints[key], arrays) for key, item in plain.items()})
