@@ -133,10 +133,10 @@ def theirs(exam: Exam, known: truth.Truth, brain: Volume, options: argparse.Name
             tissue = ants.atropos(a=stripped, x=mask, i="kmeans[3]", m="[0.2,1x1x1]", c="[3,0]")["segmentation"]
         pet_from_t1 = _matrix(rigid["fwdtransforms"][0])
         classes = exam.t1.volume.like(image.back(tissue))
-        atlas = _atlas(ants, t1, warp, exam.t1.volume, image) if _atlas_file() else None
+        atlas = _atlas(ants, t1, warp, exam.t1.volume, image)
     regions = _regions(classes, atlas)
-    with_clock = _dvr if known.dynamic else _suvr
-    bias = with_clock(exam, known, brain, regions, pet_from_t1, clock, options.sample)
+    measure = _dvr if known.dynamic else _suvr
+    bias = measure(exam, known, brain, regions, pet_from_t1, clock, options.sample)
     miss = truth.pet_to_t1_mm(known, np.linalg.inv(pet_from_t1), known.pet_from_t1)["mean"]
     return Side(clock.steps, clock.total_s, clock.cpu_s, miss, _dice(known, atlas), "DVR" if known.dynamic else "SUVR", bias)
 
@@ -176,25 +176,33 @@ def _matrix(path: str) -> Array:
     return matrix
 
 
-def _atlas_file() -> Path | None:
+def atlas_file() -> Path:
+    """The Allen atlas in the folder of real data, which is not in the repository.
+
+    Raises
+    ------
+    FileNotFoundError : it is not there
+    """
     data = Path(os.environ.get("EMBER_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
     file = data / "atlas" / "allen" / "AllenAtlas.nii.gz"
-    return file if file.is_file() else None
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"the alternative takes its regions from the Allen atlas, which is not at {file}; EMBER_DATA names the folder"
+        )
+    return file
 
 
 def _atlas(ants: Any, t1: Any, warp: dict[str, Any], grid: Volume, image: _Images) -> Volume:
     """The atlas' labels on the T1 grid."""
     moved = ants.apply_transforms(
-        fixed=t1, moving=ants.image_read(str(_atlas_file())), transformlist=warp["invtransforms"], interpolator="nearestNeighbor"
+        fixed=t1, moving=ants.image_read(str(atlas_file())), transformlist=warp["invtransforms"], interpolator="nearestNeighbor"
     )
     return grid.like(np.round(image.back(moved)).astype(np.int32))
 
 
-def _regions(classes: Volume, atlas: Volume | None) -> dict[str, Volume]:
-    """Masks on the T1 grid: tissue alone where there is no atlas, whose cerebellum then stands for nothing."""
+def _regions(classes: Volume, atlas: Volume) -> dict[str, Volume]:
+    """Masks on the T1 grid, from tissue and the atlas."""
     gray, white = classes.array == GRAY, classes.array == WHITE
-    if atlas is None:
-        raise FileNotFoundError("pipeline: the Allen atlas is not in the data folder; the alternative has no reference region without it")
     parts = {name: np.isin(atlas.array, labels) for name, labels in ATLAS.items()}
     cortex = gray & ~parts["cerebellum"] & ~parts["thalamus"] & ~parts["brainstem"]
     deep_white = ndimage.binary_erosion(white & ~parts["cerebellum"] & ~parts["brainstem"], iterations=2)
@@ -265,9 +273,9 @@ def _biases(found: dict[str, float], true: dict[str, float]) -> dict[str, float]
     return {name: 100.0 * ((found[name] / found["reference"]) / (true[name] / true["reference"]) - 1.0) for name in names}
 
 
-def _dice(known: truth.Truth, atlas: Volume | None) -> dict[str, float | None]:
+def _dice(known: truth.Truth, atlas: Volume) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
-    for name, labels in ATLAS.items() if atlas is not None else ():
+    for name, labels in ATLAS.items():
         mine = on_grid(atlas.like(np.isin(atlas.array, labels)), known.labels) > 0
         true = known.where(*truth.SHAPES[name][1])
         found[name] = 2.0 * float((mine & true).sum()) / float(mine.sum() + true.sum())
@@ -314,6 +322,7 @@ def main() -> int:
     options = parser.parse_args()
     os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(options.threads)
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(options.threads)
+    atlas_file()
     known, exam = truth.read(options.exam / "truth"), in_process.read(options.exam / "dicom")
     mine, alignment = ours(exam, known, known.psf_fwhm_mm)
     kept = options.kept and options.kept / f"{options.exam.name}-{options.threads}{'-full' if options.full else ''}.json"
