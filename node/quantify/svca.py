@@ -30,8 +30,8 @@ LOWER_GREY = 0.9
 UPPER_OTHERS = 0.9
 """Quantiles of the shares above zero: a voxel of the reference has more grey matter than the first and no more of each other class than
 the second. Our defaults; the programs that we know leave them to the user. On simulated scans of a real anatomy
-(`benchmarks/clustered_reference.py`) they found 97 to 99 % grey matter, off by −2.2 to +1.4 % with none to a third of the cortex raised; with
-0.5 and 0.5 it was 88 to 90 %, because the normalisation over the brain moves with what is raised."""
+(`benchmarks/clustered_reference.py`) they found 97 to 99 % grey matter, its late curve off by −2.2 to +1.4 %, with none to a
+third of the cortex raised; with 0.5 and 0.5 it was 88 to 90 %, because the normalisation over the brain moves with what is raised."""
 
 SMALLEST_ML = 2.0
 LEAST_EXPLAINED = 0.15

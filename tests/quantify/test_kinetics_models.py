@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from node.domain.timing import FrameTiming
 from node.errors import DataError
 from node.quantify.kinetics import frame_weights, logan, mrtm2, srtm, srtm2, zhou
+from node.quantify.kinetics.basis import convolved
 
 C11, F18 = 1223.4, 6586.2
 T_STAR_S = 1200.0
@@ -221,6 +222,45 @@ def test_delivery_and_efflux_come_with_the_dvr() -> None:
         alike = np.isclose(r1, [known.dvr for known in tissues])  # then the curve has the reference's shape, and k2a is anything
         assert fit.r1[~alike] == pytest.approx(r1[~alike], rel=2e-3)
         assert fit.k2a_per_s[~alike] == pytest.approx(k2a[~alike], rel=4e-3)
+
+
+def test_the_search_ends_where_trying_every_rate_does() -> None:
+    """Noisy curves against least squares at 1500 rates, one after the other."""
+    timing, weights = scan(60)
+    reference, curves, _ = known_curves(timing, 0.07)
+    rng = np.random.default_rng(8)
+    noisy = curves * (1 + 0.03 / np.sqrt(weights)[:, None] * rng.standard_normal(curves.shape))
+    rates = np.geomspace(0.01, 0.3, 1500) / 60
+    root = np.sqrt(weights)
+    bases = convolved(reference, timing, rates)
+    costs = []
+    for basis in bases:
+        design = root[:, None] * np.column_stack([reference, basis])
+        costs.append(np.linalg.lstsq(design, root[:, None] * noisy, rcond=None)[1])
+    best = rates[np.argmin(costs, axis=0)]
+    inside = (best > rates[1]) & (best < rates[-2])
+    fit = srtm(noisy, reference, timing, weights=weights)
+    assert inside.sum() > 15
+    assert fit.k2a_per_s[inside] == pytest.approx(best[inside], rel=5e-3)
+    assert fit.at_edge[~inside].all()
+
+
+@MODELS
+def test_frames_before_the_injection_change_nothing(dvr: Dvr) -> None:
+    timing, weights = scan(60)
+    reference, curves, _ = known_curves(timing, 0.07)
+    before = FrameTiming(np.append(-30.0, timing.start_s), np.append(30.0, timing.duration_s))
+    found = dvr(np.insert(curves, 0, 0.0, axis=0), np.insert(reference, 0, 0.0), before, np.insert(weights, 0, 0.0), 0.07)
+    assert found == pytest.approx(dvr(curves, reference, timing, weights, 0.07), rel=1e-3)
+
+
+@MODELS
+def test_a_time_zero_that_is_twenty_seconds_early_hardly_matters(dvr: Dvr) -> None:
+    """The arrival in the head instead of the injection: no activity lies between."""
+    timing, weights = scan(60)
+    reference, curves, truth = known_curves(timing, 0.07)
+    later = FrameTiming(timing.start_s + 20.0, timing.duration_s)
+    assert dvr(curves, reference, later, weights, 0.07) == pytest.approx(truth, rel=5e-3)
 
 
 def test_a_rate_outside_the_range_searched_is_told() -> None:

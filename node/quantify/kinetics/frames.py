@@ -120,6 +120,10 @@ def frame_weights(timing: FrameTiming, half_life_s: float, activity: Array | Non
     -------
     (F,) ``d·exp(−λ·t_mid) / activity``, their mean 1. 0 where the activity is not above zero.
 
+    Raises
+    ------
+    DataError : no frame has activity above zero
+
     Notes
     -----
     Counts of a frame are in proportion to activity × d × exp(−λt), and the decay-corrected mean is counts × exp(λt) / d: its variance is
