@@ -78,7 +78,7 @@ def _mistake(cells: list[str], entries: Mapping[tuple[str, str], Genotype]) -> s
     if not patient_id:
         return "expected a patient_id; found none"
     if binding not in CLASSES:
-        return f"expected a genotype of {', '.join(CLASSES)}; found {binding!r}"
+        return f"expected a genotype of {', '.join(CLASSES)}; found something else"  # a patient ID, where columns were mixed up
     if not source:
         return "expected a source, who found the genotype and when; found none"
     if (patient_id, issuer) in entries:

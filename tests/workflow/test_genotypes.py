@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from node.errors import SettingsError
 from node.workflow.genotypes import Genotype, load_genotypes
@@ -45,8 +47,8 @@ def test_a_spreadsheets_mark_and_line_ends_do_no_harm(tmp_path: Path) -> None:
         ("id,issuer,genotype,source\n", 1, "expected the columns"),
         (HEAD + "Secret,,HAB\n", 2, "expected 4 columns; found 3"),
         (HEAD + "Secret,,HAB,blood,more\n", 2, "expected 4 columns; found 5"),
-        (HEAD + "Secret,,hab,blood\n", 2, "found 'hab'"),
-        (HEAD + "Secret,,,blood\n", 2, "found ''"),
+        (HEAD + "Secret,,hab,blood\n", 2, "expected a genotype of HAB"),
+        (HEAD + "Secret,,,blood\n", 2, "expected a genotype of HAB"),
         (HEAD + "Secret,,HAB,\n", 2, "expected a source"),
         (HEAD + ",,HAB,blood\n", 2, "expected a patient_id"),
         (HEAD + "Secret,,HAB,blood\nSecret,,HAB,blood\n", 3, "stand in an earlier line"),
@@ -59,6 +61,20 @@ def test_a_mistake_is_told_by_its_line_alone(tmp_path: Path, text: str, line: in
     assert mistake.startswith(f"analysis.genotypes: genotypes.csv line {line}: ")
     assert words in mistake
     assert "Secret" not in mistake
+
+
+CELL = st.sampled_from(["", "Secret-ID", "HAB", "blood", "unknown", " ", '"', "Secret,ID"])
+
+
+@given(st.lists(st.lists(CELL, max_size=6), max_size=4))
+def test_no_mistake_names_a_patient_whatever_column_the_id_is_in(tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]) -> None:
+    path = write(tmp_path_factory.mktemp("list"), HEAD + "\n".join(",".join(row) for row in rows))
+    try:
+        found = load_genotypes(path)
+    except SettingsError as error:
+        assert "Secret" not in str(error)
+    else:
+        assert all(entry.binding in ("HAB", None) for entry in found.entries.values())
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
