@@ -11,13 +11,13 @@ from node.encode.flow import Column, Row, Section, TableRow, paragraphs, soft
 from node.encode.material import Material
 from node.encode.words import MISSING, number_words, region_rank, region_words, shown, sided
 
-_REGION = Column(236, "left")
+_REGION = Column(222, "left")
 _QUANTITIES = {Quantity.DVR: "DVR", Quantity.SUVR: "SUVR", Quantity.SUV: "SUV", Quantity.CONTRAST: "contrast"}
 """The columns of the table of regions, as far as the exam has them."""
 
 _LESION_COLUMNS = (
-    *(Column(46), Column(8), Column(124, "left"), Column(60), Column(60), Column(56)),
-    *(Column(8), Column(116, "left"), Column(20, "left")),
+    *(Column(40), Column(8), Column(128, "left"), Column(54), Column(52), Column(50)),
+    *(Column(10), Column(128, "left"), Column(16, "left")),
 )
 _TYPES = {Phenotype.NOT_RESOLVABLE: "unresolved"}
 CONFIDENT = 0.8
@@ -33,7 +33,8 @@ def numbers(material: Material) -> Section:
     """The table of regions, with the basis of each quantity below it."""
     findings = material.result.findings
     shown_quantities = [q for q in _QUANTITIES if q is not Quantity.DVR or any(f.quantity is q for f in findings)]
-    columns = (_REGION, *(Column(250 / len(shown_quantities)) for _ in shown_quantities))
+    width = 176 / (len(shown_quantities) - 1)
+    columns = (_REGION, *(Column(88 if q is Quantity.CONTRAST else width) for q in shown_quantities))
     measured = dict.fromkeys(f.region for f in findings if f.quantity in _QUANTITIES)
     regions = sorted((region for region in measured if not sided(region)), key=region_rank)
     rows: list[Row] = [
@@ -127,7 +128,7 @@ def _lesion_row(material: Material, lesion: Lesion, notes: dict[str, str]) -> Ta
     core, rim = (lesion.core_dvr, lesion.rim_dvr) if dynamic else (lesion.core_suvr, lesion.rim_suvr)
     place = shown(lesion.place).replace("white matter", "WM")
     values = (number_words(lesion.volume_ml, 2 if lesion.volume_ml < 10.0 else 1), number_words(core), number_words(rim))
-    return TableRow((str(lesion.number), "", place, *values, "", _type(lesion), notes.get(lesion.note, "")), _LESION_COLUMNS)
+    return TableRow((str(lesion.number), "", place, *values, "", _type(lesion), notes.get(lesion.note, "")), _LESION_COLUMNS, Style.SMALL)
 
 
 def _type(lesion: Lesion) -> str:

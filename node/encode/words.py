@@ -17,6 +17,8 @@ REGIONS = {
     "deep_gm": "Deep grey matter",
     "brainstem": "Brain stem",
     "cerebellar_gm": "Cerebellar grey matter",
+    "cerebellar_wm": "Cerebellar white matter",
+    "svca": "Clustered reference (SVCA4)",
     "brain": "Brain",
     "raised": "Raised TSPO signal",
 }

@@ -45,7 +45,8 @@ def kinetic_findings(dynamic: Dynamic) -> tuple[Finding, ...]:
     model = f"{PRIMARY_FIT_BASIS}, t* {kinetics.t_star_s / 60:g} min, k2′ {60 * kinetics.k2_ref_per_s:.3f} /min"
     basis = f"{model}, relative to {kinetics.reference_basis}"
     k2_ref = Finding("reference", Quantity.K2_REF, 60.0 * kinetics.k2_ref_per_s, "/min", None, kinetics.k2_ref_basis)
-    return (*(Finding(name, Quantity.DVR, fit.dvr, "1", fit.dvr_error, basis) for name, fit in dynamic.dvr.items()), k2_ref)
+    itself = Finding(kinetics.reference.region, Quantity.DVR, 1.0, "1", None, basis)
+    return (*(Finding(name, Quantity.DVR, fit.dvr, "1", fit.dvr_error, basis) for name, fit in dynamic.dvr.items()), itself, k2_ref)
 
 
 def contrast_findings(late: Late, primary: Primary) -> tuple[Finding, ...]:
