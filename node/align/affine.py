@@ -221,13 +221,15 @@ def _robust(values: Array, points: Points, weights: Array) -> tuple[Array, Array
 
 def _jacobian(pose: Array, out: Array, position: Array, gradient: Array, free: Array) -> Array:
     """(N, free) change of the image value at each point with each free number of the pose."""
+    # gradient · (change @ point) is linear in the change of the matrix, so that one product serves all numbers.
+    parts = np.concatenate([(gradient[:, :, None] * position[:, None, :]).reshape(len(position), 9), gradient], axis=1)
     columns = []
     for k in np.flatnonzero(free):
         moved = pose.copy()
         moved[k] += 1e-4
         change = (matrix(moved) - out) / 1e-4
-        columns.append((gradient * (position @ change[:3, :3].T + change[:3, 3])).sum(axis=1))
-    return np.stack(columns, axis=1)
+        columns.append(np.append(change[:3, :3].ravel(), change[:3, 3]))
+    return np.asarray(parts @ np.stack(columns, axis=1))
 
 
 def _prior_precision() -> Array:

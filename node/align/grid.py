@@ -43,9 +43,26 @@ def grid_around(mask: Volume, spacing_mm: float, *, margin_mm: float) -> Volume:
 
 def onto(volume: Volume, grid: Volume) -> Volume:
     """Values of a volume on a grid, float32, 0 where the volume does not reach; blurred first along axes that get coarser."""
-    image = sitk.Cast(to_sitk(volume), sitk.sitkFloat32)
     step = float(grid.spacing_mm[0])
-    for axis, spacing in enumerate(image.GetSpacing()):
-        if spacing < 0.9 * step and image.GetSize()[axis] >= 4:
-            image = sitk.RecursiveGaussian(image, _SMOOTHING * step, False, sitk.RecursiveGaussianImageFilter.ZeroOrder, axis)
-    return resample(from_sitk(image, unit=volume.unit), grid)
+    # Blocks of half a step: the two grids lie anyhow to each other, and interpolating between whole steps would blur again.
+    return resample(blurred(volume, np.where(volume.spacing_mm < 0.9 * step, _SMOOTHING * step, 0.0), step_mm=step / 2.0), grid)
+
+
+def blurred(volume: Volume, sigma_mm: Array, *, step_mm: float) -> Volume:
+    """A volume under a Gaussian, on a grid that is thinned as far as a step allows.
+
+    Averaging whole blocks is part of the blur and leaves few voxels to blur the rest: a block of n voxels of h has variance
+    (n² − 1) h² / 12.
+
+    Parameters
+    ----------
+    sigma_mm : (3,) standard deviation along slice, row and column; at least 0.29 × `step_mm` where it is not 0
+    step_mm : blocks are no longer than this
+    """
+    blocks = np.where(sigma_mm > 0, np.clip((step_mm / volume.spacing_mm + 1e-6).astype(int), 1, volume.shape), 1)
+    rest_mm = np.sqrt(np.maximum(sigma_mm**2 - (blocks**2 - 1) * volume.spacing_mm**2 / 12.0, 0.0))
+    image = sitk.BinShrink(sitk.Cast(to_sitk(volume), sitk.sitkFloat32), [int(n) for n in blocks[::-1]])
+    for axis, sigma in enumerate(rest_mm[::-1]):
+        if sigma > 0.1 and image.GetSize()[axis] >= 4:
+            image = sitk.RecursiveGaussian(image, float(sigma), False, sitk.RecursiveGaussianImageFilter.ZeroOrder, axis)
+    return from_sitk(image, unit=volume.unit, frame_of_reference_uid=volume.frame_of_reference_uid)

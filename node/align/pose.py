@@ -14,9 +14,10 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
+from node.align.grid import blurred
 from node.domain.transform import Transform
 from node.domain.volume import Array, Volume
-from node.imaging import from_sitk, resample, to_sitk
+from node.imaging import resample, to_sitk
 
 FWHM_PER_SIGMA = 2.3548
 
@@ -195,7 +196,8 @@ def isotropic(volume: Volume, spacing_mm: float) -> Volume:
 
 def shrink(volume: Volume, spacing_mm: float) -> Volume:
     """A volume smoothed along the axes that are finer, on an isotropic grid."""
-    return resample(_smoothed(volume, spacing_mm), isotropic(volume, spacing_mm))
+    sigma_mm = 0.5 * np.sqrt(np.maximum(spacing_mm**2 - volume.spacing_mm**2, 0.0))
+    return resample(blurred(volume, sigma_mm, step_mm=spacing_mm), isotropic(volume, spacing_mm))
 
 
 def centroid_mm(weights: Volume) -> Array:
@@ -256,15 +258,6 @@ def _method(rung: Rung, setup: Setup) -> sitk.ImageRegistrationMethod:
     method.SetMetricSamplingPercentage(setup.share, setup.seed)
     method.SetInterpolator(sitk.sitkLinear)
     return method
-
-
-def _smoothed(volume: Volume, spacing_mm: float) -> Volume:
-    image = sitk.Cast(to_sitk(volume), sitk.sitkFloat32)
-    for axis, own in enumerate(volume.spacing_mm[::-1]):
-        sigma = 0.5 * np.sqrt(max(spacing_mm**2 - own**2, 0.0))
-        if sigma > 0.1:
-            image = sitk.RecursiveGaussian(image, float(sigma), False, sitk.RecursiveGaussianImageFilter.ZeroOrder, axis)
-    return from_sitk(image, unit=volume.unit, frame_of_reference_uid=volume.frame_of_reference_uid)
 
 
 def _versor(pose: Transform, centre_mm: tuple[float, float, float]) -> sitk.VersorRigid3DTransform:

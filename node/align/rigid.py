@@ -2,7 +2,8 @@
 
 The fixed image is the T1 inside the dilated brain mask, so that scalp and neck, which move on their own, do not lead. Many starts are
 ranked on a 6 mm rung, since a bed may lie hundreds of mm from the magnet's origin and a head may be turned; the best are followed
-down to 2 mm.
+down to 2 mm. Where both images share a frame of reference (one session, a PET/MR) the search starts where the scanner says, and goes
+on to the many starts only when no clear optimum is found there.
 """
 
 from __future__ import annotations
@@ -11,25 +12,13 @@ from itertools import product
 
 import numpy as np
 
-from node.align.pose import (
-    Pose,
-    Rung,
-    Setup,
-    centroid_mm,
-    crop,
-    displacement_mm,
-    pyramid,
-    refine,
-    rigid,
-    search,
-    sharpened_rung,
-    similarity,
-)
-from node.domain.exam import Check, Gravity
+from node.align.morphology import outside_mm
+from node.align.pose import Pose, Rung, Setup, centroid_mm, crop, pyramid, rigid, search, sharpened_rung
+from node.align.rigid_checks import ONE_HEAD_DROP, drop, in_field, is_optimum, one_head, sides, sides_right, starts_agree, wrong_way_round
+from node.domain.exam import Check
 from node.domain.transform import Transform
 from node.domain.volume import Array, Volume
 from node.errors import DataError
-from node.imaging import distance_mm
 
 MASK_MARGIN_MM = 5.0
 """How far around the brain points are compared: as far as its edge blurs in PET."""
@@ -37,16 +26,8 @@ MASK_MARGIN_MM = 5.0
 SHARPENING_FWHM_MM = 5.0
 """Blur that is taken back before the last step; a clinical PET has about this and more."""
 
-LEAST_SHARE_IN_FIELD = 0.97
-"""Of the brain, inside the field of view of the other image. Our default: less means that a part was not scanned."""
-
-LEAST_DROP = 0.02
-"""Relative loss of similarity that each displacement by 4 mm or 4° must bring. Our default, between good and failed alignments."""
-
-AGREEMENT_MM = 2.0
-"""Three of four displaced starts must come back to within this, on average over the brain."""
-
 _BOX_MARGIN_MM = 30.0
+_T1_MARGIN_MM = 18.0
 
 
 def t1_from_pet(t1: Volume, brain: Volume, pet_mean: Volume, *, seed: int) -> tuple[Transform, tuple[Check, ...]]:
@@ -79,22 +60,39 @@ def _align(
 ) -> tuple[Transform, tuple[Check, ...]]:
     _must_hold_something(t1, brain, moving, word)
     moving = moving.like(np.nan_to_num(moving.array).astype(np.float32))
-    t1, brain = crop(t1, brain, margin_mm=_BOX_MARGIN_MM), crop(brain, brain, margin_mm=_BOX_MARGIN_MM)
-    outside_mm = distance_mm(brain)
-    around = brain.like(outside_mm <= MASK_MARGIN_MM)
+    t1, brain = crop(t1, brain, margin_mm=_T1_MARGIN_MM), crop(brain, brain, margin_mm=_T1_MARGIN_MM)
     setup = Setup(seed=seed, share=0.5)
     head = crop(moving, _bright(moving), margin_mm=_BOX_MARGIN_MM)
+    around = brain.like(outside_mm(brain) <= MASK_MARGIN_MM)
     coarse, middle, fine = pyramid(t1, around, head, spacings_mm=(6.0, 4.0, 2.0))
     if fwhm_mm is not None:
         fine = sharpened_rung(t1, around, head, spacing_mm=fine.spacing_mm, fwhm_mm=fwhm_mm)
-    best = search((coarse, middle, fine), _starts(t1, brain, moving), setup)
+    starts = _starts(t1, brain, moving)
+    best = _found((coarse, middle, fine), starts, setup, one_session=_one_session(t1, moving))
     points = _points_mm(brain)
+    lost, sides_lost = drop(middle, best.moving_from_fixed), sides(middle, best, setup)
+    fits: tuple[Check, ...] = (is_optimum(lost, name, word), sides_right(sides_lost, name, word), one_head(lost, sides_lost, name, word))
+    if not all(check.passed for check in fits):
+        fits = (*fits, wrong_way_round((coarse, middle), starts, best, setup, name, word))
     checks = (
-        _is_optimum(middle, best, name, word),
-        _starts_agree((coarse, middle), best, setup, points, name, word),
-        _in_field(moving, best.moving_from_fixed, points, name, word),
+        *fits,
+        starts_agree((coarse, middle), best, setup, points, name, word),
+        in_field(moving, best.moving_from_fixed, points, name, word),
     )
     return best.moving_from_fixed.inverse(), checks
+
+
+def _one_session(t1: Volume, moving: Volume) -> bool:
+    return bool(t1.frame_of_reference_uid) and t1.frame_of_reference_uid == moving.frame_of_reference_uid
+
+
+def _found(rungs: tuple[Rung, ...], starts: list[Transform], setup: Setup, *, one_session: bool) -> Pose:
+    """The best pose: of one session where the scanner says, if that is a clear optimum; else of all starts."""
+    if one_session:
+        near = search(rungs, [Transform.identity()], setup)
+        if drop(rungs[1], near.moving_from_fixed) >= ONE_HEAD_DROP:
+            return near
+    return search(rungs, starts, setup)
 
 
 def _must_hold_something(t1: Volume, brain: Volume, moving: Volume, word: str) -> None:
@@ -123,60 +121,3 @@ def _points_mm(brain: Volume) -> Array:
     index = np.argwhere(brain.array)
     index = index[:: max(1, len(index) // 5000)]
     return np.asarray(index @ brain.affine[:3, :3].T + brain.affine[:3, 3])
-
-
-def _displaced(rung: Rung, pose: Transform, turn_deg: float, shift_mm: float) -> list[Transform]:
-    """The pose moved both ways along, and turned both ways about, each axis."""
-    unit = np.eye(3)
-    moves = [(tuple(sign * turn_deg * axis), (0.0, 0.0, 0.0)) for axis in unit for sign in (1, -1)]
-    moves += [((0.0, 0.0, 0.0), tuple(sign * shift_mm * axis)) for axis in unit for sign in (1, -1)]
-    return [pose @ rigid(turn, shift, np.array(rung.centre_mm)) for turn, shift in moves]
-
-
-def _is_optimum(rung: Rung, best: Pose, name: str, word: str) -> Check:
-    here = similarity(rung, best.moving_from_fixed)
-    near = max(similarity(rung, pose) for pose in _displaced(rung, best.moving_from_fixed, 4.0, 4.0))
-    drop = 1.0 - near / here if here > 0 else 0.0
-    return Check(
-        f"{name}_optimum",
-        drop >= LEAST_DROP,
-        f"Moved by 4 mm or 4° from where they were put, {word} and T1 lose {100 * drop:.1f} % of their mutual information or more "
-        f"(expected {100 * LEAST_DROP:.0f} % at least: a clear optimum).",
-        Gravity.HOLD,
-        drop,
-        LEAST_DROP,
-        "1",
-    )
-
-
-def _starts_agree(rungs: tuple[Rung, ...], best: Pose, setup: Setup, points: Array, name: str, word: str) -> Check:
-    reached = refine(rungs[-1], best.moving_from_fixed, setup).moving_from_fixed
-    moved = _displaced(rungs[-1], best.moving_from_fixed, 8.0, 8.0)[1::3]
-    back = [search(rungs, [start], setup).moving_from_fixed for start in moved]
-    apart = sorted(float(displacement_mm(pose, reached, points).mean()) for pose in back)
-    # One may get lost: moved along the body, a brain can leave the few slices of a 2-D image.
-    third = apart[2]
-    return Check(
-        f"{name}_starts_agree",
-        third <= AGREEMENT_MM,
-        f"{word} to T1: three of four starts displaced by 8 mm or 8° came back to within {third:.1f} mm (expected {AGREEMENT_MM:.0f} mm).",
-        Gravity.HOLD,
-        third,
-        AGREEMENT_MM,
-        "mm",
-    )
-
-
-def _in_field(moving: Volume, moving_from_fixed: Transform, points: Array, name: str, word: str) -> Check:
-    index_from_fixed = moving.index_from_lps @ moving_from_fixed.matrix
-    index = points @ index_from_fixed[:3, :3].T + index_from_fixed[:3, 3]
-    share = float(np.all((index > -0.5) & (index < np.array(moving.shape) - 0.5), axis=1).mean())
-    return Check(
-        f"{name}_brain_in_field",
-        share >= LEAST_SHARE_IN_FIELD,
-        f"{100 * share:.1f} % of the brain lies in the field of view of the {word} (expected {100 * LEAST_SHARE_IN_FIELD:.0f} %).",
-        Gravity.HOLD,
-        share,
-        LEAST_SHARE_IN_FIELD,
-        "1",
-    )

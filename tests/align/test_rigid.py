@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from node.align.pose import mutual_information, rigid
 from node.align.rigid import t1_from_flair, t1_from_pet
+from node.align.rigid_checks import in_field, one_head
 from node.domain.exam import Gravity
 from node.domain.transform import Transform
 from node.domain.volume import Volume
@@ -114,6 +117,42 @@ def test_a_pet_that_cuts_the_brain_off_is_told(t1, brain, pet):
     cut = Volume(pet.array[:24], pet.affine)
     _, checks = t1_from_pet(t1, brain, cut, seed=3)
     assert "pet_to_t1_brain_in_field" in [check.name for check in checks if not check.passed]
+
+
+def test_slices_that_hold_one_value_alone_do_not_count_as_seen():
+    values = np.random.default_rng(4).uniform(size=(8, 8, 8))
+    image = Volume(values, np.eye(4))
+    blank = values.copy()
+    blank[6:] = 0.0
+    points = np.indices((8, 8, 8)).reshape(3, -1).T.astype(float)
+    assert in_field(image, Transform.identity(), points, "pet_to_t1", "PET").passed
+    half = in_field(image.like(blank), Transform.identity(), points, "pet_to_t1", "PET")
+    assert not half.passed
+    assert half.value == pytest.approx(6 / 8)
+
+
+@pytest.mark.parametrize(("axis", "what"), [(2, "sides"), (1, "optimum")])
+def test_a_header_with_a_direction_the_wrong_way_round_is_noticed_and_named(t1, brain, pet, axis, what):
+    flipped = pet.like(np.ascontiguousarray(np.flip(pet.array, axis=axis)))
+    _, checks = t1_from_pet(t1, brain, flipped, seed=3)
+    failed = {check.name: check for check in checks if not check.passed}
+    assert f"pet_to_t1_{what}" in failed
+    assert failed["pet_to_t1_orientation"].gravity is Gravity.HOLD
+
+
+def test_images_of_one_session_are_looked_for_where_the_scanner_says(t1, brain, pet):
+    session = "1.2.3.9"
+    there = Volume(pet.array, POSE.inverse().matrix @ pet.affine, "", session)
+    transform, checks = t1_from_pet(replace(t1, frame_of_reference_uid=session), brain, there, seed=3)
+    points = brain_points()
+    assert np.linalg.norm(transform.apply(points) - points, axis=1).mean() < 0.5
+    assert [check.name for check in checks if not check.passed] == []
+
+
+def test_one_head_is_told_by_either_sign():
+    assert one_head(0.10, 0.0, "n", "PET").passed
+    assert one_head(0.03, 0.10, "n", "PET").passed
+    assert not one_head(0.05, 0.03, "n", "PET").passed
 
 
 def test_noise_is_not_taken_for_an_aligned_pet(t1, brain, pet):
