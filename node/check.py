@@ -87,12 +87,17 @@ def _genotypes(settings: Settings) -> str:
 
 
 def _own(settings: Settings) -> str:
-    """Classes, atlas and program of the site: whether they are there at all; what is in them is read by those who use them."""
+    """Classes, atlas and program of the site: whether they are there; the classes are read."""
     analysis = settings.analysis
     found: list[str] = []
     missing: list[str] = []
-    if analysis.svca_classes is not None:
-        (found if analysis.svca_classes.is_dir() else missing).append(f"folder of SVCA classes {analysis.svca_classes}")
+    if analysis.svca_classes is not None and analysis.svca_classes.is_dir():
+        from node.train import told
+
+        trained = told(analysis.svca_classes, sorted(settings_module.tracers(analysis.tracers)))
+        found.append(f"SVCA classes of {len(trained)} trainings in {analysis.svca_classes}")
+    elif analysis.svca_classes is not None:
+        missing.append(f"folder of SVCA classes {analysis.svca_classes}")
     if analysis.atlas is not None:
         for file in (analysis.atlas, analysis.atlas.with_name(analysis.atlas.name.replace("_dseg.nii.gz", "_dseg.tsv"))):
             (found if file.is_file() else missing).append(f"atlas {file}")

@@ -16,6 +16,7 @@ from node import __version__
 from node.app import SystemClock
 from node.cli import VALUES, main
 from node.domain.correction import Correctable
+from node.settings import shipped_folder
 from node.workflow.states import State
 from node.workflow.store.database import Store
 from node.workflow.store.rows import Posting
@@ -215,3 +216,11 @@ def test_check_says_what_of_the_sites_own_is_not_there(config: Path, tmp_path: P
     assert not found["passed"]
     assert all(words in str(found["text"]) for words in ("classes", "a_dseg.tsv", "no-such-program"))
     assert "a_dseg.nii.gz is not there" not in str(found["text"])
+
+
+def test_check_reads_the_classes_of_the_site(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "classes").mkdir()
+    (tmp_path / "classes" / "pk11195-12345678.json").write_text("{}", encoding="utf-8")
+    found = checked(config, f'tracers = "{shipped_folder() / "tracers"}"\nsvca_classes = "classes"')["site's own"]
+    assert not found["passed"]
+    assert "expected a whole file" in str(found["text"])
