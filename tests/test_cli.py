@@ -212,7 +212,10 @@ def test_check_reads_the_list_of_genotypes_and_names_nobody(config: Path, tmp_pa
 
 def test_check_says_what_of_the_sites_own_is_not_there(config: Path, tmp_path: Path) -> None:
     (tmp_path / "a_dseg.nii.gz").touch()
-    found = checked(config, 'svca_classes = "classes"\natlas = "a_dseg.nii.gz"\nlesion_program = ["no-such-program"]')["site's own"]
+    found = checked(
+        config,
+        'svca_classes = "classes"\natlas = "a_dseg.nii.gz"\nlesion_program = ["no-such-program", "{out}"]\nlesion_program_name = "L"',
+    )["site's own"]
     assert not found["passed"]
     assert all(words in str(found["text"]) for words in ("classes", "a_dseg.tsv", "no-such-program"))
     assert "a_dseg.nii.gz is not there" not in str(found["text"])

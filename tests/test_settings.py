@@ -112,7 +112,8 @@ def test_the_digest_follows_every_method_and_file_of_the_analysis(tmp_path: Path
         "MAPS": '["srtm"]',
         "PARTIAL_VOLUME": "rbv",
         "PHYSICIST_PAGE": "never",
-        "LESION_PROGRAM": '["x"]',
+        "LESION_PROGRAM_NAME": '"x"',
+        "LESION_PROGRAM_VERSION": '"2"',
         "LESION_PROGRAM_TIMEOUT_S": "10",
     }
     for key, value in changes.items():
@@ -138,6 +139,10 @@ def test_a_growing_list_of_genotypes_leaves_the_digest(tmp_path: Path) -> None:
         ('maps = ["patlak"]', "analysis.maps.1"),
         ('partial_volume = "yes"', "analysis.partial_volume"),
         ("lesion_program_memory_mib = 1", "analysis.lesion_program_memory_mib"),
+        ('lesion_program = ["run", "{t1}"]', "expected {out}"),
+        ('lesion_program = ["run", "{out}", "{pet}"]', "found pet"),
+        ('lesion_program = ["run", "{out}"]', "needs lesion_program_name"),
+        ('lesion_program = ["run", "{out"]', "analysis.lesion_program"),
     ],
 )
 def test_an_analysis_that_cannot_be_done_is_a_mistake(tmp_path: Path, line: str, words: str) -> None:
@@ -148,10 +153,11 @@ def test_an_analysis_that_cannot_be_done_is_a_mistake(tmp_path: Path, line: str,
 
 
 def test_what_the_site_asks_for_is_read(tmp_path: Path) -> None:
-    text = '[node]\nstorage = "s"\n[analysis]\nreference = "svca"\nsvca_classes = "classes"\nmaps = []\nlesion_program = ["run", "-1"]'
+    program = 'lesion_program = ["run", "-1", "{out}"]\nlesion_program_name = "L"'
+    text = f'[node]\nstorage = "s"\n[analysis]\nreference = "svca"\nsvca_classes = "classes"\nmaps = []\n{program}'
     analysis = settings.load(write(tmp_path, text), {}).analysis
     assert (analysis.reference, analysis.svca_classes, analysis.maps) == ("svca", tmp_path / "classes", ())
-    assert analysis.lesion_program == ("run", "-1")
+    assert analysis.lesion_program == ("run", "-1", "{out}")
 
 
 @given(
@@ -159,10 +165,11 @@ def test_what_the_site_asks_for_is_read(tmp_path: Path) -> None:
     maps=st.lists(st.sampled_from(["mrtm2", "logan", "srtm", "srtm2", "zhou"]), unique=True),
     partial_volume=st.sampled_from(["none", "gtm", "rbv", "iterative-yang", "muller-gartner"]),
     physicist_page=st.sampled_from(["always", "dynamic", "never"]),
-    lesion_program=st.lists(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1), max_size=3),
+    lesion_program=st.lists(st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters="{}"), min_size=1), max_size=3),
 )
 def test_an_analysis_is_read_as_it_was_written(**written: object) -> None:
-    whole = {**written, "svca_classes": "classes", "atlas": "a_dseg.nii.gz"}
+    written["lesion_program"] = [*written["lesion_program"], "{out}"]  # type: ignore[misc]
+    whole = {**written, "lesion_program_name": "L", "svca_classes": "classes", "atlas": "a_dseg.nii.gz"}
     text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in whole.items())
     analysis = settings.AnalysisSection.model_validate(tomllib.loads(text))
     assert analysis.model_dump(mode="json", include=set(written)) == written

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -18,6 +19,10 @@ DynamicReference = Literal[Reference, "svca"]
 
 ParametricMethod = Literal["mrtm2", "logan", "srtm", "srtm2", "zhou"]
 PartialVolume = Literal["none", "gtm", "rbv", "iterative-yang", "muller-gartner"]
+
+
+PROGRAM_FILES = frozenset({"t1", "flair", "brain", "out", "workdir"})
+"""What a word of the site's lesion program may stand for in braces."""
 
 
 class Section(BaseModel):
@@ -71,6 +76,8 @@ class AnalysisSection(Section):
     partial_volume: PartialVolume = "none"
     physicist_page: Literal["always", "dynamic", "never"] = "dynamic"
     lesion_program: tuple[Annotated[str, Field(min_length=1)], ...] = Field(default=(), strict=False)
+    lesion_program_name: str = ""
+    lesion_program_version: str = ""
     lesion_program_timeout_s: Annotated[float, Field(gt=0, strict=False)] = 900.0
     lesion_program_memory_mib: Annotated[int, Field(ge=256)] = 4096
 
@@ -87,6 +94,22 @@ class AnalysisSection(Section):
         if value is not None and not value.name.endswith("_dseg.nii.gz"):
             raise ValueError("expected a label atlas as BIDS names it, …_dseg.nii.gz with …_dseg.tsv beside it")
         return value
+
+    @field_validator("lesion_program")
+    @classmethod
+    def _writes_a_mask(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        used = {name for word in value for _, name, _, _ in Formatter().parse(word) if name is not None}
+        if value and "out" not in used:
+            raise ValueError("expected {out} among the words: where the program writes its mask")
+        if unknown := sorted(used - PROGRAM_FILES):
+            raise ValueError(f"expected no other placeholders than {', '.join(sorted(PROGRAM_FILES))}; found {', '.join(unknown)}")
+        return value
+
+    @model_validator(mode="after")
+    def _program_has_a_name(self) -> AnalysisSection:
+        if self.lesion_program and not self.lesion_program_name.strip():
+            raise ValueError("lesion_program needs lesion_program_name, which is printed beside its lesions")
+        return self
 
     @model_validator(mode="after")
     def _reference_can_be_had(self) -> AnalysisSection:
