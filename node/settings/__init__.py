@@ -98,7 +98,7 @@ def _files(name: str, place: Path | None) -> list[Path]:
         return []
     if place.is_dir():
         return sorted(file for file in place.glob("*" if name == "svca_classes" else "*.toml") if file.is_file())
-    table = place.with_name(place.name.replace("_dseg.nii.gz", "_dseg.tsv"))
+    table = place.with_name(f"{place.name.removesuffix('.gz').removesuffix('.nii')}.tsv")
     return [file for file in dict.fromkeys((place, table)) if file.is_file()]
 
 

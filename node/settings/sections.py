@@ -91,7 +91,7 @@ class AnalysisSection(Section):
     @field_validator("atlas")
     @classmethod
     def _is_a_dseg(cls, value: Path | None) -> Path | None:
-        if value is not None and not value.name.endswith("_dseg.nii.gz"):
+        if value is not None and not value.name.endswith(("_dseg.nii.gz", "_dseg.nii")):
             raise ValueError("expected a label atlas as BIDS names it, …_dseg.nii.gz with …_dseg.tsv beside it")
         return value
 
