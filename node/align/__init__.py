@@ -55,10 +55,9 @@ def align(exam: Exam, template: Template, *, seed: int) -> Alignment:
         brain = extract_brain(exam.t1.volume, template)
         motion = moving.result()
         pet = side_by_side.submit(t1_from_pet, brain.t1, brain.mask, motion.mean, seed=seed)
-        flair = side_by_side.submit(_flair, exam, brain, seed)
         to_template, template_checks = template_from_t1(brain, template)
+        from_flair, flair_checks = _flair(exam, brain, seed)
         from_pet, pet_checks = pet.result()
-        from_flair, flair_checks = flair.result()
     return Alignment(
         t1=brain.t1,
         brain=brain.mask,

@@ -186,7 +186,7 @@ def _descend(pose: Array, points: Points, sampler: _Sampler, free: Array, steps:
     for _ in range(steps):
         step = _step(pose, points, sampler, free)
         pose = pose + step
-        if np.abs(step[:3]).max() < 0.02 and np.abs(step[3:]).max() < 3e-4:
+        if np.abs(step[:3]).max() < 0.05 and np.abs(step[3:]).max() < 7e-4:
             break
     return pose
 
