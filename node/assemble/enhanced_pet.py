@@ -90,9 +90,13 @@ def _in_classic_words(dataset: Dataset, shared: Dataset, frame: Dataset) -> Data
 
 def _units(shared: Dataset, frame: Dataset) -> tuple[str, str]:
     """Units in the words of the PET Series module; the unit's own text where it is none that we know, so that a refusal can name it."""
-    mapping = functional_item(shared, frame, "RealWorldValueMappingSequence")
-    units = [text(item, "CodeValue") for item in items(mapping, "MeasurementUnitsCodeSequence")]
-    return _UNITS.get(units[0], (units[0][:16], "")) if units else ("", "")
+    unit = mapped_unit(functional_item(shared, frame, "RealWorldValueMappingSequence"))
+    return _UNITS.get(unit, (unit[:16], ""))
+
+
+def mapped_unit(mapping: Dataset) -> str:
+    """UCUM unit of a real world value mapping; empty where it has none."""
+    return next((text(item, "CodeValue") for item in items(mapping, "MeasurementUnitsCodeSequence")), "")
 
 
 def _reconstruction(item: Dataset) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from node.assemble.corrections import Amendments, Known
 from node.assemble.header import Header
@@ -25,6 +25,9 @@ LONGEST_LEAD_S = 300.0
 
 SAME_DOSE = 0.005
 """Two ways to say one dose agree within this, relative: rounding of consoles. Ours."""
+
+SAME_TIME_S = 60.0
+"""Two times of one injection that differ by more are told. Ours."""
 
 MOST_RESIDUAL = 0.5
 """A syringe that keeps more of the dose than this was no injection, but a wrong number. Ours."""
@@ -139,7 +142,8 @@ def _injected_at(header: Header, scan: Scan) -> Known[datetime]:
     if pet is None:
         raise AssertionError("asked before whether it is a PET")
     if pet.injected_at is not None:
-        return Known(pet.injected_at, "RadiopharmaceuticalStartDateTime (0018,1078)", f"{pet.injected_at:%Y-%m-%d %H:%M:%S}")
+        source, found = "RadiopharmaceuticalStartDateTime (0018,1078)", f"{pet.injected_at:%Y-%m-%d %H:%M:%S}"
+        return Known(pet.injected_at, source, found, _two_times(pet.injected_at, pet.injection_time))
     day = header.series_at or scan.started_at
     source = "RadiopharmaceuticalStartTime (0018,1072)"
     if pet.injection_time is None or day is None:
@@ -153,6 +157,18 @@ def _injected_at(header: Header, scan: Scan) -> Known[datetime]:
     message = f"the header has no date of injection: {which} was taken"
     told = Check("injection_date", False, message, Gravity.NOTE)
     return Known(instant, f"{source} on {which}", f"{instant:%H:%M:%S} without a date", (told,))
+
+
+def _two_times(instant: datetime, written: time | None) -> tuple[Check, ...]:
+    """A date-time and a time of day that differ: one of them is in another zone, or was typed in by hand."""
+    if written is None:
+        return ()
+    apart_s = abs((datetime.combine(instant.date(), written) - instant).total_seconds())
+    apart_s = min(apart_s, 86400.0 - apart_s)
+    if apart_s <= SAME_TIME_S:
+        return ()
+    message = f"the header has two times of injection, {apart_s:.0f} s apart: RadiopharmaceuticalStartDateTime was taken"
+    return (Check("injection_time", False, message, value=apart_s, limit=SAME_TIME_S, unit="s"),)
 
 
 def _delay_checks(injected_at: datetime | None, profile: TracerProfile, scan: Scan, of: str) -> tuple[Check, ...]:

@@ -15,9 +15,9 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.pixels.utils import iter_pixels
 
-from node.assemble.attributes import items, number, tag_of
+from node.assemble.attributes import number, tag_of
 from node.assemble.enhanced import functional_groups, functional_item
-from node.assemble.enhanced_pet import ENHANCED_PET
+from node.assemble.enhanced_pet import ENHANCED_PET, mapped_unit
 from node.assemble.header import Header
 from node.assemble.slices import frames_of
 from node.domain.exam import Instance, SeriesSource
@@ -131,7 +131,10 @@ def _rescale(dataset: Dataset, header: Header) -> tuple[float | None, float | No
         return number(dataset, "RescaleSlope"), number(dataset, "RescaleIntercept")
     frame = frames[header.frame]
     mapping = functional_item(shared, frame, "RealWorldValueMappingSequence")
-    if header.sop_class_uid == ENHANCED_PET and items(mapping, "MeasurementUnitsCodeSequence"):
+    if header.sop_class_uid == ENHANCED_PET and (unit := mapped_unit(mapping)):
+        first = mapped_unit(functional_item(shared, frames[0], "RealWorldValueMappingSequence"))
+        if unit != first:
+            raise DataError(f"instance {header.sop_instance_uid}: expected one unit in all frames; found {first} and {unit}")
         return number(mapping, "RealWorldValueSlope"), number(mapping, "RealWorldValueIntercept")
     transformation = functional_item(shared, frame, "PixelValueTransformationSequence")
     return number(transformation, "RescaleSlope"), number(transformation, "RescaleIntercept")

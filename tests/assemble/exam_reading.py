@@ -37,7 +37,10 @@ def failed(exam: Exam) -> set[str]:
 
 
 def drug(datasets: Sequence[Dataset], **changes: Any) -> list[Dataset]:
-    """The PET with other radiopharmaceutical attributes; None leaves one out."""
+    """The PET with other radiopharmaceutical attributes; None leaves one out. A date-time takes its time of day with it."""
+    instant = changes.get("RadiopharmaceuticalStartDateTime")
+    if isinstance(instant, str):
+        changes.setdefault("RadiopharmaceuticalStartTime", instant[8:].strip())
     for dataset in datasets:
         (item,) = dataset.RadiopharmaceuticalInformationSequence
         for keyword, value in changes.items():

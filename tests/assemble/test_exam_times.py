@@ -87,6 +87,14 @@ def test_a_dynamic_scan_may_start_shortly_before_the_injection(tmp_path: Path) -
     assert failed(exam) == {"injection_after_start"}
 
 
+def test_two_times_of_one_injection_are_told(tmp_path: Path) -> None:
+    """As where a date-time is written in UTC and the time of day in local time."""
+    exam = read(tmp_path, drug(pet_series(), RadiopharmaceuticalStartTime="092000"))
+
+    assert failed(exam) == {"injection_time"}
+    assert exam.pet.timing.start_s.tolist() == [3600.0, 3900.0]
+
+
 def test_the_vendors_own_decay_instant_comes_first(tmp_path: Path) -> None:
     datasets = pet_series(SeriesTime="111000")
     for dataset in datasets:

@@ -92,6 +92,15 @@ def test_an_enhanced_pet_in_another_unit_is_refused(tmp_path: Path) -> None:
         read(tmp_path, [enhanced_pet(pet_series(**STATIC), unit="umol/min/ml")])
 
 
+def test_an_enhanced_pet_of_two_units_is_refused(tmp_path: Path) -> None:
+    made = enhanced_pet(pet_series(**STATIC))
+    (mapping,) = made.PerFrameFunctionalGroupsSequence[3].RealWorldValueMappingSequence
+    mapping.MeasurementUnitsCodeSequence[0].CodeValue = "g/ml{SUVbw}"
+
+    with pytest.raises(DataError, match=r"one unit in all frames; found Bq/ml and g/ml\{SUVbw\}"):
+        read(tmp_path, [made])
+
+
 def test_an_enhanced_pet_without_decay_correction_is_corrected_to_the_injection(tmp_path: Path) -> None:
     exam = read(tmp_path, [enhanced_pet(pet_series(), DecayCorrected="NO")])
 

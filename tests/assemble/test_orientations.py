@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from assemble_dicom import COLUMNS, ROWS, SLOPE, STEP_MM, mr_series, pet_series, store, stored_value
 from exam_reading import failed, read
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from multi_frame import enhanced_pet
 from pydicom.dataset import Dataset
@@ -77,7 +77,7 @@ def test_an_mr_in_any_axis_order_and_tilt_lies_where_its_slices_say(number: int,
 angle = st.floats(-45, 45)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(order=st.sampled_from(ORDERS), angles=st.tuples(angle, angle, angle), multi_frame=st.booleans())
 def test_a_pet_in_any_axis_order_and_tilt_lies_where_its_slices_say(
     order: np.ndarray, angles: tuple[float, float, float], *, multi_frame: bool
