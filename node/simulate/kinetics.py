@@ -43,7 +43,7 @@ class TracerKinetics:
 
     Parameters
     ----------
-    code : of PS3.16 CID 4021 or 4020, text : as a console names it
+    code : of PS3.16 CID 4021 or 4020, None where they have none; text : as a console names it
     injected_bq : typical activity
     k2_ref_per_min : efflux constant of the reference
     reference : (amplitude SUV, rate 1/min) of the falling exponentials of the reference curve
@@ -52,7 +52,7 @@ class TracerKinetics:
     """
 
     text: str
-    code: Code
+    code: Code | None
     radionuclide: Code
     half_life_s: float
     positron_fraction: float
@@ -128,6 +128,19 @@ TRACERS = {
         ((1.2, 0.006), (0.9, 0.06)),
         1.0,
         (2400.0, 3600.0),
+        _TSPO,
+    ),
+    SimulatedTracer.PBR28: TracerKinetics(
+        "[11C]PBR28",
+        None,
+        CARBON,
+        1223.4,
+        0.998,
+        370.0e6,
+        0.10,
+        ((1.6, 0.005), (0.7, 0.05)),
+        1.1,
+        (3600.0, 5400.0),
         _TSPO,
     ),
     SimulatedTracer.FDG: TracerKinetics(

@@ -18,6 +18,7 @@ class SimulatedTracer(Enum):
 
     DPA714 = "dpa714"
     PK11195 = "pk11195"
+    PBR28 = "pbr28"  #: the standard has no code for it: the header names it in free text alone
     FDG = "fdg"
 
 

@@ -148,10 +148,9 @@ def _radiopharmaceutical(scan: PetScan, options: SimulationOptions) -> Dataset:
     item.RadiopharmaceuticalStartDateTime = f"{scan.injected_at:%Y%m%d%H%M%S}"
     item.RadionuclideTotalDose, item.RadionuclideHalfLife = decimal(scan.injected_bq), decimal(tracer.half_life_s)
     item.RadionuclidePositronFraction = decimal(tracer.positron_fraction)
-    if options.pet_coded:
-        item.RadionuclideCodeSequence, item.RadiopharmaceuticalCodeSequence = coded(tracer.radionuclide), coded(tracer.code)
-    else:
-        item.RadionuclideCodeSequence = Sequence([])
+    item.RadionuclideCodeSequence = coded(tracer.radionuclide) if options.pet_coded else Sequence([])
+    if options.pet_coded and tracer.code is not None:
+        item.RadiopharmaceuticalCodeSequence = coded(tracer.code)
     return item
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from node.simulate.exam import write_exam
-from node.simulate.options import Nod, SimulatedExam, SimulationOptions, dynamic_options, small_options
+from node.simulate.options import Nod, SimulatedExam, SimulatedTracer, SimulationOptions, dynamic_options, small_options
 
 TURN = Nod(4800.0, (6.0, 0.0, -4.0), (2.0, 5.0, -3.0))
 MOVING = replace(
@@ -132,6 +133,16 @@ def test_a_small_dynamic_exam_nods_between_frames() -> None:
     starts = frame_timing(TRACERS[options.tracer], options.protocol).start_s
 
     assert all(nod.at_s in starts for nod in options.nods)
+
+
+def test_a_tracer_without_a_code_is_named_in_free_text_alone(tmp_path: Path) -> None:
+    options = replace(MOVING, tracer=SimulatedTracer.PBR28, pet_spacing_mm=(6.0, 6.0, 6.0), with_flair=False, nods=())
+
+    (item,) = headers(write_exam(tmp_path / "pbr28", options), "PET")[0].RadiopharmaceuticalInformationSequence
+
+    assert item.Radiopharmaceutical == "[11C]PBR28"
+    assert "RadiopharmaceuticalCodeSequence" not in item
+    assert item.RadionuclideCodeSequence[0].CodeMeaning == "^11^Carbon"
 
 
 def test_slices_thinner_than_voxels_are_refused() -> None:
