@@ -32,7 +32,9 @@ def run(settings: Settings) -> tuple[Item, ...]:
         ("scanners", lambda: f"{len(settings_module.scanners(settings.analysis.scanners))} point spreads known"),
         ("template", lambda: _template(settings)),
         ("genotypes", lambda: _genotypes(settings)),
-        ("site's own", lambda: _own(settings)),
+        ("svca classes", lambda: _classes(settings)),
+        ("atlas", lambda: _atlas(settings)),
+        ("lesion program", lambda: _program(settings)),
         ("storage", lambda: _storage(settings)),
         ("register", lambda: _register(settings)),
         ("receiver", lambda: _port(settings)),
@@ -83,29 +85,38 @@ def _genotypes(settings: Settings) -> str:
 
     if settings.analysis.genotypes is None:
         return "no list; `ember correct EXAM --genotype` says one"
-    return f"{settings.analysis.genotypes.name}: {len(load_genotypes(settings.analysis.genotypes))} people"
+    count = len(load_genotypes(settings.analysis.genotypes))
+    return f"{settings.analysis.genotypes.name}: {count} {'person' if count == 1 else 'people'}"
 
 
-def _own(settings: Settings) -> str:
-    """Classes, atlas and program of the site: whether they are there; the classes are read."""
+def _classes(settings: Settings) -> str:
+    from node.train import told
+
+    folder = settings.analysis.svca_classes
+    if folder is None:
+        return "none: a tracer that asks for them gets cerebellar grey matter"
+    if not folder.is_dir():
+        raise SettingsError([f"analysis.svca_classes: expected a folder; {folder} is none"])
+    trained = told(folder, sorted(settings_module.tracers(settings.analysis.tracers)))
+    return f"{len(trained)} trainings in {folder}"
+
+
+def _atlas(settings: Settings) -> str:
+    if settings.analysis.atlas is None:
+        return "none: the node's own regions"
+    from node.segment.atlas_file import read_atlas
+
+    atlas = read_atlas(settings.analysis.atlas)
+    return f"{atlas.name}, {len(atlas.labels)} labels"
+
+
+def _program(settings: Settings) -> str:
     analysis = settings.analysis
-    found: list[str] = []
-    missing: list[str] = []
-    if analysis.svca_classes is not None and analysis.svca_classes.is_dir():
-        from node.train import told
-
-        trained = told(analysis.svca_classes, sorted(settings_module.tracers(analysis.tracers)))
-        found.append(f"SVCA classes of {len(trained)} trainings in {analysis.svca_classes}")
-    elif analysis.svca_classes is not None:
-        missing.append(f"folder of SVCA classes {analysis.svca_classes}")
-    if analysis.atlas is not None:
-        for file in (analysis.atlas, analysis.atlas.with_name(analysis.atlas.name.replace("_dseg.nii.gz", "_dseg.tsv"))):
-            (found if file.is_file() else missing).append(f"atlas {file}")
-    if analysis.lesion_program:
-        (found if shutil.which(analysis.lesion_program[0]) else missing).append(f"lesion program {analysis.lesion_program[0]}")
-    if missing:
-        raise SettingsError([f"{item} is not there, or may not be run" for item in missing])
-    return ", ".join(found) or "none: the node's own regions, reference and lesions"
+    if not analysis.lesion_program:
+        return "none: lesions of an incoming SEG, or found by the node"
+    if shutil.which(analysis.lesion_program[0]) is None:
+        raise SettingsError([f"analysis.lesion_program: {analysis.lesion_program[0]} is not there, or may not be run"])
+    return f"{analysis.lesion_program_name} {analysis.lesion_program_version}".strip()
 
 
 def _storage(settings: Settings) -> str:

@@ -207,23 +207,33 @@ def test_check_reads_the_list_of_genotypes_and_names_nobody(config: Path, tmp_pa
     assert "Secret" not in json.dumps(found)
     (tmp_path / "g.csv").write_text("patient_id,issuer,genotype,source\nSecret,,HAB,blood\n", encoding="utf-8")
     found = {item["name"]: item for item in json.loads(ember(config, "check", "--json").output)}
-    assert (found["genotypes"]["passed"], found["genotypes"]["text"]) == (True, "g.csv: 1 people")
+    assert (found["genotypes"]["passed"], found["genotypes"]["text"]) == (True, "g.csv: 1 person")
 
 
-def test_check_says_what_of_the_sites_own_is_not_there(config: Path, tmp_path: Path) -> None:
-    (tmp_path / "a_dseg.nii.gz").touch()
-    found = checked(
-        config,
-        'svca_classes = "classes"\natlas = "a_dseg.nii.gz"\nlesion_program = ["no-such-program", "{out}"]\nlesion_program_name = "L"',
-    )["site's own"]
-    assert not found["passed"]
-    assert all(words in str(found["text"]) for words in ("classes", "a_dseg.tsv", "no-such-program"))
-    assert "a_dseg.nii.gz is not there" not in str(found["text"])
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('svca_classes = "classes"', "analysis.svca_classes"),
+        ('atlas = "atlas-a_space-MNI152NLin2009aSym_dseg.nii.gz"', "analysis.atlas"),
+        ('lesion_program = ["no-such-program", "{out}"]\nlesion_program_name = "L"', "no-such-program is not there"),
+    ],
+)
+def test_check_says_what_of_the_sites_own_is_not_there(config: Path, line: str, words: str) -> None:
+    items = checked(config, line)
+    found = [items[name] for name in ("svca classes", "atlas", "lesion program") if not items[name]["passed"]]
+    assert len(found) == 1
+    assert words in str(found[0]["text"])
+
+
+def test_check_names_the_sites_program(config: Path) -> None:
+    found = checked(config, 'lesion_program = ["true", "{out}"]\nlesion_program_name = "L"\nlesion_program_version = "2"')
+    item = found["lesion program"]
+    assert (item["passed"], item["text"]) == (True, "L 2")
 
 
 def test_check_reads_the_classes_of_the_site(config: Path, tmp_path: Path) -> None:
     (tmp_path / "classes").mkdir()
     (tmp_path / "classes" / "pk11195-12345678.json").write_text("{}", encoding="utf-8")
-    found = checked(config, f'tracers = "{shipped_folder() / "tracers"}"\nsvca_classes = "classes"')["site's own"]
+    found = checked(config, f'tracers = "{shipped_folder() / "tracers"}"\nsvca_classes = "classes"')["svca classes"]
     assert not found["passed"]
     assert "expected a whole file" in str(found["text"])
