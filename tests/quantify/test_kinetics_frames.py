@@ -100,6 +100,15 @@ def test_the_linear_part_begins_at_t_star_and_leaves_out_weight_zero() -> None:
         linear_part(timing, np.ones(6), 1200.0)
 
 
+def test_a_basis_curve_knows_where_a_gap_was() -> None:
+    """A constant reference: R ⊗ exp(−k·t) = (1 − exp(−k·t))/k, averaged over frames with half an hour missing between them."""
+    start, length = np.array([0.0, 60.0, 1860.0, 1960.0]), np.array([60.0, 60.0, 100.0, 40.0])
+    rate = 0.001
+    expected = (1 - (np.exp(-rate * start) - np.exp(-rate * (start + length))) / (rate * length)) / rate
+    found = convolved(np.ones(4), FrameTiming(start, length), np.array([rate]))[0]
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
 @pytest.mark.parametrize("rate_per_min", [0.01, 0.05, 0.3])
 def test_a_basis_curve_is_the_convolution_as_the_scanner_measures_it(rate_per_min: float) -> None:
     """R(t) = t·exp(−t/8 min): convolved with an exponential and averaged in closed form, and by summing every 0.1 s."""

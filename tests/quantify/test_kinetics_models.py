@@ -14,6 +14,7 @@ from node.domain.timing import FrameTiming
 from node.errors import DataError
 from node.quantify.kinetics import frame_weights, logan, mrtm2, srtm, srtm2, zhou
 from node.quantify.kinetics.basis import convolved
+from node.quantify.kinetics.frames import integral_matrix
 
 C11, F18 = 1223.4, 6586.2
 T_STAR_S = 1200.0
@@ -222,6 +223,42 @@ def test_delivery_and_efflux_come_with_the_dvr() -> None:
         alike = np.isclose(r1, [known.dvr for known in tissues])  # then the curve has the reference's shape, and k2a is anything
         assert fit.r1[~alike] == pytest.approx(r1[~alike], rel=2e-3)
         assert fit.k2a_per_s[~alike] == pytest.approx(k2a[~alike], rel=4e-3)
+
+
+def test_the_linear_models_are_weighted_least_squares() -> None:
+    """Curve by curve with NumPy's solver, on noise: the model's equation as it stands in the paper."""
+    timing, weights = scan(60)
+    reference, curves, _ = known_curves(timing, 0.07)
+    rng = np.random.default_rng(9)
+    noisy = curves * (1 + 0.03 / np.sqrt(weights)[:, None] * rng.standard_normal(curves.shape))
+    integrals, late, k2 = integral_matrix(timing), timing.start_s >= T_STAR_S, 0.07 / 60
+    known = integrals @ reference + reference / k2
+
+    def solved(design: np.ndarray, values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        root = np.sqrt(weights[chosen])
+        return np.linalg.lstsq(root[:, None] * design[chosen], root * values[chosen], rcond=None)[0]
+
+    everywhere = np.ones(len(timing), dtype=bool)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for i, tissue in enumerate(noisy.T):
+            area = integrals @ tissue
+            plot = solved(np.column_stack([known / tissue, np.ones(len(tissue))]), area / tissue, late)
+            assert by_logan(noisy, reference, timing, weights, 0.07)[i] == pytest.approx(plot[0], rel=1e-9)
+            multilinear = solved(np.column_stack([known, area]), tissue, late)
+            assert by_mrtm2(noisy, reference, timing, weights, 0.07)[i] == pytest.approx(-multilinear[0] / multilinear[1], rel=1e-9)
+            linear = solved(np.column_stack([integrals @ reference, reference, tissue]), area, everywhere)
+            assert by_zhou(noisy, reference, timing, weights, 0.07)[i] == pytest.approx(linear[0], rel=1e-7)
+
+
+def test_logan_needs_three_points_above_zero() -> None:
+    timing, weights = scan(60)
+    reference, curves, _ = known_curves(timing, 0.07)
+    few = curves[:, :2].copy()
+    few[-6:, :] = -1.0  # of eight late frames two are left
+    few[-1, 1] = curves[-1, 1]
+    found = by_logan(few, reference, timing, weights, 0.07)
+    assert np.isnan(found[0])
+    assert np.isfinite(found[1])
 
 
 def test_the_search_ends_where_trying_every_rate_does() -> None:

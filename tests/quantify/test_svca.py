@@ -98,6 +98,36 @@ def test_the_reference_is_healthy_grey_matter_and_nothing_else(classes: SvcaClas
     assert found.checks[0].passed
 
 
+def test_the_reference_is_chosen_by_quantiles_of_all_four_shares_and_weighted_with_one(classes: SvcaClasses) -> None:
+    """The rule once more, by hand, from the shares that come with the result."""
+    frames, _ = image(11, noise=0.1)
+    found = clustered_reference(frames, BRAIN, classes)
+    grey, *others = found.shares
+    chosen = grey > np.quantile(grey[grey > 0], 0.9)
+    before = chosen.sum()
+    for other in others:
+        chosen &= other <= np.quantile(other[(grey > 0) & (other > 0)], 0.9)
+    assert chosen.sum() < before
+    assert np.array_equal(found.weights.array > 0, chosen)
+    expected = np.average(frames.array[:, chosen].astype(float), axis=1, weights=grey[chosen])
+    assert found.curve.values == pytest.approx(expected, rel=1e-5)
+    assert np.abs(frames.array[:, chosen].mean(axis=1) / expected - 1).max() > 1e-4
+
+
+def test_what_is_hot_late_is_not_taken_for_blood() -> None:
+    """A place that fills up slowly until it is the hottest of the image."""
+    rise = (np.arange(len(TIMING)) >= 18)[:, None, None, None] * 100.0
+    scans = []
+    for seed in range(1, 6):
+        scan = training_scan(seed)
+        frames = scan.frames.array.copy()
+        frames[:, :2, :2, :2] += (rise * frames.mean()).astype(np.float32)
+        scans.append(replace(scan, frames=scan.frames.like(frames)))
+    blood = train_classes(scans, "pk11195").curves[2]
+    assert blood[:8].max() > 5
+    assert blood[18:].max() < 1
+
+
 def test_grey_matter_with_raised_signal_is_left_out(classes: SvcaClasses) -> None:
     """A patient with a third of the grey matter raised: its plain mean is more than 10 % too high late, the clustered one is not."""
     frames, fractions = image(7)
