@@ -222,10 +222,22 @@ T1_FLAIR = {"ScanningSequence": ["SE", "IR"], "SequenceVariant": "SK", "Repetiti
 
 MPRAGE_GE = {"ScanningSequence": "RM", "SequenceVariant": "NONE", "RepetitionTime": 2300, "EchoTime": 2.5, "InversionTime": 900}
 
+# As a uMR 770 writes it (neurolabusc/dcm_qa_uih, t1_gre_fsp_3d_sag, side-car of its converter).
+FSP_UIH = {
+    "Manufacturer": "UIH",
+    "ImageType": ["ORIGINAL", "PRIMARY", "M", "UCA", "IF", "MAGNITUDE"],
+    "ScanningSequence": ["GR", "IR"],
+    "SequenceVariant": "NONE",
+    "RepetitionTime": 7.25,
+    "EchoTime": 3.1,
+    "InversionTime": 750,
+    "FlipAngle": 10,
+}
 
-@pytest.mark.parametrize("physics", [{}, MPRAGE_PHILIPS, MPRAGE_GE, BRAVO_GE, SPGR, SE_2D, T1_FLAIR])
+
+@pytest.mark.parametrize("physics", [{}, MPRAGE_PHILIPS, MPRAGE_GE, BRAVO_GE, FSP_UIH, SPGR, SE_2D, T1_FLAIR])
 def test_a_t1_is_told_by_how_it_was_made(physics: dict[str, Any]) -> None:
-    judgement = judged(mr_series(**physics, SeriesDescription="series 7"))
+    judgement = judged(mr_series(**{**physics, "SeriesDescription": "series 7"}))
 
     assert judgement.role is Role.T1
     assert judgement.checks == ()
