@@ -4,21 +4,31 @@ Words: the *window* is the box of the T1 grid around the brain; a *prior* is the
 the subject; a *level* is how many mm a voxel lies inside a surface of the template (`node.atlas.regions`).
 
 The path: cut the window → `place` carries priors, coordinates and surfaces to it → `tissue` classifies → `parts` cuts the brain →
-`imported` or `lesions` give the lesions → lesions become white matter → `regions` names what is measured → `checks` judge.
+`imported`, `program` or `lesions` (with `belief`) give the lesions → `tissue` classifies again, lesions filled as white matter →
+`regions` names what is measured → `checks` judge. `local` holds the means over centimetres that `tissue` and `belief` share.
 
 Decisions
 ---------
 We chose classes by intensity with a weak prior, because a patient's ventricles and lesions are not those of an average; instead of a
 strong prior, which draws the template's cortex into every subject.
 
-We chose the incoming lesion SEG, when there is one, over our own finding, because an expert drew it; what we find ourselves is always
-said to be found automatically.
+We chose to classify in four rounds, find the lesions, fill them and go on for two, because that costs no more than six rounds in one, and
+puts 1.7 to 4.2 % more of the voxels within 3 mm of a lesion into the right class (one real, two simulated 3-D heads; 0.04 to 0.12 % of the
+whole brain); instead of starting again on the filled T1, which took twice the time for as much.
+
+We chose the incoming lesion SEG, when there is one, over the site's program, and that over our own finding, because an expert drew it and
+the site trusts its program; what we find ourselves is always said to be found automatically. A program that fails does not stop the exam: a
+Check says so, and our own finding stands in.
 
 We chose to measure "cortex" only where it lies 4 mm, nearly a PET point spread, inside the brain's border, because scalp, marrow,
 sinuses and meninges bind TSPO tracers too; instead of the whole mantle, which is there as "cerebral_gm" for volumes.
 
-We chose to seed a lesion from belief above grey matter, away from grey matter that lines sulci, because nearly all that is bright and no
-lesion is cortex that the prior takes for white matter; instead of trusting the warped prior alone, which gave five false lesions to one.
+We chose to seed a lesion from belief above the cortex around it, away from grey matter that lines sulci, because nearly all that is bright
+and no lesion is cortex that the prior takes for white matter; instead of one grey level for the whole brain, under which the bright
+frontal cortex of a real 2-D FLAIR gave eleven false lesions.
+
+We chose to let a lesion end at 40 % of the way from white matter up to its own brightness, because a fixed level makes bright lesions too
+large and faint ones too small; instead of a random field, which has parameters that we could not fix on the few real masks there are.
 
 We chose to keep the lesions in white matter (`Tissue.WHITE_MATTER`), because they are white matter that is ill; on the T1 alone they
 would pass for grey.
@@ -26,11 +36,13 @@ would pass for grey.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from node.atlas.template import Template
-from node.domain.exam import Exam
-from node.domain.result import Alignment, LesionOrigin, Segmentation, Tissue
+from node.domain.exam import Check, Exam
+from node.domain.result import Alignment, LesionOrigin, Segmentation
 from node.domain.volume import Array, Volume
 from node.imaging import resample
 from node.segment.checks import judge
@@ -38,20 +50,35 @@ from node.segment.imported import import_lesions
 from node.segment.lesions import find_lesions, number_lesions
 from node.segment.parts import Parts, find_parts
 from node.segment.place import Place, find_place
+from node.segment.program import LesionProgram, ask_program
 from node.segment.regions import find_regions
-from node.segment.tissue import classify
-from node.segment.window import around
+from node.segment.tissue import classify, classify_filled
+from node.segment.window import Window, around
+
+__all__ = ["LesionProgram", "segment"]
 
 MARGIN_MM = 4.0
 
 
-def segment(exam: Exam, alignment: Alignment, template: Template, *, seed: int) -> Segmentation:
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """Lesions (S, R, C) bool inside the window, who drew them, and what there is to say about it."""
+
+    mask: Array
+    origin: LesionOrigin
+    checks: tuple[Check, ...] = ()
+
+
+def segment(
+    exam: Exam, alignment: Alignment, template: Template, *, seed: int, lesion_program: LesionProgram | None = None
+) -> Segmentation:
     """Tissue, regions and lesions on the T1 grid.
 
     Parameters
     ----------
     alignment : its T1, brain mask and transforms are used
     seed : recorded for Provenance; nothing here is random
+    lesion_program : the site's own, asked where no lesion SEG came with the exam
 
     Raises
     ------
@@ -62,21 +89,39 @@ def segment(exam: Exam, alignment: Alignment, template: Template, *, seed: int) 
     window = around(alignment.brain, margin_mm=MARGIN_MM)
     t1 = window.cut(alignment.t1)
     place = find_place(window.cut(alignment.brain), template, alignment.template_from_t1)
-    tissue = classify(t1, place)
+    before = classify(t1, place)
     parts = find_parts(place)
-    lesions, origin = _lesions(exam, alignment, tissue.labels, place, parts)
-    labels = t1.like(np.where(lesions, Tissue.WHITE_MATTER.value, tissue.labels).astype(np.uint8), unit="1")
+    drawn = _draw(exam, alignment, lesion_program, window, before.labels, place, parts)
+    lesions = drawn.mask
+    tissue = classify_filled(t1, lesions, place, before) if lesions.any() else before
+    labels = t1.like(tissue.labels, unit="1")
     regions = find_regions(labels, lesions, parts, window=window, grid=grid)
     numbered = number_lesions(labels.like(lesions))
-    checks = judge(labels, tissue, regions, numbered, origin)
-    return Segmentation(window.paste(labels.array, grid), regions, window.paste(numbered, grid), origin, checks)
+    checks = (*judge(labels, tissue, regions, numbered, drawn.origin), *drawn.checks)
+    return Segmentation(window.paste(labels.array, grid), regions, window.paste(numbered, grid), drawn.origin, checks)
 
 
-def _lesions(exam: Exam, alignment: Alignment, labels: Array, place: Place, parts: Parts) -> tuple[Array, LesionOrigin]:
-    """(S, R, C) bool inside the window, and who drew them."""
+def _draw(
+    exam: Exam, alignment: Alignment, program: LesionProgram | None, window: Window, labels: Array, place: Place, parts: Parts
+) -> _Drawn:
+    """An expert's lesions before those of the site's program, and those before our own."""
     if exam.lesions is not None:
-        return import_lesions(exam, exam.lesions, alignment, place.brain) & place.brain.array, LesionOrigin.IMPORTED
+        imported = import_lesions(exam, exam.lesions, alignment, place.brain) & place.brain.array
+        return _Drawn(imported, LesionOrigin.IMPORTED)
+    checks: tuple[Check, ...] = ()
+    if program is not None:
+        answer = ask_program(program, alignment.t1, _flair_on(alignment.t1, exam, alignment), alignment.brain)
+        checks = (answer.check,)
+        if answer.mask is not None:
+            return _Drawn(window.cut(alignment.brain.like(answer.mask)).array, LesionOrigin.PROGRAM, checks)
+    flair = _flair_on(place.brain, exam, alignment)
+    if flair is None:
+        return _Drawn(np.zeros(labels.shape, dtype=bool), LesionOrigin.NONE, checks)
+    return _Drawn(find_lesions(flair, labels, place, parts), LesionOrigin.FOUND, checks)
+
+
+def _flair_on(grid: Volume, exam: Exam, alignment: Alignment) -> Volume | None:
+    """(S, R, C) the FLAIR on a grid in T1 space; None where there is none."""
     if exam.flair is None or alignment.t1_from_flair is None:
-        return np.zeros(labels.shape, dtype=bool), LesionOrigin.NONE
-    flair: Volume = resample(exam.flair.volume, place.brain, alignment.t1_from_flair.inverse())
-    return find_lesions(flair, labels, place, parts), LesionOrigin.FOUND
+        return None
+    return resample(exam.flair.volume, grid, alignment.t1_from_flair.inverse())

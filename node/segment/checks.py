@@ -101,8 +101,9 @@ def _nawm(value: float) -> Check:
 def _origin(origin: LesionOrigin) -> Check:
     sentence = {
         LesionOrigin.IMPORTED: "Lesions were drawn elsewhere and came with the exam.",
+        LesionOrigin.PROGRAM: "Lesions were drawn by a program of the site; nobody has looked at them yet.",
         LesionOrigin.FOUND: "Lesions were found automatically on the FLAIR; nobody has looked at them yet.",
-        LesionOrigin.NONE: "Analysed without lesions: there was neither a FLAIR nor a lesion segmentation.",
+        LesionOrigin.NONE: "Analysed without lesions: there was neither a FLAIR nor lesions drawn elsewhere.",
     }[origin]
     return Check("lesion_origin", origin is LesionOrigin.IMPORTED, sentence, Gravity.NOTE)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from node.domain.result import Tissue
 from node.domain.volume import Array, Volume
@@ -28,7 +29,13 @@ PRIOR_FLOOR = 0.05
 NEIGHBOUR_STRENGTH = 0.25
 """Weight of each neighbour's probability in the exponent (per neighbour at 1 mm)."""
 
-ROUNDS = 6
+ROUNDS = 4
+ROUNDS_FILLED = 2
+"""Rounds before lesions are known, and after them, on the T1 in which they are filled."""
+
+FILL_WHITE_PRIOR = 0.5
+"""What touches a lesion is filled with it where the prior holds it for white matter: it is lesion in part, and looks grey."""
+
 DARKEST_PERCENTILE = 2.0
 SUREST_PERCENT = 15.0
 """Where the means begin: fluid among the darkest of the deep brain, grey and white matter where the template is surest of them."""
@@ -69,15 +76,21 @@ class TissueModel:
     labels : (S, R, C) uint8, values of `Tissue`; 0 outside the brain
     means : (3,) global mean of fluid, grey and white matter, in units of the T1
     noise : robust standard deviation inside white matter, in units of the T1
+    chance : (3, S, R, C) float32 probability of each class; 0 outside the brain
+    local : (3, S, R, C) float32 class means around each voxel, relative to `scale`
+    scale : white matter's first mean, in units of the T1
     """
 
     labels: Array
     means: tuple[float, float, float]
     noise: float
+    chance: Array
+    local: Array
+    scale: float
 
 
 def classify(t1: Volume, place: Place) -> TissueModel:
-    """Fluid, grey and white matter.
+    """Fluid, grey and white matter, before anything is known of lesions.
 
     Parameters
     ----------
@@ -87,29 +100,59 @@ def classify(t1: Volume, place: Place) -> TissueModel:
     ------
     DataError : fluid, grey and white matter do not follow each other in brightness, as they do on a T1-weighted image
     """
-    brain = place.brain
-    prior = _prior(place)
+    prior, deep = _prior(place), _deep(place.brain)
+    means = _global_means(t1.array[deep.array], place.gm[deep.array], place.wm[deep.array])
+    scale = float(means[2])
+    scaled = (t1.array / scale).astype(np.float32)
+    local = np.empty_like(prior)
+    local[:] = (means / scale)[:, None, None, None]
+    chance = _posterior(scaled, prior, None, local, place.brain)
+    chance = _settled(scaled, prior, chance, local, deep, place.brain, rounds=ROUNDS - 1)
+    return _model(t1, chance, local, scale, ~np.zeros(t1.shape, dtype=bool))
+
+
+def classify_filled(t1: Volume, lesions: Array, place: Place, before: TissueModel) -> TissueModel:
+    """The classes once more, with lesions as bright as the white matter around them: they bend neither means nor neighbours.
+
+    Lesions themselves are white matter in the answer. The filled T1 is used here alone, and never registered.
+
+    Parameters
+    ----------
+    lesions : (S, R, C) bool
+    before : what `classify` made of the same T1
+    """
+    touching = ndimage.binary_dilation(lesions) & (place.wm > FILL_WHITE_PRIOR)
+    filled = lesions | (touching & (before.labels == Tissue.GRAY_MATTER.value))
+    scaled = np.where(filled, before.local[2], t1.array / before.scale).astype(np.float32)
+    local = before.local.copy()
+    deep = _deep(place.brain)
+    chance = _settled(scaled, _prior(place), before.chance, local, deep, place.brain, rounds=ROUNDS_FILLED)
+    chance[:, lesions] = np.array([0.0, 0.0, 1.0], dtype=np.float32)[:, None]
+    return _model(t1, chance, local, before.scale, ~lesions)
+
+
+def _settled(scaled: Array, prior: Array, chance: Array, local: Array, deep: Volume, brain: Volume, *, rounds: int) -> Array:
+    """(3, S, R, C) probability after some rounds of means and neighbours; `local` is brought up to date in place."""
+    for _ in range(rounds):
+        _update_means(local, scaled, chance, deep)
+        chance = _posterior(scaled, prior, chance, local, brain)
+    return chance
+
+
+def _deep(brain: Volume) -> Volume:
     deep = brain.like(depth_mm(brain) > DEEP_MM)
     if not deep.array.any():
         raise DataError(f"segment: expected a brain mask deeper than {DEEP_MM:g} mm; found a thinner one")
-    means = _global_means(t1.array[deep.array], place.gm[deep.array], place.wm[deep.array])
-    scaled = (t1.array / means[2]).astype(np.float32)
-    local = np.empty_like(prior)
-    local[:] = (means / means[2])[:, None, None, None]
-    chance = _posterior(scaled, prior, None, local, brain)
-    for _ in range(ROUNDS - 1):
-        _update_means(local, scaled, chance, deep)
-        chance = _posterior(scaled, prior, chance, local, brain)
-    labels = np.where(brain.array, chance.argmax(axis=0) + 1, 0).astype(np.uint8)
-    return _model(t1, labels)
+    return deep
 
 
-def _model(t1: Volume, labels: Array) -> TissueModel:
-    values = [t1.array[labels == tissue.value] for tissue in _CLASSES]
+def _model(t1: Volume, chance: Array, local: Array, scale: float, healthy: Array) -> TissueModel:
+    labels = np.where(chance.any(axis=0), chance.argmax(axis=0) + 1, 0).astype(np.uint8)
+    values = [t1.array[healthy & (labels == tissue.value)] for tissue in _CLASSES]
     if min(len(v) for v in values) == 0:
         raise DataError("segment: expected fluid, grey and white matter on the T1; one of them was not found")
     csf, gm, wm = (float(np.median(v)) for v in values)
-    return TissueModel(labels, (csf, gm, wm), float(1.4826 * np.median(np.abs(values[2] - wm))))
+    return TissueModel(labels, (csf, gm, wm), float(1.4826 * np.median(np.abs(values[2] - wm))), chance, local, scale)
 
 
 def _prior(place: Place) -> Array:
