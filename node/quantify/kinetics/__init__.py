@@ -16,7 +16,7 @@ Decisions
 We chose to fit means over frames with means over frames of the integrals, because every model here is linear in curves and their
 integrals and therefore holds for such means exactly; instead of integrals up to mid-frame beside the mean of the frame, which differ by
 a twelfth of the frame's length squared times the slope. On noise-free curves that takes the error of Logan and MRTM2 from 0.1 % to 0.01 %,
-and that of k2′ from 1 % to 0.1 %.
+and that of k2′ from 1 % to 0.1 %, and noise has no more effect than before.
 
 We chose k2′ per person from MRTM over the frames after 3 min, because earlier ones hold blood and later ones alone hardly determine R1
 and k2′; a scan on which no region gives it is refused, instead of a default, which would be somebody else's. SRTM and Zhou's form need
@@ -30,6 +30,9 @@ non-linear fit a voxel, which is a thousand times slower. Between two basis func
 What no reference model can do: the tracers of TSPO need two tissue compartments, in the reference too. On simulated curves with two, MRTM2
 and Logan at t* 30 min read a slowly fed white matter 2 % ([11C]PK11195-like rates) to 8 % ([11C]PBR28-like) too low, and the thalamus
 0.5 to 3 %; SRTM and Zhou, which use the early frames, read white matter 4 to 11 % too low (`benchmarks/kinetics.py`).
+
+The matrices are small and the chunks fit a core's cache: one thread of BLAS is best. With more on a busy machine, threads that wait for each
+other made SRTM several times slower (OPENBLAS_NUM_THREADS=1 where the process starts).
 
 Every function takes `weights` and the caller decides: a default would be a silent choice.
 """
