@@ -4,9 +4,11 @@
 or above it; *inactive* both below; *indeterminate* anything else. A lesion whose rim cannot be told from its core, because the standard
 error of rim − core is above a quarter of the NAWM's mean, is *not resolvable* and is not called.
 
-The error has two parts: noise of the PET, and the mask. A mask is easily off by a voxel, and a core that holds a millimetre of its active
-rim reads active. So each lesion is fitted with its border as drawn, moved inwards and moved outwards by a millimetre; the three are
-weighted with how well they explain the image and with what we expect of a mask, and what they differ by is in the standard error.
+The error has three parts: noise of the PET, the mask, and the point spread. A mask is easily off by a voxel, and a core that holds a
+millimetre of its active rim reads active; a point spread is known to a tenth, and with one too narrow a rim stays mixed with its core.
+So each lesion is fitted under several *suppositions*: as drawn and as said, with the border a millimetre further in or out, with the
+point spread a tenth narrower or wider. They are weighted with how well they explain the image and with what we expect beforehand, and
+what they differ by is in the standard error.
 
 Decisions
 ---------
@@ -31,7 +33,7 @@ from node.quantify.partial_volume.noise import Noise
 from node.quantify.partial_volume.psf import shares
 from node.quantify.partial_volume.unmix import Mixture, unmix
 from node.quantify.project import Projection
-from node.quantify.surroundings import BACKGROUND, CORE, RIM, SHELL_MM, Surroundings, voxels_near
+from node.quantify.surroundings import BACKGROUND, CORE, RIM, SHELL_MM, Near, Surroundings, voxels_near
 
 ACTIVE_SDS = 2.0
 DIFFERENCE_ERRORS = 2.0
@@ -40,8 +42,9 @@ GATE = 0.25
 DRAWS = 200
 CONFIDENT = 0.8
 """Below this a call is of low confidence."""
-MASK_SHIFTS_MM = ((0.0, 0.5), (-1.0, 0.25), (1.0, 0.25))
-"""Where the true border may lie, outwards of the drawn one, and how much we expect it there before seeing the PET."""
+SUPPOSITIONS = ((0.0, 1.0, 0.4), (-1.0, 1.0, 0.2), (1.0, 1.0, 0.2), (0.0, 0.9, 0.1), (0.0, 1.1, 0.1))
+"""How far outwards of the drawn border the true one lies (mm), how wide the point spread is over what the site says, and how much we
+expect that before seeing the PET. The first is what was drawn and said."""
 SMALLEST_CORE_ML = 0.027
 FEWEST_SHARE = 0.02
 """A voxel tells about core and rim from this share of its point spread on; others only about the background."""
@@ -89,7 +92,7 @@ class Call:
 
 @dataclass(frozen=True, eq=False)
 class Fits:
-    """One lesion fitted with its border in several places.
+    """One lesion fitted under M suppositions.
 
     Parameters
     ----------
@@ -106,12 +109,12 @@ class Fits:
 
     @property
     def mean(self) -> Array:
-        """(3,) core, rim, background, over the places of the border."""
+        """(3,) core, rim, background, over the suppositions."""
         return np.asarray(self.weights @ self.means)
 
     @property
     def covariance(self) -> Array:
-        """(3, 3): noise, and what the places of the border differ by."""
+        """(3, 3): noise, and what the suppositions differ by."""
         apart = self.means - self.mean
         return np.asarray(np.tensordot(self.weights, self.covariances, axes=1) + (self.weights * apart.T) @ apart)
 
@@ -148,30 +151,27 @@ def call(fits: Fits, image: BlurredMap, *, number: int) -> Call:
 
 def fit_lesion(around: Surroundings, image: BlurredMap, projection: Projection) -> Fits | None:
     """Core, rim and background of one lesion, unmixed; None where the PET does not reach it or it has no rim."""
-    index, points, distance = voxels_near(around, projection)
-    values = image.values[tuple(index.T)].astype(np.float64)
-    kept = np.isfinite(values)
-    index, points, distance, values = index[kept], points[kept], distance[kept], values[kept]
-    drawn = _shares(around, around.classes(), points, image)
+    near = voxels_near(around, projection)
+    near = near.only(np.isfinite(image.values[tuple(near.index.T)]))
+    drawn = _shares(around, around.classes(), near, image.fwhm_mm)
     if not (drawn[:, CORE].any() and drawn[:, RIM].any()):
         return None
     telling = (drawn[:, CORE] + drawn[:, RIM] >= FEWEST_SHARE) | (drawn[:, BACKGROUND] >= MOSTLY)
     if int(telling.sum()) <= around.count:
         return None
-    index, values, points = index[telling], values[telling], points[telling]
-    mixtures, expected = [], []
-    for moved_mm, weight in MASK_SHIFTS_MM:
+    near, drawn = near.only(telling), drawn[telling]
+    values = image.values[tuple(near.index.T)].astype(np.float64)
+    mixtures, expected = [_mixture(values, drawn, near, image)], [SUPPOSITIONS[0][2]]
+    for moved_mm, width, weight in SUPPOSITIONS[1:]:
         classes = around.classes(moved_mm)
-        if moved_mm and not _enough(classes, around):
-            continue
-        of_class = drawn[telling] if not moved_mm else _shares(around, classes, points, image)
-        mixtures.append(_mixture(values, of_class, index, image))
-        expected.append(weight)
+        if _enough(classes, around):
+            mixtures.append(_mixture(values, _shares(around, classes, near, width * image.fwhm_mm), near, image))
+            expected.append(weight)
     return Fits(
-        weights=_weights(mixtures, expected, image.noise),
+        weights=_weights(mixtures, expected, image.noise, near),
         means=np.stack([mixture.means[_OURS] for mixture in mixtures]),
         covariances=np.stack([_widened(mixture) for mixture in mixtures]),
-        measured_background=_shell(image.values[tuple(index.T)], drawn[telling, BACKGROUND], distance[telling]),
+        measured_background=_shell(values, drawn[:, BACKGROUND], near.distance_mm),
     )
 
 
@@ -199,15 +199,15 @@ def unmixed(fits: Fits, image: BlurredMap, *, core: float, rim: float, core_acti
 _OURS = [CORE, RIM, BACKGROUND]
 
 
-def _shares(around: Surroundings, classes: Array, points: Array, image: BlurredMap) -> Array:
-    return shares(classes, around.count, points, around.spacing_mm, fwhm_mm=image.fwhm_mm)
+def _shares(around: Surroundings, classes: Array, near: Near, fwhm_mm: float) -> Array:
+    return shares(classes, around.count, near.points, around.spacing_mm, fwhm_mm=fwhm_mm)
 
 
-def _mixture(values: Array, of_class: Array, index: Array, image: BlurredMap) -> Mixture:
+def _mixture(values: Array, of_class: Array, near: Near, image: BlurredMap) -> Mixture:
     """Core and rim are known from the image alone; of the rest we know beforehand that it is of the NAWM's order."""
     spread = np.full(of_class.shape[1], image.scale.median)
     spread[[CORE, RIM]] = np.inf
-    return unmix(values, of_class, index, image.noise, expected=image.scale.median, spread=spread)
+    return unmix(values, of_class, near.index, image.noise, expected=image.scale.median, spread=spread)
 
 
 def _enough(classes: Array, around: Surroundings) -> bool:
@@ -220,10 +220,10 @@ def _widened(mixture: Mixture) -> Array:
     return np.asarray(max(1.0, mixture.misfit) * mixture.covariance[np.ix_(_OURS, _OURS)])
 
 
-def _weights(mixtures: Sequence[Mixture], expected: Sequence[float], noise: Noise) -> Array:
-    """How likely each place of the border is, from the residuals of all; voxels alike count as one."""
+def _weights(mixtures: Sequence[Mixture], expected: Sequence[float], noise: Noise, near: Near) -> Array:
+    """How likely each supposition is, from the residuals of all; voxels alike count as one."""
     misfit = np.array([mixture.misfit for mixture in mixtures])
-    independent = mixtures[0].voxels / noise.voxels_alike
+    independent = len(near.index) * min(1.0, near.one_in / noise.voxels_alike)
     log = np.log(expected) - 0.5 * independent * (misfit - misfit.min()) / max(1.0, float(misfit.min()))
     weights = np.exp(log - log.max())
     return np.asarray(weights / weights.sum())

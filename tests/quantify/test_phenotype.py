@@ -116,7 +116,7 @@ def test_the_same_seed_gives_the_same_confidence_and_the_share_of_draws_is_that_
     assert first.confidence == pytest.approx(0.841, abs=0.06)  # Phi(1), 200 draws
 
 
-def test_what_the_places_of_the_border_differ_by_is_in_the_error() -> None:
+def test_what_the_suppositions_differ_by_is_in_the_error() -> None:
     two = Fits(np.array([0.5, 0.5]), np.array([[1.0, 1.0, 1.0], [1.4, 1.8, 1.0]]), np.zeros((2, 3, 3)), 1.0)
     assert two.mean == pytest.approx([1.2, 1.4, 1.0])
     assert np.sqrt(two.covariance[0, 0]) == pytest.approx(0.2)

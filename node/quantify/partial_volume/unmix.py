@@ -28,13 +28,11 @@ class Mixture:
     means : (K,)
     covariance : (K, K), for noise as it was supposed
     misfit : mean square of the residuals over the noise's variance; about 1 where model and noise hold
-    voxels : how many were fitted
     """
 
     means: Array
     covariance: Array
     misfit: float
-    voxels: int
 
 
 def unmix(values: Array, shares: Array, index: Array, noise: Noise, *, expected: float, spread: Array) -> Mixture:
@@ -54,7 +52,7 @@ def unmix(values: Array, shares: Array, index: Array, noise: Noise, *, expected:
     weights = inverse @ shares.T / noise.sd**2
     covariance = noise.sd**2 * weights @ _correlated(weights, index, noise).T + inverse @ np.diag(precision) @ inverse
     misfit = float(np.mean((values - shares @ means) ** 2)) / noise.sd**2
-    return Mixture(means, (covariance + covariance.T) / 2.0, misfit, len(values))
+    return Mixture(means, (covariance + covariance.T) / 2.0, misfit)
 
 
 def _correlated(weights: Array, index: Array, noise: Noise) -> Array:
