@@ -25,14 +25,14 @@ none.
 We chose MRTM2 for maps, because dividing by a noisy T biases Logan's slope; Logan stands beside it for comparison with the literature.
 
 We chose basis functions averaged over frames and a search over all of them, because it cannot stop in a local minimum; instead of a
-non-linear fit a voxel, which is a thousand times slower. Between two basis functions k2a is found by parabolas.
+non-linear fit a voxel, which can and is far slower. Between two basis functions k2a is found by parabolas.
 
 What no reference model can do: the tracers of TSPO need two tissue compartments, in the reference too. On simulated curves with two, MRTM2
 and Logan at t* 30 min read a slowly fed white matter 2 % ([11C]PK11195-like rates) to 8 % ([11C]PBR28-like) too low, and the thalamus
 0.5 to 3 %; SRTM and Zhou, which use the early frames, read white matter 4 to 11 % too low (`benchmarks/kinetics.py`).
 
-The matrices are small and the chunks fit a core's cache: one thread of BLAS is best. With more on a busy machine, threads that wait for each
-other made SRTM several times slower (OPENBLAS_NUM_THREADS=1 where the process starts).
+The matrices are small and the chunks fit a core's cache: one thread of BLAS is best. With more on a busy machine, threads that wait for
+each other made SRTM several times slower (OPENBLAS_NUM_THREADS=1 where the process starts).
 
 Every function takes `weights` and the caller decides: a default would be a silent choice.
 """
