@@ -37,7 +37,8 @@ Decisions
   it.
 - **The decay reference** is the instant that an attribute names (Enhanced PET, GE and Siemens private), else the series time where it is
   not after the scan, else calculated from the first frame: no single rule is right for every vendor, and this order gave the published
-  factor for each of four vendors' headers. Where two ways differ, a Check says so.
+  factor for each of four vendors' headers. Where two ways differ, a Check says so. The calculation prefers DecayFactor to
+  FrameReferenceTime, which points at the average of a frame by the standard, at its start in real GE headers, and is 0 in others.
 - **Multi-frame objects become slices, then everything is as with classic images.** Classic, Legacy Converted Enhanced and Enhanced PET
   and MR take one path of code from `series.summarise` on, so that a conversion gives the same exam to the last bit, instead of a second
   reader with faults of its own. Enhanced PET has its unit in the real world value mapping, which then gives the values too; a

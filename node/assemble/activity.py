@@ -25,11 +25,6 @@ class Stack:
     frames: int
     grid: Grid
 
-    @property
-    def first_of_each(self) -> tuple[StoredInstance, ...]:
-        """One slice of each frame."""
-        return self.slices[:: len(self.slices) // self.frames]
-
 
 @dataclass(frozen=True, eq=False)
 class Activity:

@@ -63,8 +63,8 @@ def decay_reference(header: Header, first: FrameGroup, half_life_s: float) -> De
     """Instant to which the values of a series with DecayCorrection START are corrected.
 
     The vendor's private instant first (GE, Siemens; Enhanced PET has a public one), then the series' time where it is not after the
-    first acquisition, then backwards from the first frame's FrameReferenceTime. Neither the standard's word (series time) nor the
-    calculation is right for every vendor; this order survived a public set of several vendors.
+    first acquisition, then backwards from the first frame's DecayFactor, or its FrameReferenceTime. Neither the standard's word (series
+    time) nor the calculation is right for every vendor; this order survived a public set of several vendors.
 
     Parameters
     ----------
@@ -73,12 +73,12 @@ def decay_reference(header: Header, first: FrameGroup, half_life_s: float) -> De
     """
     if header.pet is None:
         raise AssertionError("asked before whether it is a PET")
-    calculated = _calculated(first, half_life_s)
+    calculated, rule = _calculated(first, half_life_s)
     early = header.series_at is not None and (first.acquired_at is None or header.series_at <= first.acquired_at)
     ways = (
         (_near(header.pet.decay_instant, first), header.pet.decay_attribute),
         (_near(header.series_at if early else None, first), "SeriesDate (0008,0021), SeriesTime (0008,0031)"),
-        (calculated, "AcquisitionTime (0008,0032), FrameReferenceTime (0054,1300) and ActualFrameDuration (0018,1242) of the first frame"),
+        (calculated, rule),
     )
     instant, source = next(((instant, source) for instant, source in ways if instant is not None), (None, "no attribute tells it"))
     return DecayReference(instant, source, calculated)
@@ -115,10 +115,25 @@ def _near(instant: datetime | None, first: FrameGroup) -> datetime | None:
     return instant if abs(instant - first.acquired_at) <= timedelta(days=1) else None
 
 
-def _calculated(first: FrameGroup, half_life_s: float) -> datetime | None:
-    if first.acquired_at is None or first.reference_s is None or not first.duration_s:
+def _calculated(first: FrameGroup, half_life_s: float) -> tuple[datetime | None, str]:
+    """Backwards from the first frame: by its decay factor, which says how long after the reference it began; else by its
+    FrameReferenceTime. Consoles mean different things by the latter (GE the start of the frame, others its average, some write 0)."""
+    if first.acquired_at is None or not first.duration_s:
+        return None, ""
+    since_s = since_reference_s(first.decay_factor, first.duration_s, half_life_s)
+    if since_s is not None:
+        return first.acquired_at - timedelta(seconds=since_s), "AcquisitionTime (0008,0032) and DecayFactor (0054,1321) of the first frame"
+    if first.reference_s is None:
+        return None, ""
+    instant = first.acquired_at + timedelta(seconds=average_s(first.duration_s, half_life_s) - first.reference_s)
+    return instant, "AcquisitionTime (0008,0032) and FrameReferenceTime (0054,1300) of the first frame"
+
+
+def since_reference_s(factor: float | None, duration_s: float, half_life_s: float) -> float | None:
+    """How long after the decay reference a frame began, s, by its DecayFactor; None where that is absent, or 1 as where none was made."""
+    if factor is None or factor <= 0 or factor == 1.0:
         return None
-    return first.acquired_at + timedelta(seconds=average_s(first.duration_s, half_life_s) - first.reference_s)
+    return math.log(factor / inside_factor(duration_s, half_life_s)) / decay_constant(half_life_s)
 
 
 def checked_decay_correction(pet: PetPhysics, of: str) -> str:

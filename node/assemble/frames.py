@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from node.assemble.decay import average_s, decay_constant, inside_factor
+from node.assemble.decay import average_s, decay_constant, inside_factor, since_reference_s
 from node.assemble.series import FrameGroup
 from node.domain.exam import Check, Gravity
 from node.domain.timing import FrameTiming
@@ -58,9 +58,29 @@ def frame_starts(frames: Sequence[FrameGroup], decay_at: datetime | None, half_l
     if decay_at is None or any(frame.reference_s is None for frame in frames):
         raise DataError(f"{of}: the start of its {len(frames)} frames cannot be told: their acquisition times do not tell them apart")
     message = "the acquisition times do not tell the frames apart: their starts were taken from FrameReferenceTime"
-    starts = [decay_at + timedelta(seconds=_reference(frame) - average_s(_length(frame), half_life_s)) for frame in frames]
-    rule = "FrameReferenceTime (0054,1300) less the instant of average decay, from the decay reference"
-    return Starts(tuple(starts), rule, (Check("frame_times", False, message, Gravity.NOTE),))
+    since, convention = _by_reference(frames, half_life_s)
+    starts = [decay_at + timedelta(seconds=seconds) for seconds in since]
+    rule = f"FrameReferenceTime (0054,1300), counted from the decay reference to {convention} of each frame"
+    return Starts(tuple(starts), rule, (Check("frame_times", False, f"{message}, as {convention} of each frame", Gravity.NOTE),))
+
+
+def _by_reference(frames: Sequence[FrameGroup], half_life_s: float) -> tuple[list[float], str]:
+    """Starts of the frames in s after the decay reference, and what FrameReferenceTime means: by the standard the instant of the average
+    count rate, at some vendors the middle or the start. The decay factors say which, where there are any."""
+    ways = {name: [_reference(frame) - offset(_length(frame)) for frame in frames] for name, offset in _conventions(half_life_s).items()}
+    by_factor = [since_reference_s(frame.decay_factor, _length(frame), half_life_s) for frame in frames]
+    known = [(i, seconds) for i, seconds in enumerate(by_factor) if seconds is not None]
+    best = min(ways, key=lambda name: max((abs(ways[name][i] - seconds) for i, seconds in known), default=0.0))
+    return ways[best], best
+
+
+def _conventions(half_life_s: float) -> dict[str, Callable[[float], float]]:
+    """What FrameReferenceTime may point at → its distance from the start of a frame of some length, s; the standard's first."""
+    return {
+        "the average": lambda length: average_s(length, half_life_s),
+        "the middle": lambda length: length / 2.0,
+        "the start": lambda _: 0.0,
+    }
 
 
 def timing_of(frames: Sequence[FrameGroup], starts: Sequence[datetime], zero: datetime, *, of: str) -> FrameTiming:
@@ -167,12 +187,11 @@ def _reference(frame: FrameGroup) -> float:
 def _reference_checks(
     frames: Sequence[FrameGroup], starts: Sequence[datetime], decay_at: datetime | None, half_life_s: float
 ) -> tuple[Check, ...]:
-    """Whether FrameReferenceTime lies at the average of its frame, or at its middle, as some vendors have it."""
+    """Whether FrameReferenceTime lies at the average of its frame, or at its middle or start, as some vendors have it."""
     if decay_at is None or len(frames) < 2 or any(frame.reference_s is None for frame in frames):
         return ()
     since = [(start - decay_at).total_seconds() for start in starts]
-    by_average = _worst(frames, since, lambda length: average_s(length, half_life_s))
-    worst = min(by_average, _worst(frames, since, lambda length: length / 2.0))
+    worst = min(_worst(frames, since, offset) for offset in _conventions(half_life_s).values())
     message = f"acquisition times and FrameReferenceTime of the frames {'agree' if worst <= REFERENCE_TOLERANCE_S else 'differ'}"
     return (Check("frame_times", worst <= REFERENCE_TOLERANCE_S, message, value=worst, limit=REFERENCE_TOLERANCE_S, unit="s"),)
 

@@ -86,7 +86,7 @@ def read_pet(
     told = _read_headers(summarise([item.header for item in slices]), judgement, profile, person, amended)
     scale = _scale(told)
     stack = stacked(slices, told.frames, told.geometry, of=told.of)
-    audit = _audit(told, stack)
+    audit = _audit(told)
     activity = read_activity(stack, scale.factor * audit.applied, told.geometry, storage=storage)
     zero = _zero(told, activity, amended)
     pet = _series(told, scale, stack, audit, activity, zero, source=source_of(stored, stack.slices))
@@ -139,9 +139,8 @@ def _cross_checks(told: _Told) -> tuple[Check, ...]:
     return (*reference_checks(told.decay, (told.suv_per_bqml, other)), *factors)
 
 
-def _audit(told: _Told, stack: Stack) -> Audit:
-    physics = [item.header.pet for item in stack.first_of_each]
-    factors = [pet.decay_factor if pet else None for pet in physics]
+def _audit(told: _Told) -> Audit:
+    factors = [frame.decay_factor for frame in told.frames]
     return decay_audit(factors, told.frames, told.starts.instants, told.decay.instant, told.dose.given.half_life_s)
 
 
@@ -153,7 +152,7 @@ def _zero(told: _Told, activity: Activity, amended: Amendments) -> Zero:
 
 def _series(told: _Told, scale: Scale, stack: Stack, audit: Audit, activity: Activity, zero: Zero, *, source: SeriesSource) -> PetSeries:
     timing = timing_of(told.frames, told.starts.instants, zero.instant, of=told.of)
-    records = _records(told, stack, audit)
+    records = _records(told, audit)
     links = Links(
         header=told.header,
         person=told.person,
@@ -184,8 +183,8 @@ def _series(told: _Told, scale: Scale, stack: Stack, audit: Audit, activity: Act
     )
 
 
-def _records(told: _Told, stack: Stack, audit: Audit) -> tuple[FrameRecord, ...]:
-    written = [item.header.pet.decay_factor if item.header.pet else None for item in stack.first_of_each]
-    expected = [None] * stack.frames if audit.expected is None else [float(factor) for factor in audit.expected]
+def _records(told: _Told, audit: Audit) -> tuple[FrameRecord, ...]:
+    written = [frame.decay_factor for frame in told.frames]
+    expected = [None] * len(written) if audit.expected is None else [float(factor) for factor in audit.expected]
     rows = zip(told.starts.instants, written, expected, audit.applied, strict=True)
     return tuple(FrameRecord(at, factor, wanted, float(applied)) for at, factor, wanted, applied in rows)

@@ -24,12 +24,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class FrameGroup:
-    """One time frame of a series: `acquired_at` its start, `indices` of its slices, as `slices_of` has them of the headers."""
+    """One time frame of a series: `acquired_at` its start, `indices` of its slices, as `slices_of` has them of the headers.
+
+    `acquired_at`, `reference_s` and `decay_factor` are of one image, the first by time.
+    """
 
     acquired_at: datetime | None
     reference_s: float | None
     duration_s: float | None
     indices: tuple[int, ...]
+    decay_factor: float | None = None
 
 
 @dataclass(frozen=True)
@@ -166,7 +170,9 @@ def _frame(headers: Sequence[Header], indices: Iterable[int]) -> FrameGroup:
     chosen = tuple(indices)
     first = min((headers[i] for i in chosen), key=lambda h: (h.acquired_at is None, h.acquired_at, h.sop_instance_uid))
     pet = first.pet
-    return FrameGroup(first.acquired_at, pet.frame_reference_s if pet else None, pet.frame_duration_s if pet else None, chosen)
+    if pet is None:
+        return FrameGroup(first.acquired_at, None, None, chosen)
+    return FrameGroup(first.acquired_at, pet.frame_reference_s, pet.frame_duration_s, chosen, pet.decay_factor)
 
 
 def _overlap(indices: Iterable[int], depths: Sequence[Array]) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assemble_dicom import HALF_LIFE_S, SCAN_START, headers, pet_series, write
+from assemble_dicom import HALF_LIFE_S, SCAN_START, headers, inside_factor, pet_series, write
 from exam_reading import drug, failed, read
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
@@ -123,7 +123,7 @@ def test_a_canon_series_made_after_the_scan_goes_by_the_frames(tmp_path: Path) -
     exam = read(tmp_path, datasets)
 
     assert abs((exam.pet.decay_reference - SCAN_START).total_seconds()) < 2e-3  # type: ignore[operator]
-    assert "FrameReferenceTime" in source(exam, "Decay-corrected to")
+    assert "DecayFactor" in source(exam, "Decay-corrected to")
     assert suv_scale(exam.pet, exam.subject).g_per_ml == pytest.approx(70e3 / (200e6 * DECAYED), rel=1e-6)
 
 
@@ -136,6 +136,41 @@ def test_a_united_imaging_series_with_the_scans_time_on_every_image_goes_by_the_
 
     assert exam.pet.timing.start_s == pytest.approx([3600.0, 3900.0, 4200.0], abs=1e-3)
     assert "FrameReferenceTime" in source(exam, "Start of the scan")
+
+
+def test_a_ge_reference_time_at_the_start_of_the_frame_is_told_by_the_decay_factors(tmp_path: Path) -> None:
+    """As in a Discovery ST: one acquisition time on every image, FrameReferenceTime 1215 s, 240 s long, DecayFactor that of 1335 s."""
+    datasets = pet_series(starts_s=[0.0, 300.0, 900.0], AcquisitionTime="112000", Manufacturer="GE MEDICAL SYSTEMS")
+    for i, dataset in enumerate(datasets):
+        dataset.FrameReferenceTime = (0, 300000, 900000)[i // 6]
+
+    exam = read(tmp_path, datasets)
+
+    assert exam.pet.timing.start_s.tolist() == [3600.0, 3900.0, 4500.0]
+    assert exam.pet.decay_reference == SCAN_START
+    assert failed(exam) == {"frame_times"}
+    assert "the start of each frame" in source(exam, "Start of the scan")
+
+
+@pytest.mark.parametrize("reference_ms", [0, 423600])
+def test_a_reference_time_that_says_nothing_is_outvoted_by_the_decay_factor(reference_ms: int, tmp_path: Path) -> None:
+    """As in a CPS: FrameReferenceTime 0, though the frame began 423.6 s after the decay reference, as its DecayFactor says."""
+    late = inside_factor(420.0) * 2 ** (423.6 / HALF_LIFE_S)
+    datasets = pet_series(starts_s=[0.0], length_s=420.0, SeriesTime="111256.4", DecayFactor=f"{late:.7f}", FrameReferenceTime=reference_ms)
+
+    exam = read(tmp_path, datasets)
+
+    assert failed(exam) == set()
+    assert (SCAN_START - exam.pet.decay_reference).total_seconds() == pytest.approx(423.6)  # type: ignore[operator]
+
+
+def test_without_decay_factors_the_reference_time_is_the_average_as_the_standard_has_it(tmp_path: Path) -> None:
+    datasets = pet_series(SeriesTime="140000", DecayFactor=None)
+
+    exam = read(tmp_path, datasets)
+
+    assert abs((exam.pet.decay_reference - SCAN_START).total_seconds()) < 2e-3  # type: ignore[operator]
+    assert exam.pet.records[0].decay_factor is None
 
 
 @pytest.mark.parametrize("half_life", ["6586.2", "6588", "6584.04", "6600"])
