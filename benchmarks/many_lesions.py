@@ -101,7 +101,8 @@ def _judged(case: Case, scratch: Path) -> dict[str, Any]:
     made = analyse(exam.folder / "dicom", scratch / "kept", fwhm_mm=known.psf_fwhm_mm)
     record = comparison.compare(made.alignment, made.segmentation, made.result, known)
     shutil.rmtree(exam.folder)
-    own = [abs(region["own_mask_bias_percent"]) for region in record["regions"].values() if region["own_mask_bias_percent"] is not None]
+    large = [region for region in record["regions"].values() if (region["volume_ml"] or 0.0) >= report.SMALLEST_ML]
+    own = [abs(region["own_mask_bias_percent"]) for region in large]
     wanted = ("lesions", "phenotypes", "pet_to_t1_mm", "brain")
     return {"case": str(case), "largest_own_mask_bias_percent": max(own), **{key: record[key] for key in wanted}}
 

@@ -137,8 +137,20 @@ def _values(record: dict[str, Any], key: str) -> Iterator[Line]:
     regions = {name: region for name, region in record["regions" if key == "suvr" else "dvr_regions"].items() if region}
     if not regions:
         yield _row(key.upper(), None, LIMITS["own_mask"])
+    others = {name: region for name, region in regions.items() if not region["judged"] and region["bias_percent"] is None}
     for name, region in regions.items():
-        yield from _biases(f"{key.upper()} {name}", key, region, asked=region["judged"])
+        if name not in others:
+            yield from _biases(f"{key.upper()} {name}", key, region, asked=region["judged"])
+    yield from _worst(key, {name: region for name, region in others.items() if region["volume_ml"] >= SMALLEST_ML})
+
+
+def _worst(key: str, regions: dict[str, Any]) -> Iterator[Line]:
+    """One row for the regions that the truth does not have: the worst of them over its own mask."""
+    if regions:
+        name = max(regions, key=lambda name: abs(regions[name]["own_mask_bias_percent"]))
+        within = sum(1 for region in regions.values() if LIMITS["own_mask"].holds(region["own_mask_bias_percent"]))
+        beside = f"the worst, {name}; {within} of {len(regions)} regions are within"
+        yield _row(f"{key.upper()} further regions: own mask", regions[name]["own_mask_bias_percent"], LIMITS["own_mask"], beside)
 
 
 def _biases(name: str, key: str, values: dict[str, Any], *, asked: bool) -> Iterator[Line]:

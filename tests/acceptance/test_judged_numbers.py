@@ -213,3 +213,15 @@ def test_a_thick_t1_has_a_wider_limit() -> None:
 def test_what_is_too_small_or_drawn_otherwise_is_shown_without_a_limit() -> None:
     assert report.holds(good() | {"regions": {"thalamus": region("suvr", 1.03, volume_ml=1.9)}})
     assert report.holds(good() | {"regions": {"deep_gm": region("suvr", 1.009, judged=False) | {"bias_percent": 9.0}}})
+
+
+def test_regions_that_the_truth_does_not_have_share_a_row_that_names_the_worst() -> None:
+    others = {
+        name: region("suvr", value, judged=False) | {"bias_percent": None, "truth": None} for name, value in (("a", 1.002), ("b", 0.98))
+    }
+    record = good() | {"regions": good()["regions"] | others}
+
+    assert not report.holds(record)
+    assert "the worst, b; 1 of 2 regions are within" in report.table(record)
+    others["b"]["volume_ml"] = 1.0
+    assert report.holds(record | {"regions": good()["regions"] | others})
