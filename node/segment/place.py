@@ -61,13 +61,13 @@ def find_place(brain: Volume, template: Template, template_from_t1: Deformation)
     ----------
     brain : (S, R, C) bool on the T1 grid, or a part of it
     """
-    points = _template_points(brain, template_from_t1)
+    points = template_points(brain, template_from_t1)
     gm, wm = (_sample(prior, points, brain) for prior in (template.gm, template.wm))
     return Place(brain, points, gm, wm)
 
 
-def _template_points(brain: Volume, template_from_t1: Deformation) -> Array:
-    """(N, 3) float32 LPS mm in template space of the voxels of the mask."""
+def template_points(brain: Volume, template_from_t1: Deformation) -> Array:
+    """(N, 3) float32 LPS mm in template space of the N voxels of a mask (S, R, C) bool, in array order."""
     field = template_from_t1.displacement
     matrix = template_from_t1.affine.matrix @ brain.affine
     index = np.argwhere(brain.array)

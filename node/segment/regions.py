@@ -20,7 +20,7 @@ from node.domain.result import Region, Tissue
 from node.domain.volume import Array, Volume, blank_mask
 from node.imaging import depth_mm, distance_mm
 from node.segment.parts import Parts, parenchyma
-from node.segment.structures import Row, basal_ganglia, hippocampus, ventricles, without_holes
+from node.segment.structures import Row, basal_ganglia, cerebellum, hippocampus, ventricles, without_holes
 from node.segment.window import Window
 from node.segment.zones import white_matter_zones
 
@@ -124,7 +124,9 @@ def _rows(labels: Volume, lesions: Array, parts: Parts) -> Iterator[Row]:
     yield Row("deep_gm", codes.SUBCORTICAL_GRAY_MATTER, solid & parts.deep & ~lesions)
     yield Row("brainstem", codes.BRAIN_STEM, stem)
     yield Row("nawm", codes.NORMAL_APPEARING_WHITE_MATTER, normal_appearing(labels.like(cerebrum.white), lesions))
-    yield Row("infratentorial", codes.INFRATENTORIAL, (solid & parts.cerebellum) | stem)
+    whole_cerebellum = cerebellum(labels.like(solid & parts.cerebellum), parts)
+    yield whole_cerebellum
+    yield Row("infratentorial", codes.INFRATENTORIAL, whole_cerebellum.mask | stem)
     yield from basal_ganglia(gray & ~lesions, solid & ~lesions, parts)
     yield hippocampus(solid & ~lesions, parts)
     fluids = tuple(ventricles(labels.array == Tissue.CSF.value, parts))

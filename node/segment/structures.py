@@ -1,4 +1,4 @@
-"""Single structures inside a part: the basal ganglia, the hippocampus, each ventricle."""
+"""Single structures: the cerebellum, the basal ganglia, the hippocampus, each ventricle."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from scipy import ndimage
 from node.atlas.regions import Structure
 from node.domain import codes
 from node.domain.codes import Code
-from node.domain.volume import Array
+from node.domain.volume import Array, Volume
+from node.imaging import depth_mm, distance_mm
 from node.segment.parts import Parts, deepest
 
 LATERAL = (Structure.LATERAL_VENTRICLE, Structure.OCCIPITAL_HORN)
+
+FOLIA_MM = 1.0
+"""Half the widest gap between folia that still belongs to the cerebellum. Our own default."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +70,25 @@ def ventricles(fluid: Array, parts: Parts) -> Iterator[Row]:
     yield Row("lateral_ventricle", codes.LATERAL_VENTRICLE, inside & (lateral > np.maximum(third, fourth)))
     yield Row("third_ventricle", codes.THIRD_VENTRICLE, inside & (third >= lateral) & (third >= fourth))
     yield Row("fourth_ventricle", codes.FOURTH_VENTRICLE, inside & (fourth >= lateral) & (fourth > third))
+
+
+def cerebellum(solid: Volume, parts: Parts) -> Row:
+    """The whole cerebellum: its tissue (S, R, C) bool, and the fluid between folia, which no other tool leaves out of its volume."""
+    return Row("cerebellum", codes.CEREBELLUM, closed(solid, FOLIA_MM) & parts.place.brain.array & ~parts.brain_stem)
+
+
+def closed(mask: Volume, radius_mm: float) -> Array:
+    """(S, R, C) bool a mask with its gaps narrower than twice a radius; looked for in the box around it alone."""
+    out = mask.array.copy()
+    boxes = ndimage.find_objects(mask.array.view(np.uint8))
+    if not boxes or boxes[0] is None:
+        return out
+    margin = np.ceil(radius_mm / mask.spacing_mm).astype(int) + 1
+    inside = Volume(np.pad(mask.array[boxes[0]], [(n, n) for n in margin]), mask.affine)
+    near = inside.like(distance_mm(inside) <= radius_mm)
+    kept = depth_mm(near) > radius_mm
+    out[boxes[0]] |= kept[tuple(slice(n, -n) for n in margin)]
+    return out
 
 
 def without_holes(mask: Array) -> Array:
