@@ -17,6 +17,7 @@ from node.quantify.phenotype import GATE, Fits, call, classify
 
 LEVEL = 1.3
 CALM = Case("rim-active", 5.0, 4.5)
+NOISY = Case("rim-active", 5.0, 4.5, noise=0.04, irregular=0.5, seed=3)
 
 
 @cache
@@ -146,6 +147,41 @@ def test_a_map_of_twice_the_values_gives_the_same_phenotype() -> None:
     assert once.unmixed is not None
     assert twice.unmixed is not None
     assert twice.unmixed.rim == pytest.approx(2 * once.unmixed.rim, rel=1e-6)
+
+
+@pytest.mark.parametrize("width", [0.9, 1.1])
+def test_a_point_spread_that_is_a_tenth_off_changes_no_call(width: float) -> None:
+    made = scene(NOISY)
+    other = replace(made.blurred, fwhm_mm=width * made.blurred.fwhm_mm)
+    (lesion,) = measure_lesions(made.segmentation, made.values, made.projection, made.scale, exam="E", blurred=other)
+    assert lesion.phenotype is Phenotype.RIM_ACTIVE
+    assert lesion.unmixed is not None
+    assert abs(lesion.unmixed.core - made.core) < 3 * lesion.unmixed.core_error
+    assert abs(lesion.unmixed.rim - made.rim) < 3 * lesion.unmixed.rim_error
+
+
+def test_one_voxel_in_three_tells_nearly_as_much_as_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Noise carries over neighbours: half a thousand voxels are worth some tens."""
+    whole = measured(NOISY).unmixed
+    made = scene(NOISY)
+    monkeypatch.setattr("node.quantify.surroundings.MOST_VOXELS", 500)
+    (lesion,) = measure_lesions(made.segmentation, made.values, made.projection, made.scale, exam="E", blurred=made.blurred)
+    assert whole is not None
+    assert lesion.unmixed is not None
+    assert lesion.unmixed.difference_error < 1.3 * whole.difference_error
+    assert abs(lesion.unmixed.rim - whole.rim) < 2 * whole.rim_error
+    assert lesion.phenotype is Phenotype.RIM_ACTIVE
+
+
+def test_values_that_are_not_known_are_left_out() -> None:
+    made = scene(NOISY)
+    values = np.array(made.blurred.values)
+    values[::5, ::5, ::5] = np.nan
+    holed = replace(made.blurred, values=values)
+    (lesion,) = measure_lesions(made.segmentation, made.values, made.projection, made.scale, exam="E", blurred=holed)
+    assert lesion.phenotype is Phenotype.RIM_ACTIVE
+    assert lesion.unmixed is not None
+    assert np.isfinite([lesion.unmixed.measured_core, lesion.unmixed.measured_background, lesion.unmixed.rim_active]).all()
 
 
 def fits(mean: Array, covariance: Array) -> Fits:
