@@ -26,6 +26,9 @@ from typing import IO, Any, Protocol
 from node import errors
 from node.workflow.states import Verb
 
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""The sums are many small matrix products: on several threads they wait for each other, and change in the last bits."""
+
 
 class ProcessEnded(errors.TemporaryError):
     """The compute process ended without an answer: killed, crashed, over its time or its memory."""
@@ -76,7 +79,8 @@ class ComputeProcess:
                     pipe.close()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        alone = os.environ | dict.fromkeys(ONE_THREAD, "1")
+        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=alone)
         return self._process
 
     def _answer(self, process: subprocess.Popen[bytes], verb: Verb) -> str:
