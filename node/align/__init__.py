@@ -2,8 +2,9 @@
 
 - `brain.py` finds the brain without learned weights: template head → T1 (`affine.py`, with the head model of `head.py`), the bias
   (`bias.py`), the edge on the T1 itself, and Checks that tell a brain from a mask that is none (`brain_checks.py`).
-- `motion.py` moves the frames of the PET onto each other, `rigid.py` the PET and the FLAIR onto the T1, `template.py` the T1 onto the
-  template. `grid.py`, `morphology.py` and `pose.py` hold what they share.
+- `motion.py` moves the frames of the PET onto each other (`realign.py` two of them), `motion_checks.py` tells how far and when.
+- `rigid.py` lays the PET and the FLAIR onto the T1, `rigid_checks.py` says whether to believe it; `template.py` the T1 onto the template.
+- `grid.py`, `morphology.py` and `pose.py` hold what they share.
 
 Decisions
 ---------
@@ -15,6 +16,17 @@ starts in a second and cannot blow up; instead of mutual information with an unb
 
 We chose to take the brain's edge from the T1 (bright tissue, opened, its sulci closed) within 7 mm of the template's, because the PET
 near the skull is measured with this edge; instead of warping the template's mask, which is no one's brain.
+
+We chose to align a dynamic PET by the mean of all frames that were compared, 3 min after the injection to the end, which holds the
+flow-like minutes and most counts; instead of an early sum alone. On a simulated PK11195 exam (truth known) it missed by 0.29 mm, a sum
+of 0–10 min by 0.27, of 0–5 min by 0.40, of the late 20 min by 0.41: no gain that pays for frames whose pose nobody compared.
+
+We chose to tell another person's head, or a header with the sides exchanged, by what mutual information loses when the PET is displaced
+by 4 mm and when its sides are exchanged; instead of the overlap of outlines, which told pairs of heads badly (Dice 0.80 for a right
+pair, 0.94 for a wrong one) where scalp and skull take up tracer.
+
+We chose to name what a wrong header may have exchanged, and to hold the exam; instead of righting it, because which of two headers is
+wrong cannot be known from them.
 
 Every number is computed on one thread where threads would change bits, and without random sampling where that was fast enough.
 """

@@ -30,6 +30,9 @@ REFERENCE_FRAMES = 5
 NO_MOTION_MM = 0.7
 """Largest displacement within the head that is taken as none: as much as noise alone shows."""
 
+MOST_PASSES, SETTLED_MM = 4, 0.3
+"""A blurred reference gets sharper from pass to pass; it ends when no pose changes by more than this anywhere in the head."""
+
 EMPTY_SHARE = 0.05
 """A frame whose mean is a smaller share than this of the fullest frame's holds no head: before the injection, or lost."""
 
@@ -103,16 +106,18 @@ def _still(frames: int) -> tuple[Transform, ...]:
 
 
 def _poses(volume: Volume, head: Volume, timing: FrameTiming, which: Array, seed: int) -> list[Transform]:
-    """Reference pose from the pose of each of some frames. Where any moved, the mean was blurred: then once more on the better mean."""
+    """Reference pose from the pose of each of some frames. Where any moved, the mean was blurred: then again on the better mean."""
     late = which[-REFERENCE_FRAMES:]
     poses = list(_still(volume.frames))
-    for _ in range(2):
+    for _ in range(MOST_PASSES):
         reference = _mean(volume, tuple(poses), timing, late)
         rungs = pyramid(reference, head, reference, spacings_mm=(8.0, 4.0))
         found = [_pose(rungs, crop(volume.frame(int(k)), head, margin_mm=30.0), poses[k], seed) for k in which]
         middle = _middle(found, timing.duration_s[which], head)
         found = [middle.inverse() @ pose for pose in found]
-        if max(_farthest_mm(pose, Transform.identity(), head) for pose in found[-late.size :]) <= NO_MOTION_MM:
+        still = max(_farthest_mm(pose, Transform.identity(), head) for pose in found[-late.size :]) <= NO_MOTION_MM
+        changed = max(_farthest_mm(pose, poses[k], head) for k, pose in zip(which, found, strict=True))
+        if still or changed <= SETTLED_MM:
             break
         for k, pose in zip(which, found, strict=True):
             poses[k] = pose

@@ -62,24 +62,39 @@ def _align(
     moving = moving.like(np.nan_to_num(moving.array).astype(np.float32))
     t1, brain = crop(t1, brain, margin_mm=_T1_MARGIN_MM), crop(brain, brain, margin_mm=_T1_MARGIN_MM)
     setup = Setup(seed=seed, share=0.5)
+    rungs = _rungs(t1, brain, moving, fwhm_mm)
+    starts = _starts(t1, brain, moving)
+    best = _found(rungs, starts, setup, one_session=_one_session(t1, moving))
+    checks = (
+        *_fits(rungs[:2], best, starts, setup, name, word),
+        *_reached(rungs[:2], best, setup, brain, moving, name, word),
+    )
+    return best.moving_from_fixed.inverse(), checks
+
+
+def _rungs(t1: Volume, brain: Volume, moving: Volume, fwhm_mm: float | None) -> tuple[Rung, Rung, Rung]:
     head = crop(moving, _bright(moving), margin_mm=_BOX_MARGIN_MM)
     around = brain.like(outside_mm(brain) <= MASK_MARGIN_MM)
     coarse, middle, fine = pyramid(t1, around, head, spacings_mm=(6.0, 4.0, 2.0))
     if fwhm_mm is not None:
         fine = sharpened_rung(t1, around, head, spacing_mm=fine.spacing_mm, fwhm_mm=fwhm_mm)
-    starts = _starts(t1, brain, moving)
-    best = _found((coarse, middle, fine), starts, setup, one_session=_one_session(t1, moving))
+    return coarse, middle, fine
+
+
+def _fits(rungs: tuple[Rung, ...], best: Pose, starts: list[Transform], setup: Setup, name: str, word: str) -> tuple[Check, ...]:
+    """Whether the two images belong together; where not, what a header may have wrong."""
+    lost, sides_lost = drop(rungs[-1], best.moving_from_fixed), sides(rungs[-1], best, setup)
+    checks = (is_optimum(lost, name, word), sides_right(sides_lost, name, word), one_head(lost, sides_lost, name, word))
+    if all(check.passed for check in checks):
+        return checks
+    return (*checks, wrong_way_round(rungs, starts, best, setup, name, word))
+
+
+def _reached(rungs: tuple[Rung, ...], best: Pose, setup: Setup, brain: Volume, moving: Volume, name: str, word: str) -> tuple[Check, ...]:
+    """Whether other starts come to the same pose, and the whole brain can be seen in it."""
     points = _points_mm(brain)
-    lost, sides_lost = drop(middle, best.moving_from_fixed), sides(middle, best, setup)
-    fits: tuple[Check, ...] = (is_optimum(lost, name, word), sides_right(sides_lost, name, word), one_head(lost, sides_lost, name, word))
-    if not all(check.passed for check in fits):
-        fits = (*fits, wrong_way_round((coarse, middle), starts, best, setup, name, word))
-    checks = (
-        *fits,
-        starts_agree((coarse, middle), best, setup, points, name, word),
-        in_field(moving, best.moving_from_fixed, points, name, word),
-    )
-    return best.moving_from_fixed.inverse(), checks
+    agree = starts_agree(rungs, best, setup, points, name, word)
+    return agree, in_field(moving, best.moving_from_fixed, points, name, word)
 
 
 def _one_session(t1: Volume, moving: Volume) -> bool:

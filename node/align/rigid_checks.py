@@ -6,6 +6,8 @@ are defaults of ours, found on few heads.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from node.align.pose import Pose, Rung, Setup, displacement_mm, refine, rigid, search, similarity
@@ -29,8 +31,15 @@ AGREEMENT_MM = 2.0
 MIRROR_GAIN = 0.1
 """More similarity than this when mirrored, and the header is suspected."""
 
-MIRRORED = {"left and right": 0, "front and back": 1, "head and feet": 2}
-"""What a wrong orientation exchanges, and the LPS axis of it."""
+EXCHANGED = {
+    "left and right": (0,),
+    "front and back": (1,),
+    "head and feet": (2,),
+    "left and right, head and feet": (0, 2),
+    "left and right, front and back": (0, 1),
+    "front and back, head and feet": (1, 2),
+}
+"""What a wrong header exchanges, and the LPS axes of it: one where a direction is wrong, two where the patient lay another way."""
 
 
 def is_optimum(lost: float, name: str, word: str) -> Check:
@@ -133,7 +142,7 @@ def _shown(array: Array, axis: int) -> tuple[int, int]:
 def sides(rung: Rung, best: Pose, setup: Setup) -> float:
     """Relative loss of similarity when left and right of the moving image are exchanged; brains are not quite symmetrical."""
     as_is = refine(rung, best.moving_from_fixed, setup).similarity
-    other = mirrored(rung, 0)
+    other = mirrored(rung, (0,))
     exchanged = refine(other, _mirrored_start(rung, best.moving_from_fixed), setup).similarity
     return 1.0 - exchanged / as_is if as_is > 0 else 0.0
 
@@ -157,19 +166,15 @@ def sides_right(loss: float, name: str, word: str) -> Check:
     )
 
 
-def mirrored(rung: Rung, axis: int) -> Rung:
-    """The rung with its moving image mirrored along an LPS axis through the middle of its grid."""
-    return Rung(rung.fixed, rung.mask, _mirror(rung.moving, axis), rung.centre_mm, rung.spacing_mm)
-
-
-def _mirror(volume: Volume, axis: int) -> Volume:
-    """As if its header had said the opposite: the grid axis nearest to an LPS axis runs the other way."""
-    nearest = int(np.argmax(np.abs(volume.affine[axis, :3]) / volume.spacing_mm))
-    return volume.like(np.ascontiguousarray(np.flip(volume.array, axis=nearest)))
+def mirrored(rung: Rung, axes: tuple[int, ...]) -> Rung:
+    """The rung with its moving image as if its header had said the opposite: along each LPS axis, the nearest grid axis runs backwards."""
+    moving = rung.moving
+    nearest = tuple(int(np.argmax(np.abs(moving.affine[axis, :3]) / moving.spacing_mm)) for axis in axes)
+    return replace(rung, moving=moving.like(np.ascontiguousarray(np.flip(moving.array, axis=nearest))))
 
 
 def _mirrored_start(rung: Rung, moving_from_fixed: Transform) -> Transform:
-    """The pose in which a symmetrical head would look the same after `mirrored(rung, 0)`."""
+    """The pose in which a symmetrical head would look the same after `mirrored(rung, (0,))`."""
     affine = rung.moving.affine
     nearest = int(np.argmax(np.abs(affine[0, :3]) / rung.moving.spacing_mm))
     normal = affine[:3, nearest] / np.linalg.norm(affine[:3, nearest])
@@ -186,9 +191,9 @@ def _reflection(normal: Array, point: Array) -> Array:
 
 
 def wrong_way_round(rungs: tuple[Rung, ...], starts: list[Transform], best: Pose, setup: Setup, name: str, word: str) -> Check:
-    """Asked only where an alignment failed: would the other image fit if its header exchanged two directions?"""
+    """Asked only where an alignment failed: would the other image fit if its header had some directions wrong?"""
     here = similarity(rungs[-1], best.moving_from_fixed)
-    found = {what: search(tuple(mirrored(rung, axis) for rung in rungs), starts, setup).similarity for what, axis in MIRRORED.items()}
+    found = {what: search(tuple(mirrored(rung, axes) for rung in rungs), starts, setup).similarity for what, axes in EXCHANGED.items()}
     what = max(found, key=lambda key: found[key])
     gain = found[what] / here - 1.0 if here > 0 else 0.0
     than = "more" if gain > 0 else "less"
@@ -196,7 +201,7 @@ def wrong_way_round(rungs: tuple[Rung, ...], starts: list[Transform], best: Pose
         f"{name}_orientation",
         gain <= MIRROR_GAIN,
         f"With {what} of the {word} exchanged, {word} and T1 share {abs(100 * gain):.0f} % {than} information than as "
-        f"the headers say (expected {100 * MIRROR_GAIN:.0f} % more at most; beyond it a header is likely to have a direction wrong).",
+        f"the headers say (expected {100 * MIRROR_GAIN:.0f} % more at most; beyond it a header is likely to be wrong).",
         Gravity.HOLD,
         gain,
         MIRROR_GAIN,
