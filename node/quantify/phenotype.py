@@ -49,6 +49,8 @@ SMALLEST_CORE_ML = 0.027
 FEWEST_SHARE = 0.02
 """A voxel tells about core and rim from this share of its point spread on; others only about the background."""
 MOSTLY = 0.9
+SEEN_VOXELS = 0.25
+"""Of core and of rim at least so much must lie in the voxels that are fitted, in voxels; below it is outside the PET."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,19 +155,20 @@ def fit_lesion(around: Surroundings, image: BlurredMap, projection: Projection) 
     """Core, rim and background of one lesion, unmixed; None where the PET does not reach it or it has no rim."""
     near = voxels_near(around, projection)
     near = near.only(np.isfinite(image.values[tuple(near.index.T)]))
-    drawn = _shares(around, around.classes(), near, image.fwhm_mm)
-    if not (drawn[:, CORE].any() and drawn[:, RIM].any()):
+    if len(near.index) == 0:
         return None
+    drawn = _shares(around, around.classes(), near, image.fwhm_mm)
     telling = (drawn[:, CORE] + drawn[:, RIM] >= FEWEST_SHARE) | (drawn[:, BACKGROUND] >= MOSTLY)
-    if int(telling.sum()) <= around.count:
+    if int(telling.sum()) <= around.count or not _seen(drawn[telling]):
         return None
     near, drawn = near.only(telling), drawn[telling]
     values = image.values[tuple(near.index.T)].astype(np.float64)
     mixtures, expected = [_mixture(values, drawn, near, image)], [SUPPOSITIONS[0][2]]
     for moved_mm, width, weight in SUPPOSITIONS[1:]:
         classes = around.classes(moved_mm)
-        if _enough(classes, around):
-            mixtures.append(_mixture(values, _shares(around, classes, near, width * image.fwhm_mm), near, image))
+        of_class = _shares(around, classes, near, width * image.fwhm_mm)
+        if _enough(classes, around) and _seen(of_class):
+            mixtures.append(_mixture(values, of_class, near, image))
             expected.append(weight)
     return Fits(
         weights=_weights(mixtures, expected, image.noise, near),
@@ -213,6 +216,11 @@ def _mixture(values: Array, of_class: Array, near: Near, image: BlurredMap) -> M
 def _enough(classes: Array, around: Surroundings) -> bool:
     voxel_ml = float(np.prod(around.spacing_mm)) / 1000.0
     return bool((classes == CORE).sum() * voxel_ml >= SMALLEST_CORE_ML and (classes == RIM).any())
+
+
+def _seen(of_class: Array) -> bool:
+    """Whether the voxels hold something of core and of rim."""
+    return bool((of_class[:, [CORE, RIM]].sum(axis=0) >= SEEN_VOXELS).all())
 
 
 def _widened(mixture: Mixture) -> Array:

@@ -184,5 +184,17 @@ def test_values_that_are_not_known_are_left_out() -> None:
     assert np.isfinite([lesion.unmixed.measured_core, lesion.unmixed.measured_background, lesion.unmixed.rim_active]).all()
 
 
+def test_a_lesion_of_which_the_map_knows_nothing_is_not_called() -> None:
+    made = scene(NOISY)
+    for known in (np.s_[:3], np.s_[:0]):
+        values = np.full_like(made.blurred.values, np.nan)
+        values[known] = made.blurred.values[known]
+        blank = replace(made.blurred, values=values)
+        (lesion,) = measure_lesions(made.segmentation, made.values, made.projection, made.scale, exam="E", blurred=blank)
+        assert lesion.phenotype is Phenotype.NOT_RESOLVABLE
+        assert lesion.unmixed is None
+        assert "too little" in lesion.note
+
+
 def fits(mean: Array, covariance: Array) -> Fits:
     return Fits(np.array([1.0]), mean[None], covariance[None] + 1e-12 * np.eye(3), 1.0)
