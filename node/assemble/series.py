@@ -194,7 +194,8 @@ def _mixture(headers: Sequence[Header]) -> str:
     geometries = [header.geometry for header in headers]
     known = [geometry for geometry in geometries if geometry is not None]
     if not known:
-        return "its images do not say where they lie" if headers[0].modality in ("MR", "PT") else ""
+        several = " in one orientation and pixel spacing" if headers[0].sop_class_uid in MULTI_FRAME else ""
+        return f"its images do not say where they lie{several}" if headers[0].modality in ("MR", "PT") else ""
     if len(known) < len(geometries):
         return f"{len(geometries) - len(known)} of {len(geometries)} images do not say where they lie"
     axes = np.array([geometry.row_axis + geometry.column_axis for geometry in known])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pytest
-from assemble_dicom import STEP_MM, headers, mr_series, pet_series, store, write
+from assemble_dicom import COLUMNS, ROWS, STEP_MM, headers, mr_series, pet_series, store, write
 from exam_reading import RULES, TRACERS, drug, failed, read
 from multi_frame import converted, enhanced_pet, uneven_slopes
+from pydicom import dcmread
+from pydicom.uid import RLELossless
 
 from node.assemble.choice import choose
 from node.assemble.header import from_json, header_of, to_json
@@ -58,6 +61,21 @@ def test_one_object_a_time_frame_gives_the_same_exam(make, tmp_path: Path) -> No
 
     assert_same(exam, read(tmp_path, datasets))
     assert len(exam.pet.source.instances) == 18
+
+
+def test_a_compressed_object_gives_the_same_exam(tmp_path: Path) -> None:
+    datasets = uneven_slopes(**DYNAMIC)
+    made = enhanced_pet(datasets)
+    (item,) = store([made], tmp_path)
+    packed = dcmread(tmp_path / item.instance.path)
+    packed.compress(RLELossless, generate_instance_uid=False)
+    packed.save_as(tmp_path / item.instance.path)
+
+    found = {pixels.index: pixels.values * pixels.slope for pixels in read_pixels(stored_slices([item]), tmp_path)}
+
+    for index, dataset in enumerate(reversed(datasets)):
+        expected = np.frombuffer(dataset.PixelData, "<u2").reshape(ROWS, COLUMNS) * float(dataset.RescaleSlope)
+        np.testing.assert_array_equal(found[index], expected)
 
 
 def test_frames_of_one_object_at_one_time_are_told_apart_by_their_index(tmp_path: Path) -> None:
@@ -198,3 +216,14 @@ def test_slices_of_a_multi_frame_object_lie_where_their_positions_say(tmp_path: 
     exam = read(tmp_path, [enhanced_pet(pet_series(**STATIC))])
 
     assert exam.pet.volume.affine[:3, 3].tolist() == [-80.0, -70.0, 1000.0 - 5 * STEP_MM]
+
+
+def test_frames_in_two_orientations_make_no_volume() -> None:
+    made = enhanced_pet(pet_series(**STATIC))
+    plane = made.SharedFunctionalGroupsSequence[0].pop("PlaneOrientationSequence").value
+    for i, frame in enumerate(made.PerFrameFunctionalGroupsSequence):
+        frame.PlaneOrientationSequence = deepcopy(plane)
+        if i == 3:
+            frame.PlaneOrientationSequence[0].ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
+
+    assert "in one orientation" in judge(summarise(headers([made])), RULES, TRACERS).reason
