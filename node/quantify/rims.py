@@ -18,6 +18,8 @@ from node.quantify.project import Projection
 RIM_MM = 2.0
 """Width of a rim: Polvinen et al. 2023; measured as a distance, so that it does not depend on the voxel."""
 FINE_MM = 1.0
+DEEP_GRAY = ("thalamus", "deep_gm")
+"""Regions whose uptake differs from the cortex's."""
 TO_SURFACE = 0.42
 """A mask's surface lies this share of a voxel outside the centres of its voxels: half of one along an axis, less along a diagonal. With
 it the rim of a voxelised sphere has the volume of the shell within 10 %; without it it is 20 % too
@@ -25,11 +27,11 @@ thin on 1 mm."""
 
 
 def refined(segmentation: Segmentation, projection: Projection) -> tuple[Segmentation, Projection]:
-    """The same masks on a grid of about 1 mm, and the way from it onto the PET."""
+    """Tissue, lesions and deep grey matter on a grid of about 1 mm, and the way from it onto the PET."""
     parts = np.maximum(1, np.round(segmentation.lesions.spacing_mm / FINE_MM)).astype(int)
     if (parts == 1).all():
         return segmentation, projection
-    regions = tuple(replace(region, mask=_cut_up(region.mask, parts)) for region in segmentation.regions)
+    regions = tuple(replace(region, mask=_cut_up(region.mask, parts)) for region in segmentation.regions if region.name in DEEP_GRAY)
     fine = replace(segmentation, tissue=_cut_up(segmentation.tissue, parts), regions=regions, lesions=_cut_up(segmentation.lesions, parts))
     matrix = np.diag([*parts.astype(float), 1.0])
     matrix[:3, 3] = (parts - 1) / 2.0

@@ -17,7 +17,7 @@ from scipy import ndimage
 from node.domain.result import Segmentation, Tissue
 from node.domain.volume import Array
 from node.quantify.project import Projection
-from node.quantify.rims import RIM_MM, slack_mm
+from node.quantify.rims import DEEP_GRAY, RIM_MM, slack_mm
 
 OUTSIDE, BACKGROUND, CORE, RIM, CSF, GRAY, DEEP, OTHERS = range(8)
 """Classes; from OTHERS on core and rim of the other lesions, two classes each."""
@@ -111,7 +111,7 @@ def _base(segmentation: Segmentation, labels: Array, rims: Array, box: tuple[sli
     base[tissue == Tissue.CSF.value] = CSF
     base[tissue == Tissue.GRAY_MATTER.value] = GRAY
     for region in segmentation.regions:
-        if region.name in ("thalamus", "deep_gm"):
+        if region.name in DEEP_GRAY:
             base[region.mask.array[box] & (base == GRAY)] = DEEP
     base[(tissue == Tissue.WHITE_MATTER.value) | (labels > 0)] = BACKGROUND
     for place, number in enumerate(others):
