@@ -1,7 +1,8 @@
 """The brain template, and the region definitions that are drawn in its space.
 
 `load_template` gives the skull-stripped T1 average and the grey and white matter probability maps of ICBM 152 (2009a, nonlinear,
-symmetric, 1 mm), LPS mm.
+symmetric, 1 mm), LPS mm. `regions.level_mm` says how far inside a structure a point of its space lies, `lobes.nearest_lobe` to which lobe
+it belongs; both are a few kilobytes of numbers in ``regions.json``.
 
 Decisions
 ---------

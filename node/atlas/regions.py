@@ -1,21 +1,34 @@
 """Where the parts of the brain lie in template space: our own closed surfaces of few coefficients, evaluated at points.
 
-Two kinds of body. A *star* is seen whole from its centre c: a point p lies inside where |p - c| is smaller than the radius in its
+Two kinds of shape. A *star* is seen whole from its centre c: a point p lies inside where |p - c| is smaller than the radius in its
 direction, and that radius is a polynomial in the components of the unit vector from c to p (all monomials of degree L and L - 1, which
-span the spherical harmonics up to L). A *chain* is the union of the tapering capsules between spheres that follow each other. Points
-are folded onto the left side (|x|) first, for the template is mirror-symmetric; the coefficients lie in ``regions.json``.
+span the spherical harmonics up to L). A *chain* is the union of the tapering capsules between spheres that follow each other. A *body* is
+one of them or a union, behind planes that *cut* it where it ends by convention. Points are folded onto the left side (|x|) first, for the
+template is mirror-symmetric; the coefficients lie in ``regions.json``.
 
 The surfaces bound tissue, they do not classify it: where a structure borders fluid they bulge into the fluid, so that a small error of
-the alignment costs nothing, and whoever uses them intersects them with the subject's tissue classes. The ventricles' chains are zones
-a few mm wider than the ventricles, to be intersected with fluid.
+the alignment costs nothing, and whoever uses them intersects them with the subject's tissue classes. What `Structure` calls a zone is
+some mm wider than what is looked for in it: fluid, grey or white matter.
 
 Decisions
 ---------
 We chose surfaces of our own, because a region must be available in any hospital without a download and under a licence that lets us
-ship it; instead of an atlas image, most of which may not be passed on. Stars were fitted by logistic regression on the side of the
-surface that a voxel lies on, measured against the Allen Human Reference Atlas (Ding et al., J Comp Neurol 524:3127 (2016), CC BY 4.0),
-whose image is not part of this package; chains were drawn by hand. In template space they overlap that atlas with a Dice index of 0.96
-(thalamus), 0.96 (brain stem), 0.98 (cerebellum), 0.88 (putamen and pallidum), 0.96 (amygdala). The hippocampus counts as cortex.
+ship it; instead of an atlas image, most of which may not be passed on.
+
+Stars (thalamus, lentiform nucleus, amygdala, brain stem, cerebellum) were fitted by logistic regression to the Allen Human Reference Atlas
+(Ding et al., J Comp Neurol 524:3127 (2016), CC BY 4.0), whose image is not part of this package. Their overlap with that atlas therefore
+shows how well so few coefficients describe it, and nothing else; what they are worth in a patient is shown by the labels of other heads.
+Chains, cuts and the seeds of the lobes were drawn by hand: ventricles after the template's own fluid, the rest after coordinates in the
+literature, then held beside that atlas; pallidum and hippocampus were moved by some mm to its centres, slice by slice.
+
+We chose the textbook's ends of the brain stem, because the two references that we can compare with disagree at each of them and neither
+cuts where the other does: in front and above, the plane through the posterior commissure and the caudal edge of the mammillary bodies (the
+Allen atlas reaches some mm further into the peduncle, the labels of our exams stop below it); at the side of the pons, the plane from the
+root of the trigeminal nerve to the lateral angle of the fourth ventricle, beyond which the middle cerebellar peduncle begins (Allen draws
+it further out, the labels further in); below, the foramen magnum, 73 mm under the template's origin. Within a millimetre or two the planes
+were placed so that both references agree with them best; on those two, the overlap of the brain stem is no independent evidence.
+
+The hippocampus counts as cortex, as it does in volumes of the cortical mantle, and is there as a region of its own too.
 """
 
 from __future__ import annotations

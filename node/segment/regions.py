@@ -1,8 +1,17 @@
 """The named regions: where a part and a tissue meet, whole and by side.
 
-`white_matter`, `nawm`, `cortex` and the other regions of the table are made first; what is paired follows as ``<name>_left`` and
-``<name>_right``, divided by the template's middle plane as it is warped to the subject. Regions overlap on purpose: the thalamus is part
-of no other, but "cerebral_gm" holds "cortex", which holds the lobes, and "striatum" is caudate and putamen.
+The regions of both sides together come first; what is paired follows as ``<name>_left`` and ``<name>_right``, divided by the template's
+middle plane as it is warped to the subject. Regions overlap on purpose: "brain" holds "whole_brain" (its grey and white matter), which
+holds "cerebral_gm", "white_matter", "cerebellum", "brainstem", "thalamus" and "deep_gm"; "cerebral_gm" holds "cortex", of which the five
+lobes are the parts; "white_matter" is the three zones; "striatum" is caudate and putamen; "ventricles" are lateral, third and fourth.
+
+Decisions
+---------
+We chose to make the lobes parts of the measured cortex, because they are measured (and divided by, where a lobe is the reference) for the
+same reason and under the same threat from scalp and sinuses; instead of the whole mantle, whose lobes would read lower than "cortex".
+
+We chose to give left and right as masks of their own, because whoever measures a region need not know of sides; instead of a second
+field that each would have to apply. A mask costs the memory of its box alone.
 """
 
 from __future__ import annotations
