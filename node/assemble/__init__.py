@@ -50,7 +50,8 @@ Decisions
 - **The dose and the kinetics have a time each.** A console's time of injection is often that of the dose measurement: right for SUV,
   since dose and time belong together, minutes off as the start of the kinetics. Time zero is a person's word, else the bolus in the head
   where the header cannot be, else the header. We chose to keep the header where the bolus is seen within a minute of it or in its frame
-  (our default), because frames are coarser; instead of always taking the frame in which 5 % of the peak is passed.
+  (our default), because frames are coarser; instead of always taking the frame in which 5 % of the peak is passed. Where the
+  first frame is too long to show the arrival, a head that still fills minutes after the injection is told, and nothing is moved.
 - **SUV of another kind are turned back** to body weight with the formula of their SUVType, and lose their SUV, but not their ratios,
   where height or sex is missing. Counts per second are refused. Philips' two factors and the two ways to the decay reference are
   compared, and a difference is told with both SUV.

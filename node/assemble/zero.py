@@ -30,6 +30,12 @@ HEAD = 0.1
 CIRCULATION = timedelta(seconds=60)
 """The bolus is seen in the head at most this long after it entered the vein: circulation, and rise to `ARRIVED`. Ours."""
 
+FILLED = 0.3
+"""Share of the peak that a head holds at least, two minutes after the injection and later. Ours."""
+
+MEASURED_BEFORE = timedelta(minutes=15)
+"""A dose is measured at most this long before it is given; later scans are late ones. Ours; ten minutes have been seen."""
+
 LONGEST_BEFORE = timedelta(hours=6)
 """Kinetics begin at most this long before the scan."""
 
@@ -96,12 +102,25 @@ def time_zero(course: Course, injected_at: datetime | None, amended: Amendments,
     if injected_at is None:
         return _without_header(course, frame)
     if (frame == 0 and injected_at <= course.end(0)) or course.starts[frame] - CIRCULATION <= injected_at <= course.end(frame):
-        return Zero(injected_at, "injection in the header")
+        return Zero(injected_at, "injection in the header", _filling(course, injected_at))
     apart_s = (course.starts[frame] - injected_at).total_seconds()
     side = "after" if apart_s > 0 else "before"
     message = f"the bolus was seen in the head {abs(apart_s):.0f} s {side} the injection of the header: kinetics count from the bolus"
     told = Check("time_zero", False, message, value=apart_s, limit=CIRCULATION.total_seconds(), unit="s")
     return Zero(course.starts[frame], "bolus seen in the head", (told,))
+
+
+def _filling(course: Course, injected_at: datetime) -> tuple[Check, ...]:
+    """A head that is still nearly empty minutes after the injection was not injected then; when it was, long first frames cannot show."""
+    share = float(course.head[0] / course.head.max()) if course.head.max() > 0 else 1.0
+    waited_s = (course.starts[0] - injected_at).total_seconds()
+    if not 2 * CIRCULATION.total_seconds() < waited_s <= MEASURED_BEFORE.total_seconds() or share >= FILLED:
+        return ()
+    message = (
+        f"the scan began {waited_s:.0f} s after the injection of the header, yet its first frame holds {100 * share:.0f} % of the peak: "
+        "the tracer may have been injected later, and the header may hold when the dose was measured"
+    )
+    return (Check("time_zero", False, message, value=share, limit=FILLED, unit="1"),)
 
 
 def _by_hand(course: Course, instant: datetime, basis: str, what: Correctable, of: str) -> Zero:

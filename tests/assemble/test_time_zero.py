@@ -57,6 +57,15 @@ def test_the_bolus_counts_where_the_header_cannot_be(injected_s: float | None, z
     assert ("time_zero" in failed(exam)) is (basis != "injection in the header")
 
 
+@pytest.mark.parametrize(("injected_s", "told"), [(-300.0, True), (-60.0, False)])
+def test_a_head_that_still_fills_long_after_the_injection_is_told(injected_s: float, *, told: bool, tmp_path: Path) -> None:
+    """The first frame is too long to show the arrival, so that the header stands; that it cannot be right is said."""
+    exam = read(tmp_path, bolus([0.15, 0.6, 0.9, 1.0, 1.0, 0.9], injected_s=injected_s, frame_s=60.0))
+
+    assert exam.pet.time_zero_basis == "injection in the header"
+    assert ("time_zero" in failed(exam)) is told
+
+
 def test_suv_do_not_follow_the_bolus(tmp_path: Path) -> None:
     exam = read(tmp_path, bolus(RISING, injected_s=-300.0))
 
