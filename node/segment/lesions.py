@@ -122,7 +122,7 @@ def find_land(labels: Array, place: Place, parts: Parts) -> Land:
     brain = place.brain
     white = ndimage.gaussian_filter(place.wm, PRIOR_BLUR_MM / brain.spacing_mm)
     cortex = _cortex(brain.like(labels), white, parts)
-    from_cortex, depth = distance_mm(brain.like(cortex)), depth_mm(brain)
+    from_cortex, depth = distance_mm(brain.like(cortex)), place.depth_mm
     allowed = ~parts.thalamus & ~_between(labels, white, place)
     near = allowed & (depth > GROW_DEPTH_MM) & (from_cortex > FROM_CORTEX_MM)
     doubtful = near & (depth > SEED_DEPTH_MM) & ((white > DOUBT_WHITE_PRIOR) | parts.brain_stem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from scipy import ndimage
@@ -12,7 +13,7 @@ from node.atlas.regions import OUTSIDE_MM, Structure, level_mm
 from node.atlas.template import Template
 from node.domain.transform import Deformation
 from node.domain.volume import Array, Volume
-from node.imaging import resample
+from node.imaging import depth_mm, resample
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,11 @@ class Place:
             self._levels[structure] = level_mm(structure, self.points)
         level[self.brain.array] = self._levels[structure]
         return level
+
+    @cached_property
+    def depth_mm(self) -> Array:
+        """(S, R, C) distance of each voxel of the brain to its outside, in mm; 0 outside."""
+        return depth_mm(self.brain)
 
     @property
     def left(self) -> Array:

@@ -16,7 +16,6 @@ from scipy import ndimage
 from node.domain.result import Tissue
 from node.domain.volume import Array, Volume
 from node.errors import DataError
-from node.imaging import depth_mm
 from node.segment.local import local_mean
 from node.segment.place import Place
 
@@ -100,7 +99,7 @@ def classify(t1: Volume, place: Place) -> TissueModel:
     ------
     DataError : fluid, grey and white matter do not follow each other in brightness, as they do on a T1-weighted image
     """
-    prior, deep = _prior(place), _deep(place.brain)
+    prior, deep = _prior(place), _deep(place)
     means = _global_means(t1.array[deep.array], place.gm[deep.array], place.wm[deep.array])
     scale = float(means[2])
     scaled = (t1.array / scale).astype(np.float32)
@@ -125,7 +124,7 @@ def classify_filled(t1: Volume, lesions: Array, place: Place, before: TissueMode
     filled = lesions | (touching & (before.labels == Tissue.GRAY_MATTER.value))
     scaled = np.where(filled, before.local[2], t1.array / before.scale).astype(np.float32)
     local = before.local.copy()
-    deep = _deep(place.brain)
+    deep = _deep(place)
     chance = _settled(scaled, _prior(place), before.chance, local, deep, place.brain, rounds=ROUNDS_FILLED)
     chance[:, lesions] = np.array([0.0, 0.0, 1.0], dtype=np.float32)[:, None]
     return _model(t1, chance, local, before.scale, ~lesions)
@@ -139,8 +138,8 @@ def _settled(scaled: Array, prior: Array, chance: Array, local: Array, deep: Vol
     return chance
 
 
-def _deep(brain: Volume) -> Volume:
-    deep = brain.like(depth_mm(brain) > DEEP_MM)
+def _deep(place: Place) -> Volume:
+    deep = place.brain.like(place.depth_mm > DEEP_MM)
     if not deep.array.any():
         raise DataError(f"segment: expected a brain mask deeper than {DEEP_MM:g} mm; found a thinner one")
     return deep
