@@ -8,6 +8,7 @@ instead, and no shell.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import ndimage
@@ -55,8 +56,9 @@ class Points:
         return Points(self.position[part], self.value[part], self.weight[part], self.design[part])
 
 
+@lru_cache(maxsize=1)
 def head_points(template: Template) -> tuple[Points, Points]:
-    """The head model as points 8 mm and 4 mm apart."""
+    """The head model as points 8 mm and 4 mm apart; kept for the next exam with the same template."""
     model, counts, brain = _model(template)
     fine = _points(model, counts, brain, 1)
     return _points(model, counts, brain, 2), fine
