@@ -45,6 +45,7 @@ from node.domain.exam import Check, Exam
 from node.domain.result import Alignment, LesionOrigin, Segmentation
 from node.domain.volume import Array, Volume
 from node.imaging import resample
+from node.segment.atlas_file import SiteAtlas, atlas_regions, read_atlas
 from node.segment.checks import judge
 from node.segment.imported import import_lesions
 from node.segment.lesions import find_lesions, number_lesions
@@ -55,7 +56,7 @@ from node.segment.regions import find_regions
 from node.segment.tissue import classify, classify_filled
 from node.segment.window import Window, around
 
-__all__ = ["LesionProgram", "segment"]
+__all__ = ["LesionProgram", "SiteAtlas", "read_atlas", "segment"]
 
 MARGIN_MM = 4.0
 
@@ -70,7 +71,13 @@ class _Drawn:
 
 
 def segment(
-    exam: Exam, alignment: Alignment, template: Template, *, seed: int, lesion_program: LesionProgram | None = None
+    exam: Exam,
+    alignment: Alignment,
+    template: Template,
+    *,
+    seed: int,
+    lesion_program: LesionProgram | None = None,
+    atlas: SiteAtlas | None = None,
 ) -> Segmentation:
     """Tissue, regions and lesions on the T1 grid.
 
@@ -79,6 +86,7 @@ def segment(
     alignment : its T1, brain mask and transforms are used
     seed : recorded for Provenance; nothing here is random
     lesion_program : the site's own, asked where no lesion SEG came with the exam
+    atlas : the site's own, whose labels become regions "atlas:<name>" beside ours
 
     Raises
     ------
@@ -96,9 +104,10 @@ def segment(
     tissue = classify_filled(t1, lesions, place, before) if lesions.any() else before
     labels = t1.like(tissue.labels, unit="1")
     regions = find_regions(labels, lesions, parts, window=window, grid=grid)
+    named = regions if atlas is None else (*regions, *atlas_regions(atlas, alignment, grid))
     numbered = number_lesions(labels.like(lesions))
     checks = (*judge(labels, tissue, regions, numbered, drawn.origin), *drawn.checks)
-    return Segmentation(window.paste(labels.array, grid), regions, window.paste(numbered, grid), drawn.origin, checks)
+    return Segmentation(window.paste(labels.array, grid), named, window.paste(numbered, grid), drawn.origin, checks)
 
 
 def _draw(

@@ -1,4 +1,4 @@
-"""The site's choices as the verbs take them: from the settings to the options of quantify and encode."""
+"""The site's choices as the verbs take them: from the settings to the options of segment, quantify and encode."""
 
 from __future__ import annotations
 
@@ -10,6 +10,35 @@ from node.settings import Settings
 if TYPE_CHECKING:
     from node.encode import EncodeOptions
     from node.quantify import QuantifyOptions
+    from node.segment import LesionProgram, SiteAtlas
+
+
+def lesion_program(settings: Settings) -> LesionProgram | None:
+    """The site's own program that draws lesions."""
+    from node.segment import LesionProgram
+
+    said = settings.analysis
+    if not said.lesion_program:
+        return None
+    return LesionProgram(
+        words=said.lesion_program,
+        timeout_s=said.lesion_program_timeout_s,
+        memory_mib=said.lesion_program_memory_mib,
+        name=said.lesion_program_name,
+        version=said.lesion_program_version,
+    )
+
+
+def site_atlas(settings: Settings) -> SiteAtlas | None:
+    """The site's own label atlas.
+
+    Raises
+    ------
+    SettingsError : image or table are not as BIDS has them
+    """
+    from node.segment import read_atlas
+
+    return None if settings.analysis.atlas is None else read_atlas(settings.analysis.atlas)
 
 
 def quantify_options(settings: Settings) -> QuantifyOptions:

@@ -18,7 +18,7 @@ from node.errors import ConflictError, DataError, QualityError
 from node.settings import Settings
 from node.workflow import artefacts
 from node.workflow.states import Verb
-from node.workflow.steps.choices import encode_options, quantify_options
+from node.workflow.steps.choices import encode_options, lesion_program, quantify_options, site_atlas
 from node.workflow.store.database import Store
 from node.workflow.store.rows import ExamRow, Posting
 from node.workflow.story import version_folder
@@ -110,7 +110,15 @@ class ComputeSteps:
             exam = artefacts.load(folder, "exam", Exam)
             alignment = artefacts.load(folder, "alignment", Alignment)
             template = load_template(self._settings.analysis.template)
-            artefacts.save(folder, "segmentation", segment(exam, alignment, template, seed=self._settings.analysis.seed))
+            segmentation = segment(
+                exam,
+                alignment,
+                template,
+                seed=self._settings.analysis.seed,
+                lesion_program=lesion_program(self._settings),
+                atlas=site_atlas(self._settings),
+            )
+            artefacts.save(folder, "segmentation", segmentation)
         segmentation = artefacts.load(folder, "segmentation", Segmentation)
         self._hold(row, segmentation.checks)
         return f"segmented: {int(segmentation.lesions.array.max())} lesions ({segmentation.lesion_origin.value})"
@@ -216,7 +224,8 @@ class ComputeSteps:
             settings_digest=settings_module.digest(self._settings),
             seed=self._settings.analysis.seed,
             made_at=row.made_at,
-            inputs=tuple((item.sop_instance_uid, item.digest) for source in sources for item in source.instances),
+            # A multi-frame object stands once for each of its slices.
+            inputs=tuple(dict.fromkeys((item.sop_instance_uid, item.digest) for source in sources for item in source.instances)),
             parameters=(*parameters, *((f"corrected {one.what.value}", f"{one.text}, by {one.author}: {one.reason}") for one in said)),
         )
 
