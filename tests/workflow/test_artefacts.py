@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hypothesis_numpy
 
@@ -76,6 +76,7 @@ class Masked:
     masks: tuple[Array, ...]
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.integers(1, 3).flatmap(lambda axes: hypothesis_numpy.arrays(bool, hypothesis_numpy.array_shapes(min_dims=axes, max_dims=axes))))
 def test_a_mask_comes_back_bit_for_bit(mask: np.ndarray) -> None:
     arrays = masks.pack("a0", mask)
