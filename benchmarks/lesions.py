@@ -59,6 +59,7 @@ LEAST_VOXELS = 3
 FAINT = 760.0
 NOISE = 24.0
 LESIONS_A_HEAD = 40
+COUNTS = ("judged", "detected", "judged_false", "true", "hit", "false", "true_ml", "found_ml", "segment_cpu_s")
 FRAME = "2.25.1"
 
 
@@ -126,7 +127,7 @@ def judged(known: Known, found: Volume, cpu_s: float) -> dict[str, Any]:
 
 def pooled(records: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Several as if they were one."""
-    total = {key: sum(record[key] for record in records.values()) for key in ("judged", "detected", "judged_false", "true_ml", "found_ml")}
+    total = {key: sum(record[key] for record in records.values()) for key in COUNTS}
     rates = lesion_truth.rates(judged=total["judged"], detected=total["detected"], false=total["judged_false"])
     return {**total, **rates, "dice": float(np.mean([record["dice"] for record in records.values()]))}
 
@@ -185,12 +186,13 @@ def _line(name: str, record: dict[str, Any]) -> str:
     rates = f"{percent:.0f} %, {false:.2f} a true one" if percent is not None else "none to judge"
     return (
         f"{name:<26} detected {record['detected']:>3} of {record['judged']:>3}, false {record['judged_false']} ({rates}); "
-        f"Dice {record['dice']:.3f}; {record['found_ml']:.2f} mL found, {record['true_ml']:.2f} true"
+        f"Dice {record['dice']:.3f}; {record['found_ml']:.2f} mL found, {record['true_ml']:.2f} true; "
+        f"any size {record['hit']} of {record['true']} touched, {record['false']} touch none; {record['segment_cpu_s']:.1f} CPU s"
     )
 
 
 def main() -> int:
-    """Judge what the command line names."""
+    """Judge what the command line names. *CPU s* is of segment alone."""
     parser = argparse.ArgumentParser(description="Lesions that the node finds, beside known ones.")
     parser.add_argument("exams", nargs="*", type=Path, metavar="EXAM_FOLDER")
     parser.add_argument("--expert", type=Path, help="folder with T1*, FLAIR* and GOLD_STANDARD* in MNI space")
