@@ -1,8 +1,8 @@
 """Phenotype: what a lesion's core and rim say once the scanner's blur is taken out, and how sure that is.
 
 *Rim-active* is a rim at or above the active level around a core below it, by more than two standard errors; *overall-active* a core at
-or above it; *inactive* both below; *indeterminate* anything else. A lesion whose rim cannot be told from its core, because the standard
-error of rim − core is above a quarter of the NAWM's mean, is *not resolvable* and is not called.
+or above it, with no rim that stands out from it; *inactive* both below; *indeterminate* anything else. A lesion whose rim cannot be told
+from its core, because the standard error of rim − core is above a quarter of the NAWM's mean, is *not resolvable* and is not called.
 
 The error has three parts: noise of the PET, the mask, and the point spread. A mask is easily off by a voxel, and a core that holds a
 millimetre of its active rim reads active; a point spread is known to a tenth, and with one too narrow a rim stays mixed with its core.
@@ -14,6 +14,9 @@ Decisions
 ---------
 All numbers below are defaults of ours, none is from the literature; the published Turku classes rest on shares of active voxels whose
 threshold we could not verify, and are given beside ours as measured shares.
+
+A core above the level inside a rim that is higher still is indeterminate, instead of overall-active: a rim-active lesion whose mask is
+drawn a millimetre too wide looks just so, and must not be called overall-active.
 
 The active level comes from the patient's own NAWM (median + 2 robust SD of its voxels) as long as there are no matching controls. The
 spread of voxels holds the noise of the image: a noisy image has a higher level.
@@ -129,11 +132,12 @@ class Fits:
 
 def classify(core: float, rim: float, *, difference_error: float, active_level: float) -> Phenotype:
     """The rule, on one pair of values."""
+    rim_stands_out = rim - core > DIFFERENCE_ERRORS * difference_error
     if core >= active_level:
-        return Phenotype.OVERALL_ACTIVE
+        return Phenotype.INDETERMINATE if rim_stands_out else Phenotype.OVERALL_ACTIVE
     if rim < active_level:
         return Phenotype.INACTIVE
-    return Phenotype.RIM_ACTIVE if rim - core > DIFFERENCE_ERRORS * difference_error else Phenotype.INDETERMINATE
+    return Phenotype.RIM_ACTIVE if rim_stands_out else Phenotype.INDETERMINATE
 
 
 def call(fits: Fits, image: BlurredMap, *, number: int) -> Call:
