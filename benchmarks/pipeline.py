@@ -282,9 +282,15 @@ def _dice(known: truth.Truth, atlas: Volume) -> dict[str, float | None]:
     return found
 
 
-def verdicts(mine: Side, other: Side) -> list[tuple[str, float, float, bool]]:
-    """What is compared: ours, theirs, whether ours is good enough."""
-    rows = [("times faster, by the clock", other.total_s / mine.total_s, FASTER, other.total_s >= FASTER * mine.total_s)]
+def verdicts(mine: Side, other: Side) -> list[tuple[str, float, float, bool | None]]:
+    """What is compared: ours, theirs, whether ours is good enough; None for what is only shown.
+
+    Of the biases the largest is judged: theirs is of a sample of voxels, whose own error in one region is some tenths of a per cent.
+    """
+    rows: list[tuple[str, float, float, bool | None]] = [
+        ("times faster, by the clock", other.total_s / mine.total_s, FASTER, other.total_s >= FASTER * mine.total_s),
+        ("times faster, of the processor", other.cpu_s / mine.cpu_s, FASTER, None),
+    ]
     close = mine.pet_to_t1_mm <= other.pet_to_t1_mm + WORSE["pet_to_t1_mm"]
     rows.append(("PET → T1, mm", mine.pet_to_t1_mm, other.pet_to_t1_mm, close))
     for name, dice in other.dice.items():
@@ -292,8 +298,10 @@ def verdicts(mine: Side, other: Side) -> list[tuple[str, float, float, bool]]:
         rows.append((f"Dice of {name}", own or 0.0, dice or 0.0, own is not None and own >= (dice or 0.0) - WORSE["dice"]))
     for name, bias in other.bias_percent.items():
         own = mine.bias_percent.get(name)
-        good = own is not None and abs(own) <= abs(bias) + WORSE["bias_percent"]
-        rows.append((f"{mine.quantity} of {name}, % over its own mask", float("nan") if own is None else own, bias, good))
+        rows.append((f"{mine.quantity} of {name}, % over its own mask", float("nan") if own is None else own, bias, None))
+    largest = max(abs(mine.bias_percent.get(name, np.inf)) for name in other.bias_percent)
+    theirs_largest = max(map(abs, other.bias_percent.values()))
+    rows.append((f"{mine.quantity}, largest of these", largest, theirs_largest, largest <= theirs_largest + WORSE["bias_percent"]))
     return rows
 
 
@@ -306,7 +314,8 @@ def text(name: str, mine: Side, other: Side, threads: int) -> str:
     lines += [f"    {'in all':<52} {mine.total_s:8.1f} ({mine.cpu_s:.1f})", f"    {'':<44} {'Ember':>10} {'theirs':>10}"]
     for what, own, their, good in verdicts(mine, other):
         label = "asked" if what.startswith("times") else ""
-        lines.append(f"  {'✓' if good else '✗'} {what:<44} {own:>10.2f} {their:>10.2f} {label}".rstrip())
+        mark = {True: "✓", False: "✗", None: " "}[good]
+        lines.append(f"  {mark} {what:<44} {own:>10.2f} {their:>10.2f} {label}".rstrip())
     return "\n".join(lines)
 
 
@@ -338,7 +347,7 @@ def main() -> int:
         if options.json
         else text(options.exam.name, mine, other, options.threads)
     )
-    return 0 if all(good for *_, good in verdicts(mine, other)) else 2
+    return 0 if all(good is not False for *_, good in verdicts(mine, other)) else 2
 
 
 if __name__ == "__main__":
