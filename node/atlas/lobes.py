@@ -4,8 +4,8 @@ The border between two lobes lies half way between their seeds, so that pairs of
 (central, lateral, parieto-occipital). Anterior and middle cingulate cortex count as frontal, posterior cingulate and isthmus as parietal;
 the medial temporal lobe, hippocampus included, as temporal.
 
-Seeds are read off the coordinates that the literature gives for gyri in MNI space and lie in ``regions.json``; how far the lobes agree
-with the Allen Human Reference Atlas was looked at afterwards, and seeds were moved by eye where a whole gyrus had fallen to the wrong lobe.
+Seeds are read off the coordinates that the literature gives for gyri in MNI space and lie in ``regions.json``. How far the lobes agree with
+the Allen Human Reference Atlas was looked at afterwards, and some ten seeds were added where part of a gyrus had fallen to the wrong lobe.
 """
 
 from __future__ import annotations

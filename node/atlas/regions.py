@@ -19,7 +19,7 @@ Stars (thalamus, lentiform nucleus, amygdala, brain stem, cerebellum) were fitte
 (Ding et al., J Comp Neurol 524:3127 (2016), CC BY 4.0), whose image is not part of this package. Their overlap with that atlas therefore
 shows how well so few coefficients describe it, and nothing else; what they are worth in a patient is shown by the labels of other heads.
 Chains, cuts and the seeds of the lobes were drawn by hand: ventricles after the template's own fluid, the rest after coordinates in the
-literature, then held beside that atlas; pallidum and hippocampus were moved by some mm to its centres, slice by slice.
+literature, then held beside that atlas; the hippocampus was moved by some mm to its centres there, and ten seeds of lobes were added.
 
 We chose the textbook's ends of the brain stem, because the two references that we can compare with disagree at each of them and neither
 cuts where the other does: in front and above, the plane through the posterior commissure and the caudal edge of the mammillary bodies (the

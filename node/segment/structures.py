@@ -18,7 +18,8 @@ from node.segment.parts import Parts, deepest
 LATERAL = (Structure.LATERAL_VENTRICLE, Structure.OCCIPITAL_HORN)
 
 FOLIA_MM = 1.0
-"""Half the widest gap between folia that still belongs to the cerebellum. Our own default."""
+"""Half the widest gap between folia that still belongs to the cerebellum. Our own default, chosen with the exams of docs/validation.md in
+view: of 1, 1.5, 2 and 3 mm it agreed best with the one on which it was tried."""
 
 
 @dataclass(frozen=True, eq=False)
