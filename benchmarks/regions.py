@@ -8,11 +8,11 @@
   (``AllenAtlas.nii.gz`` and ``.json``, drawn on the ICBM 152 nonlinear symmetric template of 2009), without moving one to the other.
   The surfaces of thalamus, brain stem, cerebellum, lentiform nucleus and amygdala were fitted to that atlas, and are marked so: their Dice
   says how well few coefficients describe it, and what our own conventions changed since; it is no independent evidence. The other regions
-  were drawn by hand, from the template's tissue and coordinates of the literature; the hippocampus was moved to it, some seeds of lobes too.
+  were drawn by hand, from the template's tissue and coordinates of the literature; the hippocampus was moved to it, so were some seeds.
 - *exam*: align and segment as the node does, against the truth's labels. The truth has no label for ventricles: lateral ventricles are its
   fluid within 5 mm of the Allen atlas's, carried to the subject by the node's own alignment. The truth's cerebellum is its grey and white
-  matter, its brain stem what it calls so: a part of the dorsal pons and the upper cerebral peduncles are white matter there. Where the brain
-  stem's planes lie within a millimetre or two, and the width of folia, were settled with dev-01 and dev-02 in view.
+  matter, its brain stem what it calls so: a part of the dorsal pons and the upper cerebral peduncles are white matter there. Where the
+  brain stem's planes lie within a millimetre or two, and the width of folia, were settled with dev-01 and dev-02 in view.
 - *lobes*: each cortical voxel of the Allen atlas by the nearest seed.
 
 Sides: how much of the left and of the right cortex lies on that side of the middle of the true cerebrum.
