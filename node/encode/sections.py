@@ -120,6 +120,9 @@ def _origin(material: Material) -> str:
     imported = material.exam.lesions
     if material.segmentation.lesion_origin is LesionOrigin.IMPORTED and imported is not None:
         return f"Imported: drawn by {shown(imported.creator) or 'somebody unnamed'}."
+    if material.segmentation.lesion_origin is LesionOrigin.PROGRAM:
+        program = dict(material.result.provenance.parameters).get("lesion program", "a program of the site")
+        return f"Drawn by {shown(program)}, not confirmed by a reader."
     return "Found by the node on the FLAIR, not confirmed by a reader."
 
 

@@ -29,7 +29,14 @@ MISSING = "–"
 
 def region_words(key: str) -> str:
     """A region's name for a reader."""
-    return REGIONS.get(key, key.replace("_", " ").capitalize())
+    if key in REGIONS:
+        return REGIONS[key]
+    side = next((side for side in ("left", "right") if key.endswith(f"_{side}")), "")
+    name = key.removeprefix("atlas:").removesuffix(f"_{side}")
+    for short, long in (("_gm", " grey matter"), ("_wm", " white matter")):
+        name = name.removesuffix(short) + long if name.endswith(short) else name
+    name = name.replace("_", " ")
+    return f"{name[:1].upper()}{name[1:]}{f', {side}' if side else ''}"
 
 
 def sided(key: str) -> bool:

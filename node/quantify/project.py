@@ -20,8 +20,8 @@ from node.errors import DataError
 SAMPLES = 4
 """Points along each axis of a PET voxel: 64 a voxel, so that a fraction is known within some per cent."""
 MARGIN_MM = 12.0
-AT_ONCE = 48
-"""Masks in one pass: their bits go through a double unharmed."""
+AT_ONCE = 60
+"""Masks whose bits fit into an integer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,31 +54,19 @@ class Projection:
     def fractions(self, masks: Mapping[str, Array]) -> dict[str, Array]:
         """(S, R, C) float32 volume fraction of each mask; masks are (S, R, C) bool on the T1 grid."""
         names = list(masks)
-        found: dict[str, Array] = {}
-        for start in range(0, len(names), AT_ONCE):
-            group = names[start : start + AT_ONCE]
-            bits = np.zeros(self.t1.shape, dtype=np.int64)
-            for bit, name in enumerate(group):
-                bits |= masks[name].astype(np.int64) << bit
-            found |= self._count(bits, group)
-        return found
-
-    def _count(self, bits: Array, names: Sequence[str]) -> dict[str, Array]:
-        """Masks overlap in few ways: points are counted by the combination of masks that they fall into, and the combinations added up."""
-        used = bits > 0
-        combinations, which = np.unique(bits[used], return_inverse=True)
-        index = np.zeros(bits.shape, dtype=np.int32)  # 0: no mask, or where the T1 grid does not reach
+        used = np.logical_or.reduce([masks[name] for name in names])
+        which, members = _combinations([masks[name][used] for name in names])
+        index = np.zeros(self.t1.shape, dtype=np.int32)  # 0: no mask, or where the T1 grid does not reach
         index[used] = which + 1
         size = self.grid.array.size
-        points = np.zeros((len(combinations) + 1) * size, dtype=np.uint8)
+        points = np.zeros((len(members) + 1) * size, dtype=np.uint8)
         everywhere = np.arange(size)
         for sample in self.samples(index):
             points[sample.ravel().astype(np.intp) * size + everywhere] += 1
         points = points.reshape(-1, size)[1:]
-        shape = self.grid.shape
         return {
-            name: points[(combinations >> bit) & 1 > 0].sum(axis=0, dtype=np.float32).reshape(shape) / np.float32(SAMPLES**3)
-            for bit, name in enumerate(names)
+            name: points[inside].sum(axis=0, dtype=np.float32).reshape(self.grid.shape) / np.float32(SAMPLES**3)
+            for name, inside in zip(names, members.T, strict=True)
         }
 
     def samples(self, labels: Array) -> Iterator[Array]:
@@ -90,6 +78,21 @@ class Projection:
                 for dc in steps:
                     offset = origin + matrix @ np.array([ds, dr, dc])
                     yield ndimage.affine_transform(labels, matrix, offset, self.grid.shape, order=0, output=labels.dtype)
+
+
+def _combinations(masks: Sequence[Array]) -> tuple[Array, Array]:
+    """Masks overlap in few ways: the way of each voxel, (n,) int, and which masks hold it, (ways, masks) bool; masks are (n,) bool."""
+    which, members = np.zeros(masks[0].size, dtype=np.int64), np.zeros((1, 0), dtype=bool)
+    for start in range(0, len(masks), AT_ONCE):
+        group = masks[start : start + AT_ONCE]
+        bits = np.zeros(which.size, dtype=np.int64)
+        for bit, mask in enumerate(group):
+            bits |= mask.astype(np.int64) << bit
+        found, among = np.unique(bits, return_inverse=True)
+        pairs, which = np.unique(which * len(found) + among, return_inverse=True)
+        new = (found[pairs % len(found), None] >> np.arange(len(group))) & 1 > 0
+        members = np.concatenate([members[pairs // len(found)], new], axis=1)
+    return which, members
 
 
 def project(brain: Volume, pet: Volume, t1_from_pet: Transform) -> Projection:

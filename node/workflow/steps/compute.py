@@ -134,7 +134,7 @@ class ComputeSteps:
                 artefacts.load(folder, "alignment", Alignment),
                 artefacts.load(folder, "segmentation", Segmentation),
                 tracer=profile,
-                provenance=self._provenance(row, _sources(exam), parameters=_genotype(exam.subject)),
+                provenance=self._provenance(row, _sources(exam), parameters=(*_genotype(exam.subject), *self._program())),
                 options=quantify_options(self._settings),
             )
             artefacts.save(folder, "result", result)
@@ -211,6 +211,11 @@ class ComputeSteps:
             for item in outbox.objects
         )
         return f"encoded: {len(outbox.objects)} objects"
+
+    def _program(self) -> tuple[tuple[str, str], ...]:
+        """The site's own lesion program, where there is one."""
+        program = lesion_program(self._settings)
+        return () if program is None else (("lesion program", str(program)),)
 
     def _provenance(self, row: ExamRow, sources: tuple[SeriesSource, ...], *, parameters: Parameters = ()) -> Provenance:
         """What this version is made from and by; what a person said is part of it, so that other words give other objects."""
