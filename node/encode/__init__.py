@@ -47,19 +47,37 @@ from pathlib import Path
 
 from node.domain.exam import Exam
 from node.domain.result import Alignment, Result, Segmentation
+from node.encode.derived_pet import encode_map, encode_suv_map, encode_suvr_map
 from node.encode.headers import Maker
+from node.encode.key_objects import encode_key_objects
 from node.encode.material import gather
 from node.encode.objects import Encoded, EncodeOptions, Kind
 from node.encode.overlay import encode_overlay
+from node.encode.parametric_map import encode_parametric_maps
 from node.encode.physicist import encode_physicist
 from node.encode.refusal import encode_refusal
+from node.encode.registration import encode_registrations
 from node.encode.segmentation import encode_lesions, encode_raised
 from node.encode.summary import encode_summary
 
 __all__ = ["Encoded", "EncodeOptions", "Kind", "encode", "encode_refusal"]
 
-OBJECTS = (encode_summary, encode_overlay, encode_lesions, encode_raised, encode_physicist)
-"""What is written for an exam, in this order: from `Material` to the objects of one kind, perhaps none."""
+OBJECTS = (
+    (Kind.SUMMARY, encode_summary),
+    (Kind.OVERLAY, encode_overlay),
+    (Kind.LESIONS, encode_lesions),
+    (Kind.RAISED, encode_raised),
+    (Kind.PHYSICIST, encode_physicist),
+    (Kind.MAP, encode_map),
+    (Kind.MAP_SUVR, encode_suvr_map),
+    (Kind.MAP_SUV, encode_suv_map),
+    (Kind.PARAMETRIC_MAPS, encode_parametric_maps),
+    (Kind.REGISTRATION, encode_registrations),
+)
+"""What may be written for an exam, in this order: from `Material` to the objects of one kind, perhaps none."""
+
+ABOUT_OBJECTS = ((Kind.KEY_OBJECTS, encode_key_objects),)
+"""What names other objects of the exam: from `Material` and all that was written before."""
 
 
 def encode(
@@ -80,4 +98,7 @@ def encode(
     """
     maker = Maker(result.provenance, options, folder)
     material = gather(exam, alignment, segmentation, result, storage=storage, maker=maker)
-    return tuple(encoded for make in OBJECTS for encoded in make(material))
+    written = tuple(encoded for kind, make in OBJECTS if options.wants(kind) for encoded in make(material))
+    for kind, name in ABOUT_OBJECTS:
+        written += name(material, written) if options.wants(kind) else ()
+    return written

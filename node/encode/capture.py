@@ -49,7 +49,7 @@ def write_slice(rgb: Array, kind: Kind, material: Material, *, index: int, descr
     # No text in it names the patient; a head can be recognised.
     dataset.BurnedInAnnotation = "NO"
     dataset.RecognizableVisualFeatures = "YES"
-    _keep_loss(dataset, material.slices.header)
+    keep_loss(dataset, material.slices.header)
     _place(dataset, material.slices, index, material.reading.volume.frame_of_reference_uid)
     source = material.slices.sources[index]
     dataset.SourceImageSequence = [_source(source.sop_class_uid, source.sop_instance_uid, source.frame)]
@@ -82,8 +82,8 @@ def _picture(rgb: Array) -> Dataset:
     return dataset
 
 
-def _keep_loss(dataset: Dataset, source: Dataset) -> None:
-    # Once lossy, always lossy (PS3.3 C.7.6.1.1.5).
+def keep_loss(dataset: Dataset, source: Dataset) -> None:
+    """What was lossy once stays so (PS3.3 C.7.6.1.1.5)."""
     if source.get("LossyImageCompression") == "01":
         for keyword in ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod"):
             if keyword in source:

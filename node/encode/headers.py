@@ -17,6 +17,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
+from node.domain.codes import PRIVATE_SCHEME
 from node.domain.exam import SeriesSource
 from node.domain.result import Provenance
 from node.encode.objects import FIRST_SERIES_NUMBER, SERIES_OFFSET, Encoded, EncodeOptions, Kind
@@ -84,7 +85,15 @@ def read_header(storage: Path, source: SeriesSource, index: int = 0) -> Dataset:
 
 
 def describe(
-    dataset: Dataset, kind: Kind, study: Dataset, maker: Maker, *, cited: tuple[SeriesSource, ...], description: str, number: int = 1
+    dataset: Dataset,
+    kind: Kind,
+    study: Dataset,
+    maker: Maker,
+    *,
+    cited: tuple[SeriesSource, ...],
+    description: str,
+    number: int = 1,
+    series: int = 0,
 ) -> None:
     """Fill in everything of an object that is not its picture: patient, study, series, equipment, dates, UIDs, references.
 
@@ -94,24 +103,34 @@ def describe(
     cited : the series, and of them the instances, that it names as its sources, in this study or another
     description : ASCII, at most 64 characters
     number : InstanceNumber, from 1
+    series : which series of its kind, from 0; each has its own instances
     """
     _copy_study(dataset, study)
     provenance, uid = maker.provenance, maker.uid
-    dataset.SeriesInstanceUID = uid(kind, "series")
-    dataset.SeriesNumber = FIRST_SERIES_NUMBER + 10 * (provenance.version - 1) + SERIES_OFFSET[kind]
+    dataset.SeriesInstanceUID = uid(kind, "series", series)
+    dataset.SeriesNumber = FIRST_SERIES_NUMBER + 10 * (provenance.version - 1) + SERIES_OFFSET[kind] + series
     dataset.SeriesDescription = description if provenance.version == 1 else f"{description} (version {provenance.version})"
     dataset.BodyPartExamined = "BRAIN"
-    dataset.SOPInstanceUID = uid(kind, "instance", number)
+    dataset.SOPInstanceUID = uid(kind, _part(series), number)
     dataset.InstanceNumber = number
     _date(dataset, provenance.made_at)
     _equip(dataset, maker)
-    _refer(dataset, cited)
+    refer(dataset, cited)
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.file_meta.ImplementationClassUID = IMPLEMENTATION_UID
     dataset.file_meta.ImplementationVersionName = "EMBER"
+
+
+def own_scheme() -> Dataset:
+    """The item of Coding Scheme Identification Sequence that says whose our private codes are (PS3.3 C.12.1)."""
+    item = Dataset()
+    item.CodingSchemeDesignator = PRIVATE_SCHEME
+    item.CodingSchemeName = "Codes of the Ember TSPO node"
+    item.CodingSchemeResponsibleOrganization = MANUFACTURER
+    return item
 
 
 def write(dataset: Dataset, kind: Kind, maker: Maker) -> Encoded:
@@ -138,6 +157,10 @@ def _copy_study(dataset: Dataset, header: Dataset) -> None:
     for keyword in (*_TYPE_2, "AccessionNumber"):
         if keyword not in dataset:
             setattr(dataset, keyword, "")
+
+
+def _part(series: int) -> str:
+    return "instance" if series == 0 else f"instance of series {series}"
 
 
 def _date(dataset: Dataset, made_at: datetime) -> None:
@@ -173,8 +196,8 @@ def by_one_image(source: SeriesSource) -> SeriesSource:
     return replace(source, instances=source.instances[:1])
 
 
-def _refer(dataset: Dataset, cited: tuple[SeriesSource, ...]) -> None:
-    # Common Instance Reference, PS3.3 C.12.2: the series of this study, and those of the others by study.
+def refer(dataset: Dataset, cited: tuple[SeriesSource, ...]) -> None:
+    """Name sources, instead of any named before (Common Instance Reference, PS3.3 C.12.2): the study's own, and the others by study."""
     for keyword in ("ReferencedSeriesSequence", "StudiesContainingOtherReferencedInstancesSequence"):
         if keyword in dataset:
             del dataset[keyword]
@@ -190,7 +213,7 @@ def _refer(dataset: Dataset, cited: tuple[SeriesSource, ...]) -> None:
 def _series_item(source: SeriesSource) -> Dataset:
     item = Dataset()
     item.SeriesInstanceUID = source.series_uid
-    item.ReferencedInstanceSequence = [_reference(i.sop_class_uid, i.sop_instance_uid) for i in source.instances]
+    item.ReferencedInstanceSequence = [reference(i.sop_class_uid, i.sop_instance_uid) for i in source.instances]
     return item
 
 
@@ -201,7 +224,8 @@ def _study_item(study_uid: str, sources: tuple[SeriesSource, ...]) -> Dataset:
     return item
 
 
-def _reference(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
+def reference(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
+    """An item that names one instance (PS3.3 10.8)."""
     item = Dataset()
     item.ReferencedSOPClassUID = sop_class_uid
     item.ReferencedSOPInstanceUID = sop_instance_uid

@@ -15,15 +15,51 @@ class Kind(Enum):
     OVERLAY = "overlay"  #: secondary capture: the map on the MR, slice for slice
     LESIONS = "lesions"  #: segmentation of the lesions
     RAISED = "raised"  #: segmentation of the region of raised TSPO signal
+    RIMS = "rims"  #: segmentation of the lesions' rims of 2 mm
+    REGIONS = "regions"  #: segmentation of the regions measured, on the T1
+    REPORT = "report"  #: structured report: every number, by lesion and by region
     PHYSICIST = "physicist"  #: secondary capture: how the numbers were made
+    MAP = "map"  #: PET images: the primary map on the reading grid
+    MAP_SUVR = "suvr"  #: PET images: the SUVR map on the reading grid, where it is not the primary one
+    MAP_SUV = "suv"  #: PET images: the registered PET in SUV on the reading grid, where SUV is known
+    PARAMETRIC_MAPS = "parametric_maps"  #: parametric maps, floating point: every map on the PET grid
+    REGISTRATION = "registration"  #: spatial registrations: PET → T1, FLAIR → T1
+    KEY_OBJECTS = "key_objects"  #: key object selection: the pages
     REFUSAL = "refusal"  #: secondary capture: not analysed, because …
 
 
-SERIES_OFFSET = {Kind.SUMMARY: 1, Kind.REFUSAL: 1, Kind.OVERLAY: 2, Kind.LESIONS: 3, Kind.RAISED: 4, Kind.PHYSICIST: 5}
-"""Series number = 9000 + 10 × (version - 1) + this. Scanners reach 1301 (Philips numbers by hundreds, and 903 is a scan), so that
-numbers in the 900s would neither be free nor sort last."""
+SERIES_OFFSET = {
+    Kind.SUMMARY: 1,
+    Kind.REFUSAL: 1,
+    Kind.OVERLAY: 2,
+    Kind.LESIONS: 3,
+    Kind.RAISED: 4,
+    Kind.PHYSICIST: 5,
+    Kind.MAP: 6,
+    Kind.REPORT: 7,
+    Kind.RIMS: 8,
+    Kind.REGIONS: 9,
+    Kind.REGISTRATION: 201,
+    Kind.PARAMETRIC_MAPS: 401,
+    Kind.MAP_SUVR: 601,
+    Kind.MAP_SUV: 602,
+    Kind.KEY_OBJECTS: 605,
+}
+"""Series number = 9000 + 10 × (version - 1) + this + the place of the series within its kind, from 0.
+
+Scanners reach 1301 (Philips numbers by hundreds, and 903 is a scan), so that numbers in the 900s would neither be free nor sort last.
+What a reader scrolls comes first; what programs read, or only some sites want, comes by hundreds after it, where a kind has room for
+several series and for twenty versions."""
 
 FIRST_SERIES_NUMBER = 9000
+
+OBJECT_NAMES = tuple(kind.value for kind in Kind if kind is not Kind.REFUSAL)
+"""What a site may ask for; the refusal page is written whatever it asks for."""
+
+_BY_DEFAULT = (Kind.SUMMARY, Kind.OVERLAY, Kind.LESIONS, Kind.RAISED, Kind.PHYSICIST, Kind.MAP, Kind.REPORT, Kind.REGISTRATION)
+
+DEFAULT_OBJECTS = tuple(kind.value for kind in _BY_DEFAULT)
+"""What is written where a site chooses nothing; why, is said in the folder's page."""
 
 
 @dataclass(frozen=True)
@@ -36,18 +72,31 @@ class EncodeOptions:
     map_range : SUVR or DVR at the bottom and at the top of the colour bar; the same for every exam, so that colours can be compared
     physicist_page : when the pages on how the numbers were made are written
     device_serial_number : as printed in the objects' equipment module, for instance the node's AE title
+    seg_form : of every SEG. FRACTIONAL holds the share of each voxel that a segment fills; LABELMAP is BINARY where segments overlap
+    objects : which kinds are written, values of `Kind`; it has no part in the objects' UIDs, so that an object is the same beside others
     """
 
     reading: Literal["FLAIR", "T1"] = "FLAIR"
     map_range: tuple[float, float] = (0.6, 1.6)
     physicist_page: Literal["always", "dynamic", "never"] = "dynamic"
     device_serial_number: str = "EMBER"
+    seg_form: Literal["BINARY", "FRACTIONAL", "LABELMAP"] = "BINARY"
+    objects: tuple[str, ...] = DEFAULT_OBJECTS
 
     def __post_init__(self) -> None:
         if self.reading not in ("FLAIR", "T1"):
             raise ValueError(f"reading is FLAIR or T1; found {self.reading!r}")
         if not 0 <= self.map_range[0] < self.map_range[1]:
             raise ValueError(f"map_range rises from zero or more; found {self.map_range}")
+        if self.seg_form not in ("BINARY", "FRACTIONAL", "LABELMAP"):
+            raise ValueError(f"seg_form is BINARY, FRACTIONAL or LABELMAP; found {self.seg_form!r}")
+        unknown = sorted(set(self.objects) - set(OBJECT_NAMES))
+        if unknown or len(set(self.objects)) < len(self.objects):
+            raise ValueError(f"objects are some of {', '.join(OBJECT_NAMES)}, each once; found {', '.join(unknown or self.objects)}")
+
+    def wants(self, kind: Kind) -> bool:
+        """Whether objects of a kind are written."""
+        return kind.value in self.objects
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def test_uids_are_unique_and_short_enough(encoded: tuple[Encoded, ...]) -> None:
     uids = [e.sop_instance_uid for e in encoded]
     assert len(set(uids)) == len(uids)
     assert all(len(uid) <= 64 and uid.startswith("2.25.") for uid in uids)
-    assert len({e.series_uid for e in encoded}) == len({e.kind for e in encoded})
+    assert len({e.series_uid for e in encoded}) == len({(e.series_uid, e.kind) for e in encoded})
 
 
 def test_pages_go_to_the_pet_and_pictures_to_the_mr(phantom: Phantom, encoded: tuple[Encoded, ...]) -> None:
@@ -191,8 +191,10 @@ def test_series_are_numbered_after_the_scanners_and_say_research(phantom: Phanto
         Kind.OVERLAY: 9002,
         Kind.LESIONS: 9003,
         Kind.RAISED: 9004,
+        Kind.MAP: 9006,
+        Kind.REGISTRATION: 9201,
     }
-    assert {int(d.SeriesNumber) for d in second.values()} == {9011, 9012, 9013, 9014}
+    assert {int(d.SeriesNumber) for d in second.values()} == {9011, 9012, 9013, 9014, 9016, 9211}
     assert all(d.SeriesDescription.startswith("RESEARCH ") and len(d.SeriesDescription) <= 64 for d in second.values())
     assert all(d.SeriesDescription.endswith("(version 2)") for d in second.values())
 

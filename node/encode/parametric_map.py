@@ -1,0 +1,148 @@
+"""Parametric Map Storage: every map of the result as it was computed, floating point on the PET grid, one object a map (PS3.3 A.75).
+
+The form for programs: no resampling, no rounding, quantity and unit coded, method and parameters told. Each map is a series of its own,
+since viewers list series and not objects. Written by a site's choice alone: most PACS viewers show no parametric map, and OHIF shows it as
+a colour layer without an end of the scale to read.
+
+Frames rise along the normal of their rows and columns. We chose that because dcmqi's paramap2itkimage puts frames of falling position
+into the image the wrong way round; and Frame Anatomy is written because it refuses an object without.
+"""
+
+from __future__ import annotations
+
+import highdicom as hd
+import numpy as np
+from pydicom import Dataset
+from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.valuerep import format_number_as_ds
+
+from node.domain.codes import BRAIN
+from node.domain.result import ParametricMap
+from node.domain.volume import Array, Volume
+from node.encode.headers import MANUFACTURER, MODEL, by_one_image, describe, own_scheme, write
+from node.encode.material import Material
+from node.encode.objects import Encoded, Kind
+from node.encode.quantities import described, dicom, measure, plain
+
+
+def encode_parametric_maps(material: Material) -> tuple[Encoded, ...]:
+    """Every map of the result, the primary one first."""
+    result = material.result
+    maps = (result.primary, *(made for made in (result.suvr, *result.maps) if made is not result.primary))
+    return tuple(_encode(material, made, series) for series, made in enumerate(maps))
+
+
+def rising(volume: Volume) -> tuple[Array, Array]:
+    """Slices in the order in which they rise along the normal of rows and columns.
+
+    Returns
+    -------
+    order : (S,) index of each frame's slice
+    positions : (S, 3) LPS mm of each frame's first voxel
+    """
+    _, rows, columns = volume.affine[:3, :3].T
+    falls = volume.affine[:3, 0] @ np.cross(columns, rows) < 0
+    order = np.arange(volume.shape[0])[:: -1 if falls else 1]
+    return order, volume.affine[:3, 3] + np.outer(order, volume.affine[:3, 0])
+
+
+def _encode(material: Material, made: ParametricMap, series: int) -> Encoded:
+    kind, maker = Kind.PARAMETRIC_MAPS, material.maker
+    order, positions = rising(made.volume)
+    dataset = hd.pm.ParametricMap(
+        source_images=[_stand_in(material)],
+        pixel_array=np.ascontiguousarray(made.volume.array[order], dtype=np.float32),
+        series_instance_uid=maker.uid(kind, "series", series),
+        series_number=1,
+        sop_instance_uid=maker.uid(kind, "instance", 1),
+        instance_number=1,
+        manufacturer=MANUFACTURER,
+        manufacturer_model_name=MODEL,
+        software_versions=maker.provenance.software,
+        device_serial_number=maker.options.device_serial_number,
+        contains_recognizable_visual_features=True,
+        real_world_value_mappings=[_real_world(made)],
+        transfer_syntax_uid=ExplicitVRLittleEndian,
+        content_label=_label(made),
+        content_description=plain(f"{made.quantity.value}: {made.method}")[:64],
+        voi_lut_transformations=[_window(made)],
+        **_geometry(made.volume, positions),
+    )
+    description = plain(f"RESEARCH {made.quantity.value} {made.method}, parametric map")[:50]
+    cited = (by_one_image(material.exam.pet.source),)
+    describe(dataset, kind, material.pet_header, maker, cited=cited, description=description, series=series)
+    dataset.DerivationDescription = f"{described(made)[:900]}. Research use only."
+    dataset.CodingSchemeIdentificationSequence = [own_scheme()]
+    _name_dimensions(dataset, maker.uid(kind, "dimensions", series))
+    _name_anatomy(dataset)
+    del dataset.ContributingEquipmentSequence  # highdicom's, with the time of day in it
+    return write(dataset, kind, maker)
+
+
+def _label(made: ParametricMap) -> str:
+    letters = "".join(letter if letter.isalnum() else "_" for letter in plain(made.quantity.value).upper())
+    return letters[:16]
+
+
+def _real_world(made: ParametricMap) -> hd.pm.RealWorldValueMapping:
+    what, values = measure(made.quantity), made.volume.array
+    finite = values[np.isfinite(values)]
+    return hd.pm.RealWorldValueMapping(
+        lut_label=plain(made.quantity.value)[:16],
+        lut_explanation=what.concept.meaning[:64],
+        unit=dicom(what.unit),
+        value_range=(float(finite.min(initial=0.0)), float(finite.max(initial=0.0))),
+        slope=1.0,
+        intercept=0.0,
+        quantity_definition=dicom(what.concept),
+    )
+
+
+def _window(made: ParametricMap) -> hd.VOILUTTransformation:
+    low, high = measure(made.quantity).window
+    return hd.VOILUTTransformation(
+        window_center=((low + high) / 2,),
+        window_width=(high - low,),
+        window_explanation=(f"{low:g} to {high:g}",),
+        voi_lut_function=hd.VOILUTFunctionValues.LINEAR_EXACT,
+    )
+
+
+def _geometry(volume: Volume, positions: Array) -> dict[str, object]:
+    axes = volume.affine[:3, :3] / volume.spacing_mm
+    step, row, column = (float(format_number_as_ds(float(mm))) for mm in volume.spacing_mm)
+    patient = hd.CoordinateSystemNames.PATIENT
+    return {
+        "pixel_measures": hd.PixelMeasuresSequence(pixel_spacing=(row, column), slice_thickness=step, spacing_between_slices=step),
+        "plane_orientation": hd.PlaneOrientationSequence(patient, [float(x) for x in (*axes[:, 2], *axes[:, 1])]),
+        "plane_positions": [hd.PlanePositionSequence(patient, [float(x) for x in position]) for position in positions],
+    }
+
+
+def _stand_in(material: Material) -> Dataset:
+    """What highdicom must be told of the source: identity and frame of reference. The rest comes from `describe`."""
+    source, volume = material.exam.pet.source, material.exam.pet.volume
+    item = Dataset()
+    item.SOPClassUID, item.SOPInstanceUID = source.instances[0].sop_class_uid, source.instances[0].sop_instance_uid
+    item.StudyInstanceUID, item.SeriesInstanceUID = source.study_uid, source.series_uid
+    item.FrameOfReferenceUID, item.PositionReferenceIndicator = volume.frame_of_reference_uid, ""
+    item.Modality, (item.Rows, item.Columns) = "PT", volume.shape[1:]
+    for keyword in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate", "StudyTime"):
+        setattr(item, keyword, "")
+    item.ImagePositionPatient, item.ImageOrientationPatient = [0, 0, 0], [1, 0, 0, 0, 1, 0]
+    item.PixelSpacing, item.SliceThickness = [1, 1], 1
+    return item
+
+
+def _name_dimensions(dataset: Dataset, uid: str) -> None:
+    dataset.DimensionOrganizationSequence[0].DimensionOrganizationUID = uid
+    for item in dataset.DimensionIndexSequence:
+        item.DimensionOrganizationUID = uid
+
+
+def _name_anatomy(dataset: Dataset) -> None:
+    # Frame Anatomy, PS3.3 C.7.6.16.2.8
+    anatomy = Dataset()
+    anatomy.FrameLaterality = "B"
+    anatomy.AnatomicRegionSequence = [hd.sr.CodedConcept(BRAIN.value, BRAIN.scheme, BRAIN.meaning)]
+    dataset.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [anatomy]
