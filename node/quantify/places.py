@@ -11,7 +11,8 @@ from node.quantify.rims import RIM_MM
 
 PERIVENTRICULAR_MM = 3.0
 JUXTACORTICAL_MM = 1.5
-"""A lesion that comes this close to the ventricles, or to the cortex, is called so; our defaults, a voxel above touching."""
+"""A lesion that comes this close to the lateral ventricles, or to the whole cortical mantle, is called so; our defaults, a voxel above
+touching."""
 
 
 class Places:
@@ -31,9 +32,9 @@ class Places:
         near = ndimage.distance_transform_edt(~inside, sampling=self._labels.spacing_mm)
         if self._reaches("cerebellar_wm", wide, near, 0.0) or self._reaches("brainstem", wide, near, 0.0) or self._below(wide, near):
             return "infratentorial"
-        if self._reaches("ventricles", wide, near, PERIVENTRICULAR_MM):
+        if self._reaches("lateral_ventricle", wide, near, PERIVENTRICULAR_MM):
             return "periventricular"
-        return "juxtacortical" if self._reaches("cortex", wide, near, JUXTACORTICAL_MM) else "deep white matter"
+        return "juxtacortical" if self._reaches("cerebral_gm", wide, near, JUXTACORTICAL_MM) else "deep white matter"
 
     def _reaches(self, name: str, box: tuple[slice, ...], near: Array, within_mm: float) -> bool:
         region = self._region.get(name)

@@ -40,6 +40,6 @@ def whole_scan(pet: PetSeries, pet_from_frame: tuple[Transform, ...], decay: Arr
         if np.array_equal(pose.matrix, np.eye(4)):
             frames[index] = way.cut(frame)
         else:
-            frames[index] = resample(frame, way.grid, pose.inverse()).array
+            frames[index] = resample(frame, way.grid, pose.inverse(), interpolation="cubic").array
         frames[index] *= np.float32(decay[index])
     return np.nan_to_num(frames, copy=False)

@@ -35,4 +35,4 @@ def trim(segmentation: Segmentation, brain: Volume) -> tuple[Segmentation, Volum
 def _cut(volume: Volume, box: tuple[slice, ...]) -> Volume:
     affine = volume.affine.copy()
     affine[:3, 3] += volume.affine[:3, :3] @ [part.start for part in box]
-    return Volume(np.ascontiguousarray(volume.array[box]), affine, volume.unit, volume.frame_of_reference_uid)
+    return Volume(volume.array[box], affine, volume.unit, volume.frame_of_reference_uid)
