@@ -338,6 +338,8 @@ class Result:
     findings, lesions, checks : see there; `checks` are all of the exam's, assembling to quantifying
     not_computed : what was not computed, and why, one sentence each
     kinetics : of a dynamic scan
+    rims : (S, R, C) integers in the T1's frame of reference, on the T1's grid or a finer one: the number of the lesion whose 2 mm rim a
+        voxel is, 0 elsewhere; None where they were not kept
     """
 
     suvr: ParametricMap
@@ -351,6 +353,7 @@ class Result:
     not_computed: tuple[str, ...]
     provenance: Provenance
     kinetics: Kinetics | None = None
+    rims: Volume | None = None
 
     @property
     def primary(self) -> ParametricMap:

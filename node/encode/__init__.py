@@ -8,8 +8,11 @@ kind                  SOP class                  study           what it is
 ====================  =========================  ==============  ====================================================================
 SUMMARY               Secondary Capture          the PET's       the page to read first; further pages with what did not fit
 OVERLAY               Secondary Capture          the MR's        the map in colour on the MR, one image a slice of the reading series
-LESIONS               Segmentation               the MR's        the lesions, one segment each
+LESIONS               Segmentation               the MR's        the lesions, one segment each, coloured and coded by phenotype
 RAISED                Segmentation               the MR's        the region of raised TSPO signal
+RIMS                  Segmentation               the MR's        the 2 mm rims of the lesions, where the result holds them
+REGIONS               Segmentation               the MR's        the regions measured, both sides, on the T1
+REPORT                Comprehensive 3D SR        the PET's       every number, by lesion and by region (TID 1500)
 PHYSICIST             Secondary Capture          the PET's       how the numbers were made: curves, fits, frames, dose and decay
 REFUSAL               Secondary Capture          the source's    "not analysed", why, and what to do
 ====================  =========================  ==============  ====================================================================
@@ -24,6 +27,10 @@ Decisions
   dcmqi and DCMTK all read it; instead of FRACTIONAL (refused by OHIF), LABELMAP (refused by older stores) or a grid of our own
   (dropped or shifted by viewers). A lesion is a segment with its own tracking UID, so that a reader can step from one to the next and
   an SR can cite it; beyond 60 the smallest share a segment, since viewers fail above 90.
+  A site may choose another form for all of them (`EncodeOptions.seg_form`); the regions overlap, and stay BINARY where it chose LABELMAP.
+- **The structured report** says its own decisions (`structured_report`, `sr_groups`). It is written by default, since an SR is small,
+  every PACS files it and it is what other programs read; rims and regions are a site's choice, since a list of three dozen segments is
+  work for a reader.
 - **An empty mask gives no SEG**: an object without a segment is invalid, one with an empty segment opens as a fault. The page says
   "none found".
 - **A secondary capture beside each SEG**, because many PACS show no SEG at all. The overlay's images begin at the MR image's first
@@ -56,8 +63,10 @@ from node.encode.overlay import encode_overlay
 from node.encode.parametric_map import encode_parametric_maps
 from node.encode.physicist import encode_physicist
 from node.encode.refusal import encode_refusal
+from node.encode.region_segments import encode_regions
 from node.encode.registration import encode_registrations
-from node.encode.segmentation import encode_lesions, encode_raised
+from node.encode.segmentation import encode_lesions, encode_raised, encode_rims
+from node.encode.structured_report import encode_report
 from node.encode.summary import encode_summary
 
 __all__ = ["Encoded", "EncodeOptions", "Kind", "encode", "encode_refusal"]
@@ -67,6 +76,9 @@ OBJECTS = (
     (Kind.OVERLAY, encode_overlay),
     (Kind.LESIONS, encode_lesions),
     (Kind.RAISED, encode_raised),
+    (Kind.RIMS, encode_rims),
+    (Kind.REGIONS, encode_regions),
+    (Kind.REPORT, encode_report),
     (Kind.PHYSICIST, encode_physicist),
     (Kind.MAP, encode_map),
     (Kind.MAP_SUVR, encode_suvr_map),

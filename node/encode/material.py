@@ -32,6 +32,7 @@ class Material:
     lesions : the lesions' numbers on its grid
     raised : (S, R, C) bool, region of raised TSPO signal on its grid
     pet_header : of the PET's first image: the study that pages go into; `slices.header` tells the other
+    storage : folder below which each source instance's `path` lies
     """
 
     exam: Exam
@@ -45,6 +46,7 @@ class Material:
     lesions: Projection
     raised: Volume
     pet_header: Dataset
+    storage: Path
 
     @property
     def pet_from_reading(self) -> Transform:
@@ -94,6 +96,7 @@ def gather(exam: Exam, alignment: Alignment, segmentation: Segmentation, result:
         project_labels(segmentation.lesions, reading.volume, t1_from_reading),
         _raised(result, reading.volume, alignment.t1_from_pet.inverse() @ t1_from_reading),
         read_header(storage, exam.pet.source),
+        storage,
     )
 
 

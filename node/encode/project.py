@@ -6,6 +6,7 @@ signal, that is too thin to fill any voxel by half gets the one voxel that it fi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,16 +48,7 @@ def project_labels(labels: Volume, grid: Volume, labels_from_grid: Transform) ->
     share = np.zeros(grid.shape, dtype=np.float32)  # of the label in `out`
     union = np.zeros(grid.shape, dtype=np.float32)
     best: dict[int, tuple[int, ...]] = {}
-    outside = []
-    for label, box in _boxes(labels.array):
-        window = _window(labels, box, grid, labels_from_grid)
-        if window is None:
-            outside.append(label)
-            continue
-        part = imaging.fractions(_crop(labels, box, label), _sub_grid(grid, window), labels_from_grid).array
-        if not part.any():
-            outside.append(label)
-            continue
+    for label, window, part in label_shares(labels, grid, labels_from_grid):
         best[label] = tuple(int(i) + w.start for i, w in zip(np.unravel_index(part.argmax(), part.shape), window, strict=True))
         union[window] += part
         mine = part > share[window]
@@ -65,10 +57,29 @@ def project_labels(labels: Volume, grid: Volume, labels_from_grid: Transform) ->
     out[union < HALF] = 0
     for label in sorted(set(best) - set(np.unique(out).tolist())):
         out[best[label]] = label
-    return Projection(grid.like(out, unit="1"), tuple(outside))
+    outside = tuple(label for label, _ in _boxes(labels.array) if label not in best)
+    return Projection(grid.like(out, unit="1"), outside)
 
 
 Box = tuple[slice, slice, slice]
+
+
+def label_shares(labels: Volume, grid: Volume, labels_from_grid: Transform) -> Iterator[tuple[int, Box, Array]]:
+    """Each label that lies on a grid at all, the part of the grid that it can touch, and there the share of each voxel that it fills.
+
+    Parameters
+    ----------
+    labels : (S, R, C) integers, 0 background
+    grid : its grid alone is used
+    labels_from_grid : LPS mm of the grid → LPS mm of the labels
+    """
+    for label, box in _boxes(labels.array):
+        window = _window(labels, box, grid, labels_from_grid)
+        if window is None:
+            continue
+        part = imaging.fractions(_crop(labels, box, label), _sub_grid(grid, window), labels_from_grid).array
+        if part.any():
+            yield label, window, part
 
 
 def _boxes(labels: Array) -> list[tuple[int, Box]]:

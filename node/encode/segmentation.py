@@ -1,206 +1,150 @@
-"""DICOM SEG: the lesions, and the region of raised TSPO signal, on the grid of the MR series that is scrolled.
+"""The SEGs on the series that is scrolled: the lesions, their rims, and the region of raised TSPO signal.
 
-BINARY in Explicit VR Little Endian, since that is what every reader tried could show: OHIF refuses FRACTIONAL, older stores refuse
-LABELMAP, and compressed forms fail in some. Frames without a voxel are left out; each frame cites its own source image.
+One object and one series each, so that a reader switches them on and off one by one.
 """
 
 from __future__ import annotations
 
-import highdicom as hd
-import numpy as np
-from pydicom import Dataset
+import hashlib
+import uuid
+from collections.abc import Mapping
+
 from pydicom.sr.coding import Code as DicomCode
 
-from node.domain.codes import ABNORMAL_STRUCTURE, BRAIN, FUNCTION, LESION_OF_BRAIN, PRIVATE_SCHEME, RAISED_TSPO_SIGNAL, Code
+from node.domain import codes
+from node.domain.codes import Code
 from node.domain.result import Lesion, LesionOrigin
-from node.domain.volume import Array
-from node.encode.colour import LESION_RGB
-from node.encode.headers import MANUFACTURER, MODEL, describe, write
+from node.domain.transform import Transform
+from node.domain.volume import Volume
 from node.encode.material import Material
 from node.encode.objects import Encoded, Kind
-from node.encode.slices import Slices, SliceSource
-
-MOST_SEGMENTS = 60
-"""Up to here a lesion is a segment of its own, with its tracking UID; the smallest beyond share the last one. Viewers were seen to
-fail above 90 segments (OHIF, 2023 to 2025), and nobody reads a list of more than this."""
+from node.encode.phenotypes import lesion_rgb, phenotype_code
+from node.encode.project import label_shares, project_labels
+from node.encode.seg_object import FRACTIONAL, Drawn, write_segments
+from node.encode.segments import MOST_SEGMENTS, Method, Patch, Segment, Tracking, joined, patch_of, patches
 
 RAISED_COLOUR = (255, 176, 0)
-FOUND = ("Lesion finder on FLAIR", DicomCode("123108", "DCM", "Multispectral Processing"))
-IMPORTED = ("Projection of an imported SEG", DicomCode("123104", "DCM", "Morphological Operations"))
-THRESHOLD = ("Threshold on TSPO PET", DicomCode("123105", "DCM", "Histogram Analysis"))
-"""Name of the method, and its family of CID 7162."""
+RIM = Code("LESION-RIM", codes.PRIVATE_SCHEME, "Rim of a lesion: 2 mm of white matter around it")
 
-Method = tuple[str, DicomCode]
+LESION_METHODS = {
+    LesionOrigin.FOUND: Method("Lesion finder on FLAIR", DicomCode("123108", "DCM", "Multispectral Processing")),
+    LesionOrigin.IMPORTED: Method("Projection of an imported SEG", DicomCode("123104", "DCM", "Morphological Operations")),
+    LesionOrigin.PROGRAM: Method("Projection of a mask by the site's program", DicomCode("123104", "DCM", "Morphological Operations")),
+}
+RIM_METHOD = Method("Distance from a lesion", DicomCode("123104", "DCM", "Morphological Operations"))
+RAISED_METHOD = Method("Threshold on TSPO PET", DicomCode("123105", "DCM", "Histogram Analysis"))
 
 
 def encode_lesions(material: Material) -> tuple[Encoded, ...]:
-    """The lesions, one segment each (see `MOST_SEGMENTS`); nothing where no lesion lies on the reading grid."""
-    labels = material.lesions.labels.array
-    lesions = [lesion for lesion in _by_number(material) if lesion.number not in material.lesions.outside]
-    if not lesions:
+    """The lesions, one segment each (see `MOST_SEGMENTS`), in the colour of their phenotype; nothing where none is in view."""
+    alone, rest = lesion_segments(material)
+    if not alone:
         return ()
-    alone = lesions if len(lesions) <= MOST_SEGMENTS else lesions[: MOST_SEGMENTS - 1]
-    rest = lesions[len(alone) :]
-    segments = np.zeros(labels.max() + 1, dtype=np.uint8)
-    for number, lesion in enumerate(alone, start=1):
-        segments[lesion.number] = number
-    segments[[lesion.number for lesion in rest]] = len(alone) + 1
-    how = _how_lesions(material)
-    described = [_lesion_segment(number, lesion, how, material) for number, lesion in enumerate(alone, start=1)]
+    drawn = _drawn(material, material.lesions.labels, material.segmentation.lesions, material.t1_from_reading)
+    segments = [_lesion(lesion, drawn[lesion.number], material) for lesion in alone]
     if rest:
-        described.append(_segment(len(alone) + 1, _rest_label(rest), ABNORMAL_STRUCTURE, LESION_OF_BRAIN, how, LESION_RGB, material))
-    return (_encode(material, Kind.LESIONS, segments[labels], described, "RESEARCH Lesions of brain", "LESIONS"),)
+        segments.append(_rest(rest, drawn, material))
+    return (write_segments(segments, Kind.LESIONS, _reading(material), material, text="RESEARCH Lesions of brain", label="LESIONS"),)
+
+
+def encode_rims(material: Material) -> tuple[Encoded, ...]:
+    """The rims of the lesions that have a segment of their own; nothing where the result holds no rims, or none that lies on the grid."""
+    rims = material.result.rims
+    if rims is None:
+        return ()
+    shown = project_labels(rims, material.reading.volume, material.t1_from_reading).labels
+    drawn = _drawn(material, shown, rims, material.t1_from_reading)
+    segments = [_rim(lesion, drawn[lesion.number], material) for lesion in lesion_segments(material)[0] if lesion.number in drawn]
+    if not segments:
+        return ()
+    return (write_segments(segments, Kind.RIMS, _reading(material), material, text="RESEARCH Rims of lesions", label="RIMS"),)
 
 
 def encode_raised(material: Material) -> tuple[Encoded, ...]:
     """The region of raised TSPO signal as one segment; nothing where there is none."""
-    mask = material.raised.array
-    if not mask.any():
+    shown = patch_of(material.raised.array)
+    if shown is None:
         return ()
-    segment = _segment(1, "Raised TSPO signal", FUNCTION, RAISED_TSPO_SIGNAL, THRESHOLD, RAISED_COLOUR, material)
-    return (_encode(material, Kind.RAISED, mask.astype(np.uint8), [segment], "RESEARCH Raised TSPO signal", "RAISED_TSPO"),)
+    original = material.result.raised
+    drawn = _drawn(
+        material, material.raised.like(material.raised.array * 1), original.like(original.array * 1), material.pet_from_reading
+    ).get(1, shown)
+    segment = Segment(
+        "Raised TSPO signal",
+        codes.FUNCTION,
+        codes.RAISED_TSPO_SIGNAL,
+        drawn,
+        RAISED_METHOD,
+        RAISED_COLOUR,
+        raised_tracking(material),
+        part_of=codes.BRAIN,
+    )
+    return (write_segments([segment], Kind.RAISED, _reading(material), material, text="RESEARCH Raised TSPO signal", label="RAISED_TSPO"),)
 
 
-def _by_number(material: Material) -> list[Lesion]:
-    return sorted(material.result.lesions, key=lambda lesion: lesion.number)
+def lesion_segments(material: Material) -> tuple[tuple[Lesion, ...], tuple[Lesion, ...]]:
+    """The lesions with a segment of their own, in the order of their segments from 1, and those that share the segment after."""
+    outside = material.lesions.outside
+    lesions = sorted((x for x in material.result.lesions if x.number not in outside), key=lambda lesion: lesion.number)
+    alone = len(lesions) if len(lesions) <= MOST_SEGMENTS else MOST_SEGMENTS - 1
+    return tuple(lesions[:alone]), tuple(lesions[alone:])
 
 
-def _how_lesions(material: Material) -> Method:
-    return IMPORTED if material.segmentation.lesion_origin is LesionOrigin.IMPORTED else FOUND
+def lesion_tracking(lesion: Lesion, material: Material) -> Tracking:
+    """What follows a lesion."""
+    return Tracking(f"{material.result.provenance.exam} lesion {lesion.number}", lesion.tracking_uid)
 
 
-def _rest_label(rest: list[Lesion]) -> str:
-    return f"Lesions {rest[0].number} to {rest[-1].number}"
+def raised_tracking(material: Material) -> Tracking:
+    """What follows the region of raised signal; of this exam alone, since it is drawn anew each time."""
+    return Tracking(f"{material.result.provenance.exam} raised TSPO signal", material.maker.uid(Kind.RAISED, "tracking"))
 
 
-def _lesion_segment(number: int, lesion: Lesion, how: Method, material: Material) -> hd.seg.SegmentDescription:
-    label = f"Lesion {lesion.number}, {lesion.place}"
-    return _segment(number, label, ABNORMAL_STRUCTURE, LESION_OF_BRAIN, how, LESION_RGB, material, lesion=lesion)
+def rim_tracking(lesion: Lesion, material: Material) -> Tracking:
+    """What follows a lesion's rim: as persistent as what follows the lesion, from which it is made."""
+    digest = hashlib.sha256(f"{lesion.tracking_uid} rim".encode()).digest()
+    uid = f"2.25.{uuid.UUID(bytes=digest[:16], version=5).int}"
+    return Tracking(f"{material.result.provenance.exam} rim of lesion {lesion.number}", uid)
 
 
-def _segment(
-    number: int,
-    label: str,
-    category: Code,
-    kind: Code,
-    how: Method,
-    rgb: tuple[int, int, int],
-    material: Material,
-    *,
-    lesion: Lesion | None = None,
-) -> hd.seg.SegmentDescription:
-    return hd.seg.SegmentDescription(
-        number,
-        label[:64],
-        _dicom(category),
-        _dicom(kind),
-        hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
-        hd.AlgorithmIdentificationSequence(f"{MANUFACTURER}: {how[0]}", how[1], material.result.provenance.software),
-        tracking_id=f"{material.result.provenance.exam} lesion {lesion.number}" if lesion else None,
-        tracking_uid=lesion.tracking_uid if lesion else None,
-        anatomic_regions=[_dicom(BRAIN)],
-        display_color=hd.color.CIELabColor.from_rgb(*rgb),
+def _reading(material: Material) -> Drawn:
+    return Drawn(material.reading, material.slices)
+
+
+def _drawn(material: Material, shown: Volume, original: Volume, original_from_reading: Transform) -> Mapping[int, Patch]:
+    """The patch of each label: as it is shown, or with the shares of voxels that the original fills where the form holds them."""
+    if material.maker.options.seg_form != FRACTIONAL:
+        return patches(shown.array)
+    found = label_shares(original, material.reading.volume, original_from_reading)
+    return {label: Patch((where[0].start, where[1].start, where[2].start), share) for label, where, share in found}
+
+
+def _lesion(lesion: Lesion, patch: Patch, material: Material) -> Segment:
+    return Segment(
+        f"Lesion {lesion.number}, {_told(lesion)}",
+        codes.ABNORMAL_STRUCTURE,
+        codes.LESION_OF_BRAIN,
+        patch,
+        LESION_METHODS[material.segmentation.lesion_origin],
+        lesion_rgb(lesion.phenotype),
+        lesion_tracking(lesion, material),
+        phenotype_code(lesion.phenotype),
+        part_of=codes.BRAIN,
     )
 
 
-def _dicom(code: Code) -> DicomCode:
-    return DicomCode(code.value, code.scheme, code.meaning)
+def _told(lesion: Lesion) -> str:
+    return lesion.place if lesion.phenotype is None else f"{lesion.place}, {lesion.phenotype.value}"
 
 
-def _encode(material: Material, kind: Kind, segments: Array, described: list[hd.seg.SegmentDescription], text: str, label: str) -> Encoded:
-    """Write segments (S, R, C) uint8, numbers of `described`, on the reading grid."""
-    slices, maker = material.slices, material.maker
-    sources, order = _sources(slices, material)
-    dataset = hd.seg.Segmentation(
-        source_images=sources,
-        pixel_array=segments[order],
-        segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
-        segment_descriptions=described,
-        series_instance_uid=maker.uid(kind, "series"),
-        series_number=1,
-        sop_instance_uid=maker.uid(kind, "instance", 1),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=MODEL,
-        software_versions=maker.provenance.software,
-        device_serial_number=maker.options.device_serial_number,
-        content_label=label,
-        content_description=f"{text}, shown on {material.reading.contrast.value}",
-    )
-    where = material.reading.contrast.value
-    describe(dataset, kind, slices.header, maker, cited=material.cited_for_grid(), description=f"{text} on {where}")
-    _name_dimensions(dataset, maker.uid(kind, "dimensions"))
-    dataset.CodingSchemeIdentificationSequence = [_own_scheme()]
-    del dataset.ContributingEquipmentSequence  # highdicom's, with the time of day in it
-    return write(dataset, kind, maker)
+def _rest(rest: tuple[Lesion, ...], drawn: Mapping[int, Patch], material: Material) -> Segment:
+    label = f"Lesions {rest[0].number} to {rest[-1].number}"
+    how = LESION_METHODS[material.segmentation.lesion_origin]
+    patch = joined([drawn[lesion.number] for lesion in rest])
+    return Segment(label, codes.ABNORMAL_STRUCTURE, codes.LESION_OF_BRAIN, patch, how, lesion_rgb(None), part_of=codes.BRAIN)
 
 
-def _name_dimensions(dataset: Dataset, uid: str) -> None:
-    dataset.DimensionOrganizationSequence[0].DimensionOrganizationUID = uid
-    for item in dataset.DimensionIndexSequence:
-        item.DimensionOrganizationUID = uid
-
-
-def _own_scheme() -> Dataset:
-    item = Dataset()
-    item.CodingSchemeDesignator = PRIVATE_SCHEME
-    item.CodingSchemeName = "Codes of the Ember TSPO node"
-    item.CodingSchemeResponsibleOrganization = MANUFACTURER
-    return item
-
-
-def _sources(slices: Slices, material: Material) -> tuple[list[Dataset], list[int]]:
-    """The source images as highdicom wants them, and the slices in their order.
-
-    Stand-ins with identity and geometry only: highdicom then neither stumbles over a patient's odd header nor over an enhanced
-    object that keeps its Pixel Measures in each frame (Siemens XA).
-    """
-    if slices.sources[0].frame is None:
-        return [_classic(slices, source, material) for source in slices.sources], list(range(len(slices.sources)))
-    order = sorted(range(len(slices.sources)), key=lambda index: slices.sources[index].frame or 0)
-    return [_enhanced(slices, [slices.sources[index] for index in order], material)], order
-
-
-def _stand_in(source: SliceSource, material: Material) -> Dataset:
-    item = Dataset()
-    item.SOPClassUID, item.SOPInstanceUID = source.sop_class_uid, source.sop_instance_uid
-    item.StudyInstanceUID, item.SeriesInstanceUID = material.reading.source.study_uid, material.reading.source.series_uid
-    item.FrameOfReferenceUID = material.reading.volume.frame_of_reference_uid
-    item.Modality = "MR"
-    item.Rows, item.Columns = material.reading.volume.shape[1:]
-    for keyword in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate", "StudyTime"):
-        setattr(item, keyword, "")
-    return item
-
-
-def _measure(item: Dataset, slices: Slices) -> None:
-    item.PixelSpacing = list(slices.pixel_spacing)
-    item.SliceThickness = slices.thickness
-    item.SpacingBetweenSlices = slices.step
-
-
-def _classic(slices: Slices, source: SliceSource, material: Material) -> Dataset:
-    item = _stand_in(source, material)
-    item.ImagePositionPatient = list(source.position_mm)
-    item.ImageOrientationPatient = list(slices.orientation)
-    _measure(item, slices)
-    return item
-
-
-def _enhanced(slices: Slices, sources: list[SliceSource], material: Material) -> Dataset:
-    item = _stand_in(sources[0], material)
-    item.NumberOfFrames = len(sources)
-    shared, measures, orientation = Dataset(), Dataset(), Dataset()
-    _measure(measures, slices)
-    orientation.ImageOrientationPatient = list(slices.orientation)
-    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [orientation]
-    item.SharedFunctionalGroupsSequence = [shared]
-    item.PerFrameFunctionalGroupsSequence = [_frame(source) for source in sources]
-    return item
-
-
-def _frame(source: SliceSource) -> Dataset:
-    position, frame = Dataset(), Dataset()
-    position.ImagePositionPatient = list(source.position_mm)
-    frame.PlanePositionSequence = [position]
-    return frame
+def _rim(lesion: Lesion, patch: Patch, material: Material) -> Segment:
+    label, tracking = f"Rim of lesion {lesion.number}", rim_tracking(lesion, material)
+    rgb, modifier = lesion_rgb(lesion.phenotype), phenotype_code(lesion.phenotype)
+    return Segment(label, codes.TISSUE, RIM, patch, RIM_METHOD, rgb, tracking, modifier, part_of=codes.BRAIN)

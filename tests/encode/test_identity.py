@@ -108,7 +108,7 @@ def test_uids_are_unique_and_short_enough(encoded: tuple[Encoded, ...]) -> None:
 
 def test_pages_go_to_the_pet_and_pictures_to_the_mr(phantom: Phantom, encoded: tuple[Encoded, ...]) -> None:
     for e in encoded:
-        expected = phantom.exam.pet if e.kind in PAGES else phantom.exam.t1
+        expected = phantom.exam.pet if e.kind in (*PAGES, Kind.REPORT) else phantom.exam.t1
         assert e.study_uid == expected.source.study_uid
 
 
@@ -129,6 +129,9 @@ def test_each_object_copies_the_study_that_it_goes_into(tmp_path: Path) -> None:
 
 def test_the_other_study_is_named(encoded: tuple[Encoded, ...]) -> None:
     for kind, d in one_of_each(encoded).items():
+        if kind is Kind.REPORT:  # a report names what it rests on as evidence
+            assert [item.StudyInstanceUID for item in d.PertinentOtherEvidenceSequence] == ["1.2.3.1"]
+            continue
         other = d.StudiesContainingOtherReferencedInstancesSequence
         assert [item.StudyInstanceUID for item in other] == ["1.2.3.1" if kind in PAGES else "1.2.3.2"]
         assert other[0].ReferencedSeriesSequence[0].ReferencedInstanceSequence[0].ReferencedSOPInstanceUID
@@ -192,16 +195,18 @@ def test_series_are_numbered_after_the_scanners_and_say_research(phantom: Phanto
         Kind.LESIONS: 9003,
         Kind.RAISED: 9004,
         Kind.MAP: 9006,
+        Kind.REPORT: 9007,
         Kind.REGISTRATION: 9201,
     }
-    assert {int(d.SeriesNumber) for d in second.values()} == {9011, 9012, 9013, 9014, 9016, 9211}
+    assert {int(d.SeriesNumber) for d in second.values()} == {9011, 9012, 9013, 9014, 9016, 9017, 9211}
     assert all(d.SeriesDescription.startswith("RESEARCH ") and len(d.SeriesDescription) <= 64 for d in second.values())
     assert all(d.SeriesDescription.endswith("(version 2)") for d in second.values())
 
 
 def test_objects_name_their_maker(encoded: tuple[Encoded, ...]) -> None:
-    for d in one_of_each(encoded).values():
-        assert (d.Manufacturer, d.DeviceSerialNumber, d.BodyPartExamined) == ("Ember", "EMBER", "BRAIN")
+    for kind, d in one_of_each(encoded).items():
+        assert (d.Manufacturer, d.DeviceSerialNumber) == ("Ember", "EMBER")
+        assert d.get("BodyPartExamined") == (None if kind is Kind.REPORT else "BRAIN")  # no attribute of a report
         assert list(d.SoftwareVersions) == ["Ember 0.1.0", "settings abababababab"]
 
 

@@ -1,0 +1,269 @@
+"""The measurement groups of the structured report: every number of the result, by lesion and by region (PS3.16 TID 1410, 1411, 1501).
+
+A lesion has two groups with one tracking UID. The volumetric one cites its segment and holds the numbers; the planar one holds a point,
+because viewers draw coordinates and not segments that a report cites. The point is the voxel of the lesion, as it is drawn, that lies
+nearest to its centroid: a curved lesion's centroid may lie outside it, and a point between two slices may be drawn on neither.
+
+An uncertainty is one standard error, above and below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from highdicom import sr
+
+from node.domain import codes
+from node.domain.codes import Code
+from node.domain.result import Finding, Lesion, Quantity, Region
+from node.domain.volume import Volume
+from node.encode.headers import MANUFACTURER, MODEL
+from node.encode.material import Material
+from node.encode.objects import Kind
+from node.encode.phenotypes import phenotype_code
+from node.encode.quantities import RATIO, dicom, plain
+from node.encode.region_segments import region_category, region_segments, region_tracking
+from node.encode.seg_object import sop_class
+from node.encode.segmentation import lesion_segments, lesion_tracking, raised_tracking
+from node.encode.segments import Patch, Tracking, patches
+from node.encode.sr_codes import (
+    ACTIVE_LEVEL,
+    COMMENT,
+    CONFIDENCE,
+    CORE_ACTIVE,
+    INSCRIBED_RADIUS,
+    MEAN,
+    MILLILITRE,
+    MILLIMETRE,
+    PHENOTYPE,
+    PLACES,
+    REFERENCE,
+    REPRESENTATIVE_POINT,
+    RIM_ACTIVE,
+    ROLE,
+    VOLUME,
+    finding_concept,
+    finding_unit,
+    lesion_concept,
+)
+
+UNCERTAINTY = "uncertainty: one standard error"
+CONTAINS = sr.RelationshipTypeValues.CONTAINS
+
+
+@dataclass(frozen=True)
+class Number:
+    """One number: its concept, value, unit, standard error (None where it is not known), and whether it is a mean over voxels."""
+
+    concept: Code
+    value: float
+    unit: Code
+    error: float | None = None
+    mean: bool = False
+
+    def measurement(self) -> sr.Measurement:
+        """As TID 300 has it."""
+        ranges = None if self.error is None else sr.MeasurementProperties(None, None, None, None, None, self.error, self.error)
+        derivation = dicom(MEAN) if self.mean else None
+        return sr.Measurement(dicom(self.concept), self.value, dicom(self.unit), derivation=derivation, properties=ranges)
+
+
+def lesion_groups(material: Material) -> Iterator[sr.ContentSequence]:
+    """Each lesion's groups, in the order of their numbers."""
+    alone, _ = lesion_segments(material)
+    segment = {lesion.number: number for number, lesion in enumerate(alone, start=1)}
+    drawn = patches(material.lesions.labels.array)
+    for lesion in sorted(material.result.lesions, key=lambda item: item.number):
+        yield _lesion_numbers(lesion, segment.get(lesion.number), material)
+        if lesion.number in drawn:
+            yield _lesion_point(lesion, drawn[lesion.number], material)
+
+
+def region_groups(material: Material) -> Iterator[sr.ContentSequence]:
+    """Each region's group, in the order of the findings."""
+    segment = {region.name: number for number, region in enumerate(region_segments(material), start=1)}
+    regions = {region.name: region for region in material.segmentation.regions}
+    for name in dict.fromkeys(finding.region for finding in material.result.findings):
+        found = [finding for finding in material.result.findings if finding.region == name]
+        yield _region(name, found, regions.get(name), segment.get(name), material)
+
+
+def lesion_numbers(lesion: Lesion) -> tuple[Number, ...]:
+    """Every number that is known of a lesion."""
+    parts = (
+        (Quantity.SUVR, lesion.core_suvr, lesion.rim_suvr),
+        (Quantity.DVR, lesion.core_dvr, lesion.rim_dvr),
+        (Quantity.CONTRAST, lesion.core_contrast, lesion.rim_contrast),
+    )
+    measured = [
+        Number(lesion_concept(quantity, part), value, RATIO, mean=True)
+        for quantity, core, rim in parts
+        for part, value in (("CORE", core), ("RIM", rim))
+        if value is not None
+    ]
+    confidence = () if lesion.confidence is None else (Number(CONFIDENCE, lesion.confidence, RATIO),)
+    size = (Number(VOLUME, lesion.volume_ml, MILLILITRE), Number(INSCRIBED_RADIUS, lesion.inscribed_radius_mm, MILLIMETRE))
+    return (*size, *measured, *_unmixed_numbers(lesion), *confidence)
+
+
+def representative_point(patch: Patch, grid: Volume) -> tuple[float, float, float]:
+    """The voxel of a patch that lies nearest to the patch's centroid; LPS mm of the grid."""
+    index = np.argwhere(patch.share > 0) + patch.start
+    points = index @ grid.affine[:3, :3].T + grid.affine[:3, 3]
+    x, y, z = points[np.linalg.norm(points - points.mean(axis=0), axis=1).argmin()]
+    return float(x), float(y), float(z)
+
+
+def _unmixed_numbers(lesion: Lesion) -> tuple[Number, ...]:
+    un = lesion.unmixed
+    if un is None:
+        return ()
+    told = (
+        ("CORE-UNMIX", un.core, un.core_error),
+        ("RIM-UNMIX", un.rim, un.rim_error),
+        ("DIFF-UNMIX", un.rim - un.core, un.difference_error),
+        ("BG-UNMIX", un.background, None),
+        ("BG", un.measured_background, None),
+    )
+    numbers = (Number(lesion_concept(un.quantity, part), value, RATIO, error) for part, value, error in told if np.isfinite(value))
+    shares = ((ACTIVE_LEVEL, un.active_level), (CORE_ACTIVE, un.core_active), (RIM_ACTIVE, un.rim_active))
+    return (*numbers, *(Number(concept, value, RATIO) for concept, value in shares if np.isfinite(value)))
+
+
+def _lesion_numbers(lesion: Lesion, segment: int | None, material: Material) -> sr.ContentSequence:
+    """The group with the numbers: volumetric where a segment is the lesion's own."""
+    words = [f"active level: {lesion.unmixed.active_basis}"] if lesion.unmixed else []
+    common = _Common(
+        tracking=lesion_tracking(lesion, material),
+        kind=codes.LESION_OF_BRAIN,
+        category=codes.ABNORMAL_STRUCTURE,
+        site=sr.FindingSite(dicom(codes.BRAIN), topographical_modifier=dicom(PLACES[lesion.place])),
+        numbers=lesion_numbers(lesion),
+        evaluations=tuple(_phenotype(lesion)),
+        parameters=("core: the lesion as it is drawn", "rim: 2 mm of white matter around it", *words, UNCERTAINTY),
+    )
+    cites = None if segment is None else _cite(Kind.LESIONS, segment, material.reading.source.series_uid, material)
+    return _with_comment(common.group(cites, material), lesion.note)
+
+
+def _lesion_point(lesion: Lesion, drawn: Patch, material: Material) -> sr.ContentSequence:
+    """The group with the point, and no number, so that none is counted twice."""
+    grid, tracking = material.reading.volume, lesion_tracking(lesion, material)
+    point = np.array([representative_point(drawn, grid)])
+    return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
+        sr.TrackingIdentifier(tracking.uid, plain(tracking.identifier)),
+        sr.ImageRegion3D(sr.GraphicTypeValues3D.POINT, point, grid.frame_of_reference_uid),
+        finding_type=dicom(codes.LESION_OF_BRAIN),
+        finding_category=dicom(codes.ABNORMAL_STRUCTURE),
+        qualitative_evaluations=[sr.QualitativeEvaluation(dicom(name), dicom(value)) for name, value in _phenotype(lesion)],
+        geometric_purpose=dicom(REPRESENTATIVE_POINT),
+    )
+
+
+def _phenotype(lesion: Lesion) -> Iterator[tuple[Code, Code]]:
+    code = phenotype_code(lesion.phenotype)
+    if code is not None:
+        yield PHENOTYPE, code
+
+
+def _region(name: str, found: Sequence[Finding], region: Region | None, segment: int | None, material: Material) -> sr.ContentSequence:
+    about_lesions = name == "lesions"
+    code = region.code if region else codes.LESION_OF_BRAIN if about_lesions else codes.RAISED_TSPO_SIGNAL if name == "raised" else None
+    bases = dict.fromkeys(f"{finding_concept(f).value}: {_basis(f)}" for f in found)
+    common = _Common(
+        tracking=raised_tracking(material) if name == "raised" else region_tracking(name, material),
+        kind=code,
+        category=region_category(region.code) if region else codes.ABNORMAL_STRUCTURE if about_lesions else None,
+        site=sr.FindingSite(dicom(region.code if region else codes.BRAIN), dicom(region.side) if region and region.side else None),
+        numbers=tuple(_number(finding) for finding in found),
+        evaluations=((ROLE, REFERENCE),) if name == material.result.tracer.reference else (),
+        parameters=(f"region: {name}", *bases, UNCERTAINTY),
+    )
+    return common.group(_region_cite(name, segment, material), material)
+
+
+def _region_cite(name: str, segment: int | None, material: Material) -> sr.ReferencedSegment | None:
+    if name == "raised" and material.raised.array.any():
+        return _cite(Kind.RAISED, 1, material.reading.source.series_uid, material)
+    return None if segment is None else _cite(Kind.REGIONS, segment, material.exam.t1.source.series_uid, material)
+
+
+def _number(finding: Finding) -> Number:
+    mean = finding.quantity not in (Quantity.VOLUME, Quantity.COUNT, Quantity.K2_REF)
+    return Number(finding_concept(finding), finding.value, finding_unit(finding), finding.uncertainty, mean=mean)
+
+
+def _basis(finding: Finding) -> str:
+    return f"{finding.basis}; corrected for partial volume by {finding.partial_volume}" if finding.partial_volume else finding.basis
+
+
+@dataclass(frozen=True)
+class _Common:
+    """What a group says whether or not it cites a segment."""
+
+    tracking: Tracking
+    kind: Code | None
+    category: Code | None
+    site: sr.FindingSite
+    numbers: Sequence[Number]
+    evaluations: Sequence[tuple[Code, Code]]
+    parameters: Sequence[str]
+
+    def group(self, cites: sr.ReferencedSegment | None, material: Material) -> sr.ContentSequence:
+        """Volumetric (TID 1411) where a segment is cited, of no region in space otherwise (TID 1501)."""
+        tracking = sr.TrackingIdentifier(self.tracking.uid, plain(self.tracking.identifier))
+        kind, category = (dicom(code) if code else None for code in (self.kind, self.category))
+        algorithm = algorithm_of(material, [plain(text) for text in self.parameters])
+        numbers = [number.measurement() for number in self.numbers]
+        evaluations = [sr.QualitativeEvaluation(dicom(name), dicom(value)) for name, value in self.evaluations]
+        if cites is None:
+            return sr.MeasurementsAndQualitativeEvaluations(
+                tracking,
+                finding_type=kind,
+                finding_category=category,
+                finding_sites=[self.site],
+                algorithm_id=algorithm,
+                measurements=numbers,
+                qualitative_evaluations=evaluations,
+            )
+        return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
+            tracking,
+            referenced_segment=cites,
+            finding_type=kind,
+            finding_category=category,
+            finding_sites=[self.site],
+            algorithm_id=algorithm,
+            measurements=numbers,
+            qualitative_evaluations=evaluations,
+        )
+
+
+def algorithm_of(material: Material, parameters: Sequence[str] = ()) -> sr.AlgorithmIdentification:
+    """Who made the numbers, and with what (TID 4019)."""
+    software = plain(material.result.provenance.software)
+    return sr.AlgorithmIdentification(MODEL, software, list(parameters) or None, manufacturer=MANUFACTURER)
+
+
+def cited_kinds(material: Material) -> tuple[Kind, ...]:
+    """The SEGs that the report cites: those that are written."""
+    there = {
+        Kind.LESIONS: bool(lesion_segments(material)[0]),
+        Kind.RAISED: bool(material.raised.array.any()),
+        Kind.REGIONS: bool(region_segments(material)),
+    }
+    return tuple(kind for kind, holds in there.items() if holds and material.maker.options.wants(kind))
+
+
+def _cite(kind: Kind, segment: int, series_uid: str, material: Material) -> sr.ReferencedSegment | None:
+    if kind not in cited_kinds(material):
+        return None
+    uid, source = material.maker.uid(kind, "instance", 1), sr.SourceSeriesForSegmentation(series_uid)
+    return sr.ReferencedSegment(sop_class(kind, material.maker.options), uid, segment, source_series=source)
+
+
+def _with_comment(group: sr.ContentSequence, text: str) -> sr.ContentSequence:
+    if text:
+        group[0].ContentSequence.append(sr.TextContentItem(dicom(COMMENT), plain(text), CONTAINS))
+    return group
