@@ -31,6 +31,7 @@ PACKAGES = {
     "dcentvfy": "Debian package dicom3tools",
     "gdcmconv": "Debian package libgdcm-tools",
     "segimage2itkimage": "Python package dcmqi",
+    "paramap2itkimage": "Python package dcmqi",
 }
 """Program → where it comes from."""
 
@@ -52,7 +53,7 @@ _PROPOSALS = {
 def find(program: str) -> Path | None:
     """Where a program is. pynetdicom puts programs with DCMTK's names beside Python; only dcmqi's are taken from there."""
     ours = Path(sys.prefix) / "bin"
-    if program == "segimage2itkimage":
+    if PACKAGES.get(program) == "Python package dcmqi":
         path = str(ours)
     else:
         path = os.pathsep.join(p for p in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(p) != ours)

@@ -13,13 +13,14 @@ from __future__ import annotations
 import highdicom as hd
 import numpy as np
 from pydicom import Dataset
+from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian
 from pydicom.valuerep import format_number_as_ds
 
 from node.domain.codes import BRAIN
 from node.domain.result import ParametricMap
-from node.domain.volume import Array, Volume
-from node.encode.headers import MANUFACTURER, MODEL, by_one_image, describe, own_scheme, write
+from node.domain.volume import Volume
+from node.encode.headers import MANUFACTURER, MODEL, by_one_image, describe, own_scheme, reference, write
 from node.encode.material import Material
 from node.encode.objects import Encoded, Kind
 from node.encode.quantities import described, dicom, measure, plain
@@ -32,26 +33,11 @@ def encode_parametric_maps(material: Material) -> tuple[Encoded, ...]:
     return tuple(_encode(material, made, series) for series, made in enumerate(maps))
 
 
-def rising(volume: Volume) -> tuple[Array, Array]:
-    """Slices in the order in which they rise along the normal of rows and columns.
-
-    Returns
-    -------
-    order : (S,) index of each frame's slice
-    positions : (S, 3) LPS mm of each frame's first voxel
-    """
-    _, rows, columns = volume.affine[:3, :3].T
-    falls = volume.affine[:3, 0] @ np.cross(columns, rows) < 0
-    order = np.arange(volume.shape[0])[:: -1 if falls else 1]
-    return order, volume.affine[:3, 3] + np.outer(order, volume.affine[:3, 0])
-
-
 def _encode(material: Material, made: ParametricMap, series: int) -> Encoded:
     kind, maker = Kind.PARAMETRIC_MAPS, material.maker
-    order, positions = rising(made.volume)
     dataset = hd.pm.ParametricMap(
         source_images=[_stand_in(material)],
-        pixel_array=np.ascontiguousarray(made.volume.array[order], dtype=np.float32),
+        pixel_array=made.volume.array.astype(np.float32),
         series_instance_uid=maker.uid(kind, "series", series),
         series_number=1,
         sop_instance_uid=maker.uid(kind, "instance", 1),
@@ -66,17 +52,45 @@ def _encode(material: Material, made: ParametricMap, series: int) -> Encoded:
         content_label=_label(made),
         content_description=plain(f"{made.quantity.value}: {made.method}")[:64],
         voi_lut_transformations=[_window(made)],
-        **_geometry(made.volume, positions),
+        **_geometry(made.volume),
     )
     description = plain(f"RESEARCH {made.quantity.value} {made.method}, parametric map")[:50]
     cited = (by_one_image(material.exam.pet.source),)
     describe(dataset, kind, material.pet_header, maker, cited=cited, description=description, series=series)
-    dataset.DerivationDescription = f"{described(made)[:900]}. Research use only."
+    _derive(dataset, f"{described(made)[:900]}. Research use only.", material)
     dataset.CodingSchemeIdentificationSequence = [own_scheme()]
     _name_dimensions(dataset, maker.uid(kind, "dimensions", series))
     _name_anatomy(dataset)
+    _put_rising(dataset)
     del dataset.ContributingEquipmentSequence  # highdicom's, with the time of day in it
     return write(dataset, kind, maker)
+
+
+def _derive(dataset: Dataset, words: str, material: Material) -> None:
+    """Say of all frames together how they were made, instead of highdicom's empty word a frame (Derivation Image, C.7.6.16.2.6)."""
+    instance, item = material.exam.pet.source.instances[0], Dataset()
+    source = reference(instance.sop_class_uid, instance.sop_instance_uid)
+    source.PurposeOfReferenceCodeSequence = [hd.sr.CodedConcept("121322", "DCM", "Source Image for Image Processing Operation")]
+    item.DerivationDescription, item.SourceImageSequence = words, [source]
+    item.DerivationCodeSequence = [hd.sr.CodedConcept.from_code(codes.DCM.UnspecifiedMethodOfCalculation)]
+    dataset.SharedFunctionalGroupsSequence[0].DerivationImageSequence = [item]
+    dataset.DerivationDescription = words
+    for frame in dataset.PerFrameFunctionalGroupsSequence:
+        del frame.DerivationImageSequence
+
+
+def _put_rising(dataset: Dataset) -> None:
+    """Order frames so that their positions rise along the normal of rows and columns; highdicom writes them falling."""
+    frames = list(dataset.PerFrameFunctionalGroupsSequence)
+    rows = np.array(dataset.SharedFunctionalGroupsSequence[0].PlaneOrientationSequence[0].ImageOrientationPatient, dtype=float)
+    normal = np.cross(rows[:3], rows[3:])
+    along = [float(normal @ np.array(frame.PlanePositionSequence[0].ImagePositionPatient, dtype=float)) for frame in frames]
+    order = np.argsort(along)
+    pixels = np.frombuffer(dataset.FloatPixelData, dtype="<f4").reshape(len(frames), -1)
+    dataset.FloatPixelData = pixels[order].tobytes()
+    dataset.PerFrameFunctionalGroupsSequence = [frames[index] for index in order]
+    for number, frame in enumerate(dataset.PerFrameFunctionalGroupsSequence, start=1):
+        frame.FrameContentSequence[0].DimensionIndexValues = number
 
 
 def _label(made: ParametricMap) -> str:
@@ -108,9 +122,10 @@ def _window(made: ParametricMap) -> hd.VOILUTTransformation:
     )
 
 
-def _geometry(volume: Volume, positions: Array) -> dict[str, object]:
+def _geometry(volume: Volume) -> dict[str, object]:
     axes = volume.affine[:3, :3] / volume.spacing_mm
     step, row, column = (float(format_number_as_ds(float(mm))) for mm in volume.spacing_mm)
+    positions = volume.affine[:3, 3] + np.outer(np.arange(volume.shape[0]), volume.affine[:3, 0])
     patient = hd.CoordinateSystemNames.PATIENT
     return {
         "pixel_measures": hd.PixelMeasuresSequence(pixel_spacing=(row, column), slice_thickness=step, spacing_between_slices=step),

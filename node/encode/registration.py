@@ -25,7 +25,7 @@ from pydicom import Dataset
 from pydicom.uid import SpatialRegistrationStorage
 from pydicom.valuerep import format_number_as_ds
 
-from node.domain.exam import SeriesSource
+from node.domain.exam import Instance, SeriesSource
 from node.domain.transform import Transform
 from node.encode.headers import describe, reference, write
 from node.encode.material import Material
@@ -50,6 +50,18 @@ def encode_registrations(material: Material) -> tuple[Encoded, ...]:
     return tuple(_encode(material, pair, series) for series, pair in enumerate(_pairs(material)))
 
 
+def item_of(images: tuple[Instance, ...], transform: Transform, how: tuple[str, str, str]) -> Dataset:
+    """An item of Registration Sequence: the images, and the matrix that takes their LPS mm to the T1's; `how` is a code of CID 7100."""
+    matrix, registration, item = Dataset(), Dataset(), Dataset()
+    matrix.FrameOfReferenceTransformationMatrixType = "RIGID"
+    matrix.FrameOfReferenceTransformationMatrix = [format_number_as_ds(float(value)) for value in transform.matrix.ravel()]
+    registration.RegistrationTypeCodeSequence = [hd.sr.CodedConcept(*how)]
+    registration.MatrixSequence = [matrix]
+    item.MatrixRegistrationSequence = [registration]
+    item.ReferencedImageSequence = [reference(i.sop_class_uid, i.sop_instance_uid) for i in images]
+    return item
+
+
 def _pairs(material: Material) -> tuple[Pair, ...]:
     exam, alignment = material.exam, material.alignment
     moved = any(not np.array_equal(frame.matrix, np.eye(4)) for frame in alignment.pet_from_frame)
@@ -70,22 +82,11 @@ def _encode(material: Material, pair: Pair, series: int) -> Encoded:
     dataset.FrameOfReferenceUID, dataset.PositionReferenceIndicator = frame_uid, ""
     dataset.ContentLabel, dataset.ContentDescription = "REGISTRATION", pair.name
     dataset.ContentCreatorName = ""
-    fixed = _item(t1.source, Transform.identity(), BY_IDENTITY)
-    moving = _item(pair.moving, pair.t1_from_moving, BY_CONTENT)
+    fixed = item_of(t1.source.instances, Transform.identity(), BY_IDENTITY)
+    moving = item_of(pair.moving.instances, pair.t1_from_moving, BY_CONTENT)
     if apart:
         fixed.FrameOfReferenceUID, moving.FrameOfReferenceUID = frame_uid, pair.moving_frame_uid
     dataset.RegistrationSequence = [fixed, moving]
     cited, text = (t1.source, pair.moving), f"RESEARCH Registration {pair.name}"
     describe(dataset, Kind.REGISTRATION, material.slices.header, material.maker, cited=cited, description=text[:50], series=series)
     return write(dataset, Kind.REGISTRATION, material.maker)
-
-
-def _item(source: SeriesSource, transform: Transform, how: tuple[str, str, str]) -> Dataset:
-    matrix, registration, item = Dataset(), Dataset(), Dataset()
-    matrix.FrameOfReferenceTransformationMatrixType = "RIGID"
-    matrix.FrameOfReferenceTransformationMatrix = [format_number_as_ds(float(value)) for value in transform.matrix.ravel()]
-    registration.RegistrationTypeCodeSequence = [hd.sr.CodedConcept(*how)]
-    registration.MatrixSequence = [matrix]
-    item.MatrixRegistrationSequence = [registration]
-    item.ReferencedImageSequence = [reference(i.sop_class_uid, i.sop_instance_uid) for i in source.instances]
-    return item
