@@ -14,6 +14,11 @@ RIMS                  Segmentation               the MR's        the 2 mm rims o
 REGIONS               Segmentation               the MR's        the regions measured, both sides, on the T1
 REPORT                Comprehensive 3D SR        the PET's       every number, by lesion and by region (TID 1500)
 PHYSICIST             Secondary Capture          the PET's       how the numbers were made: curves, fits, frames, dose and decay
+MAP                   PET Image                  the MR's        the primary map's values, one image a slice of the reading series
+MAP_SUVR, MAP_SUV     PET Image                  the MR's        SUVR beside a DVR; the registered PET in SUV, where SUV is known
+PARAMETRIC_MAPS       Parametric Map             the PET's       every map, floating point, on the PET grid
+REGISTRATION          Spatial Registration       the MR's        PET → T1 and FLAIR → T1, so that viewers fuse the originals
+KEY_OBJECTS           Key Object Selection       the PET's       which pages to open first
 REFUSAL               Secondary Capture          the source's    "not analysed", why, and what to do
 ====================  =========================  ==============  ====================================================================
 
@@ -28,6 +33,13 @@ Decisions
   (dropped or shifted by viewers). A lesion is a segment with its own tracking UID, so that a reader can step from one to the next and
   an SR can cite it; beyond 60 the smallest share a segment, since viewers fail above 90.
   A site may choose another form for all of them (`EncodeOptions.seg_form`); the regions overlap, and stay BINARY where it chose LABELMAP.
+- **What is written by default** (`DEFAULT_OBJECTS`) is what common PACS take and a reader uses: pages, overlay, the two SEGs, one map
+  series, the report, and the registrations, which are small and of which a viewer that knows none sees nothing. A site's choice
+  (`EncodeOptions.objects`): parametric maps, since few PACS viewers show them (OHIF does, as a colour layer) and the PET images hold the
+  same values; key objects, since some PACS flag what they name and others show an empty series; SUVR and SUV beside the primary map, since
+  each is 23 MB for 170 slices of 256 × 256.
+- **Maps as PET images** say in `derived_pet` why they are never in Bq/mL, and why the registered PET is the SUV map; **registrations** in
+  `registration` how images of one frame of reference are told apart; **parametric maps** in `parametric_map` why frames rise.
 - **The structured report** says its own decisions (`structured_report`, `sr_groups`). It is written by default, since an SR is small,
   every PACS files it and it is what other programs read; rims and regions are a site's choice, since a list of three dozen segments is
   work for a reader.
@@ -39,7 +51,8 @@ Decisions
 - **The page is drawn with Pillow, not laid out by matplotlib**: text on whole pixels, no state between threads, the same bytes on
   every machine; sections flow from column to column and on to further pages, so that nothing is cut.
 - **The colour scale is fixed** (`EncodeOptions.map_range`), because a colour must mean the same in two exams.
-- **Series numbers are 9001 to 9005** (9011 … for version 2), instead of 9xx: Philips numbers series by hundreds and reaches 1301.
+- **Series numbers begin with 9001** (9011 for version 2, `SERIES_OFFSET`), instead of 9xx: Philips numbers series by hundreds and reaches
+  1301.
 - **Names of patients in any script**: headers keep their character set; our own text in headers is ASCII. On a page a name is printed
   in the first of its groups that the typeface holds, and where none is, the page says so instead of printing boxes.
 - **Seen in a viewer**: OHIF 3.13 on Orthanc 1.10 opens pages, overlay and both SEGs, in one study and in two; overlay and FLAIR scroll in
@@ -101,7 +114,7 @@ def encode(
     ----------
     storage : folder below which each source instance's `path` lies
     folder : where the objects are written, as ``<SOP Instance UID>.dcm``; it exists
-    options : the site's choices
+    options : the site's choices; only the kinds that it wants are written
 
     Raises
     ------
