@@ -31,6 +31,8 @@ PACKAGES = {
     "dcentvfy": "Debian package dicom3tools",
     "gdcmconv": "Debian package libgdcm-tools",
     "segimage2itkimage": "Python package dcmqi",
+    "tid1500reader": "Python package dcmqi",
+    "dsrdump": "Debian package dcmtk",
     "paramap2itkimage": "Python package dcmqi",
 }
 """Program → where it comes from."""

@@ -29,7 +29,7 @@ LOOKS: dict[Phenotype, Look] = {
     Phenotype.OVERALL_ACTIVE: Look(Code("OVERALL-ACTIVE", PRIVATE_SCHEME, "Overall-active lesion"), (240, 228, 66)),
     Phenotype.INACTIVE: Look(Code("INACTIVE", PRIVATE_SCHEME, "Inactive lesion"), (0, 114, 178)),
     Phenotype.INDETERMINATE: Look(Code("INDETERMINATE", PRIVATE_SCHEME, "Lesion of indeterminate phenotype"), (204, 121, 167)),
-    Phenotype.NOT_RESOLVABLE: Look(Code("NOT-RESOLVABLE", PRIVATE_SCHEME, "Lesion whose rim is not resolvable"), (187, 187, 187)),
+    Phenotype.NOT_RESOLVABLE: Look(Code("NOT-RESOLVABLE", PRIVATE_SCHEME, "Lesion whose rim is not resolvable"), (224, 224, 224)),
 }
 """Every phenotype; a test holds the table complete and its colours apart."""
 

@@ -56,10 +56,11 @@ CONTAINS = sr.RelationshipTypeValues.CONTAINS
 
 def encode_report(material: Material) -> tuple[Encoded, ...]:
     """The report, in the PET's study."""
-    maker = material.maker
+    maker, root = material.maker, _content(material)[0]
+    items, root.ContentSequence = root.ContentSequence, sr.ContentSequence()
     dataset = sr.Comprehensive3DSR(
         evidence=evidence(material),
-        content=_content(material)[0],
+        content=root,
         series_instance_uid=maker.uid(Kind.REPORT, "series"),
         series_number=1,
         sop_instance_uid=maker.uid(Kind.REPORT, "instance", 1),
@@ -67,6 +68,7 @@ def encode_report(material: Material) -> tuple[Encoded, ...]:
         manufacturer=MANUFACTURER,
         is_complete=True,
     )
+    dataset.ContentSequence = items  # put in afterwards: highdicom would copy it, and search the whole of it, more than once
     describe(dataset, Kind.REPORT, material.pet_header, maker, cited=(), description="RESEARCH TSPO measurement report")
     del dataset.BodyPartExamined  # no attribute of a report
     dataset.CodingSchemeIdentificationSequence = [own_scheme()]
