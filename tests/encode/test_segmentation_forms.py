@@ -9,23 +9,28 @@ from pathlib import Path
 import highdicom as hd
 import numpy as np
 import pytest
-from encode_phantom import Phantom, Plan
+from encode_phantom import MR_CLASS, Phantom, Plan, grid, rotation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from pydicom import Dataset, dcmread
+from pydicom.sr.coding import Code as DicomCode
 from rich_phantom import KINDS, rich_phantom, voxels
 
+from benchmarks.conformance import _our_points as points_by_frames
 from benchmarks.conformance import complaints, segments_by_dcmqi
 from node import imaging
+from node.domain import codes
+from node.domain.exam import Instance, MrSeries, Role, SeriesSource
 from node.domain.result import Phenotype
 from node.domain.volume import Array, Volume
-from node.encode import EncodeOptions
+from node.encode import EncodeOptions, Kind
 from node.encode.phenotypes import LOOKS, lesion_rgb
 from node.encode.region_segments import encode_regions, region_segments
-from node.encode.seg_object import _packed
+from node.encode.seg_object import Drawn, _packed, write_segments
 from node.encode.segmentation import encode_lesions, encode_raised, encode_rims, lesion_segments, rim_tracking
-from node.encode.segments import Patch, joined, patch_of, patches
+from node.encode.segments import Method, Patch, Segment, joined, patch_of, patches
+from node.encode.slices import Slices, SliceSource
 
 FORMS = ("BINARY", "FRACTIONAL", "LABELMAP")
 
@@ -33,6 +38,17 @@ FORMS = ("BINARY", "FRACTIONAL", "LABELMAP")
 def read(phantom: Phantom, folder: Path, make: object, form: str = "BINARY") -> Dataset:
     (encoded,) = make(phantom.material(EncodeOptions(seg_form=form), folder))  # type: ignore[operator]
     return dcmread(encoded.path)
+
+
+def one_slice(phantom: Phantom, index: int) -> Phantom:
+    """The same with a FLAIR of one slice."""
+    flair = phantom.exam.flair
+    assert flair is not None
+    affine = flair.volume.affine.copy()
+    affine[:3, 3] += affine[:3, 0] * index
+    volume = Volume(flair.volume.array[index : index + 1], affine, "", flair.volume.frame_of_reference_uid)
+    source = replace(flair.source, instances=flair.source.instances[index : index + 1])
+    return replace(phantom, exam=replace(phantom.exam, flair=replace(flair, volume=volume, source=source)))
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -169,6 +185,49 @@ def test_regions_are_drawn_on_the_t1_by_side_and_may_overlap(tmp_path: Path, for
     assert seg.SegmentSequence[0].SegmentLabel == "Thalamus, left"
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_series_of_one_slice_can_be_drawn_on(tmp_path: Path, form: str) -> None:
+    phantom = one_slice(rich_phantom(tmp_path), 7)
+    shown = phantom.material().lesions.labels.array
+    assert shown.any()
+
+    seg = read(phantom, tmp_path, encode_lesions, form)
+
+    assert int(seg.NumberOfFrames) == (1 if form == "LABELMAP" else len(seg.SegmentSequence))
+    found = voxels(seg, phantom)
+    alone, _ = lesion_segments(phantom.material())
+    for number, lesion in enumerate(alone, start=1):
+        assert found[number].any()
+        assert form == "FRACTIONAL" or np.array_equal(found[number] > 0, shown == lesion.number)
+
+
+@pytest.mark.parametrize("axes", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("flips", list(itertools.product((1, -1), repeat=3)))
+def test_a_mask_keeps_its_place_in_every_orientation(tmp_path: Path, axes: tuple[int, int, int], flips: tuple[int, int, int]) -> None:
+    """All 48 orders and directions of axes, tilted: each voxel where its frame's own header puts it."""
+    directions = rotation(6, 0) @ np.eye(3)[:, axes] * flips
+    volume = grid((4, 5, 6), directions, (3.0, 1.5, 2.0), "1.2.9.1", centre=12.0)
+    instances = tuple(Instance(f"1.2.5.{index + 1}", MR_CLASS, "", "") for index in range(4))
+    series = MrSeries(volume, Role.T1, SeriesSource("1.2.3.1", "1.2.3.1.1", "MR", "T1", "", "", instances))
+    positions = [volume.affine[:3, :3] @ [index, 0, 0] + volume.affine[:3, 3] for index in range(4)]
+    sources = tuple(SliceSource(MR_CLASS, i.sop_instance_uid, None, _three(p)) for i, p in zip(instances, positions, strict=True))
+    cosines = tuple(f"{x:.9f}" for x in (*directions[:, 2], *directions[:, 1]))
+    phantom = rich_phantom(tmp_path)
+    drawn = Drawn(series, Slices(phantom.material().slices.header, sources, cosines, ("1.5", "2"), "3", "3"))
+    mask = np.random.default_rng(1).random((4, 5, 6)) < 0.3
+    patch = patch_of(mask)
+    assert patch is not None
+    segment = Segment(
+        "x", codes.TISSUE, codes.WHITE_MATTER, patch, Method("x", DicomCode("123104", "DCM", "Morphological Operations")), (1, 2, 3)
+    )
+
+    encoded = write_segments([segment], Kind.LESIONS, drawn, phantom.material(folder=tmp_path), text="RESEARCH x", label="X")
+
+    (points,) = points_by_frames(encoded.path).values()
+    expected = np.argwhere(mask) @ volume.affine[:3, :3].T + volume.affine[:3, 3]
+    assert points[np.lexsort(points.T.round(3))] == pytest.approx(expected[np.lexsort(expected.T.round(3))], abs=0.01)
+
+
 def test_without_a_measured_region_there_is_no_object(tmp_path: Path) -> None:
     assert encode_regions(rich_phantom(tmp_path).with_result(findings=()).material(folder=tmp_path)) == ()
 
@@ -278,3 +337,8 @@ def _seen(rgb: tuple[int, int, int], eyes: str) -> Array:
     xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ np.clip(matrix @ linear, 0, 1)
     f = np.cbrt(xyz / np.array([0.9505, 1.0, 1.089]))
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def _three(point: Array) -> tuple[str, str, str]:
+    x, y, z = (f"{value:.9g}" for value in point)
+    return x, y, z
