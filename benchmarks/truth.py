@@ -35,7 +35,7 @@ BESIDE = {"brainstem": "brainstem", "deep_gm": "deep_gm", "cerebral_gm": "cortex
 SHAPES = {
     "thalamus": (("thalamus",), ("thalamus",)),
     "brainstem": (("brainstem",), ("brainstem",)),
-    "cerebellum": (("cerebellar_gm", "cerebellar_wm"), ("cereb_gm", "cereb_wm")),
+    "cerebellum": (("cerebellum",), ("cereb_gm", "cereb_wm")),
     "cerebellar_gm": (("cerebellar_gm",), ("cereb_gm",)),
     "deep_gm": (("deep_gm",), ("deep_gm",)),
     "cerebral_gm": (("cerebral_gm",), ("cortex",)),
