@@ -13,7 +13,7 @@ from node.assemble.parts import MrPhysics, SegmentLabel
 from node.assemble.rules import Range, Rules, SequenceRule
 from node.assemble.series import SeriesSummary
 from node.assemble.tracer import find_tracer, site_rule_fits
-from node.domain.exam import Check, Role
+from node.domain.exam import Check, Gravity, Role
 from node.domain.tracer import TracerProfile
 
 OWN_MANUFACTURER = "Ember"
@@ -217,7 +217,8 @@ def has_contrast_agent(physics: MrPhysics | None) -> bool:
 def _agent_checks(role: Role | None, physics: MrPhysics | None) -> tuple[Check, ...]:
     if role is not Role.T1 or not has_contrast_agent(physics):
         return ()
-    return (Check("t1_contrast_agent", False, "the T1 was made after a contrast agent: vessels and active lesions are bright in it"),)
+    told = "the T1 was made after a contrast agent: bright vessels and meninges may pass for brain; look at the outline before releasing it"
+    return (Check("t1_contrast_agent", False, told, Gravity.HOLD),)
 
 
 def _site_role_check(role: Role | None) -> Check:

@@ -16,7 +16,7 @@ from node.assemble.rules import Rules, load_rules, unknown_tracers
 from node.assemble.series import summarise
 from node.assemble.tracer import nuclide_of
 from node.domain.codes import Code
-from node.domain.exam import Role
+from node.domain.exam import Gravity, Role
 from node.errors import SettingsError
 from node.settings import shipped_folder
 
@@ -302,7 +302,7 @@ def test_a_t1_after_contrast_agent_is_taken_with_a_check() -> None:
     judgement = judged(mr_series(ContrastBolusAgent="Gadobutrol"))
 
     assert judgement.role is Role.T1
-    assert [check.name for check in judgement.checks] == ["t1_contrast_agent"]
+    assert [(check.name, check.gravity) for check in judgement.checks] == [("t1_contrast_agent", Gravity.HOLD)]
 
 
 def test_a_slab_is_too_short_for_a_head_and_thick_slices_are_too_thick() -> None:
