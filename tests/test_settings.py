@@ -135,7 +135,7 @@ def test_a_growing_list_of_genotypes_leaves_the_digest(tmp_path: Path) -> None:
         ('reference = "user_mask"', "needs an atlas"),
         ('reference = "pons"', "analysis.reference"),
         ('atlas = "labels.nii.gz"', "_dseg.tsv beside it"),
-        ('maps = ["logan", "logan"]', "each map once"),
+        ('maps = ["logan", "logan"]', "each once"),
         ('maps = ["patlak"]', "analysis.maps.1"),
         ('partial_volume = "yes"', "analysis.partial_volume"),
         ("lesion_program_memory_mib = 1", "analysis.lesion_program_memory_mib"),

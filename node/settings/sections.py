@@ -21,6 +21,24 @@ ParametricMethod = Literal["mrtm2", "logan", "srtm", "srtm2", "zhou"]
 PartialVolume = Literal["none", "gtm", "rbv", "iterative-yang", "muller-gartner"]
 
 
+ObjectName = Literal[
+    "summary",
+    "overlay",
+    "lesions",
+    "raised",
+    "rims",
+    "regions",
+    "report",
+    "physicist",
+    "map",
+    "suvr",
+    "suv",
+    "parametric_maps",
+    "registration",
+    "key_objects",
+]
+"""Kinds of object that a site may ask for, as `node.encode` names them."""
+
 PROGRAM_FILES = frozenset({"t1", "flair", "brain", "out", "workdir"})
 """What a word of the site's lesion program may stand for in braces."""
 
@@ -75,17 +93,21 @@ class AnalysisSection(Section):
     maps: tuple[ParametricMethod, ...] = Field(default=("mrtm2", "logan", "srtm2"), strict=False)
     partial_volume: PartialVolume = "none"
     physicist_page: Literal["always", "dynamic", "never"] = "dynamic"
+    objects: tuple[ObjectName, ...] = Field(
+        default=("summary", "overlay", "lesions", "raised", "physicist", "map", "report", "registration"), strict=False
+    )
+    seg_form: Literal["BINARY", "FRACTIONAL", "LABELMAP"] = "BINARY"
     lesion_program: tuple[Annotated[str, Field(min_length=1)], ...] = Field(default=(), strict=False)
     lesion_program_name: str = ""
     lesion_program_version: str = ""
     lesion_program_timeout_s: Annotated[float, Field(gt=0, strict=False)] = 900.0
     lesion_program_memory_mib: Annotated[int, Field(ge=256)] = 4096
 
-    @field_validator("maps")
+    @field_validator("maps", "objects")
     @classmethod
-    def _each_once(cls, value: tuple[ParametricMethod, ...]) -> tuple[ParametricMethod, ...]:
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) != len(value):
-            raise ValueError("expected each map once")
+            raise ValueError("expected each once")
         return value
 
     @field_validator("atlas")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from node.encode.objects import DEFAULT_OBJECTS, OBJECT_NAMES
 from node.errors import SettingsError
 from node.settings import Settings, load, shipped_folder
 from node.workflow.steps.choices import encode_options, lesion_program, quantify_options, site_atlas
@@ -46,6 +47,13 @@ def test_what_a_site_says_reaches_the_numbers(tmp_path: Path) -> None:
     assert [scanner.fwhm_mm for scanner in options.scanners] == [5.5]
     assert (options.reference, options.maps, options.partial_volume) == ("nawm", ("logan",), "gtm")
     assert encode_options(said).physicist_page == "always"
+
+
+def test_every_kind_of_object_can_be_asked_for_and_the_default_is_that_of_encode(tmp_path: Path) -> None:
+    everything = ", ".join(f'"{name}"' for name in OBJECT_NAMES)
+
+    assert encode_options(settings(tmp_path)).objects == DEFAULT_OBJECTS
+    assert encode_options(settings(tmp_path, f'objects = [{everything}]\nseg_form = "LABELMAP"')).objects == OBJECT_NAMES
 
 
 def test_the_sites_lesion_program_reaches_segment_with_its_limits(tmp_path: Path) -> None:

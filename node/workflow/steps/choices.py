@@ -65,4 +65,10 @@ def encode_options(settings: Settings) -> EncodeOptions:
     from node.encode import EncodeOptions
 
     analysis = settings.analysis
-    return EncodeOptions(reading=analysis.reading, physicist_page=analysis.physicist_page, device_serial_number=settings.node.ae_title)
+    return EncodeOptions(
+        reading=analysis.reading,
+        physicist_page=analysis.physicist_page,
+        device_serial_number=settings.node.ae_title,
+        seg_form=analysis.seg_form,
+        objects=analysis.objects,
+    )
