@@ -33,7 +33,7 @@ from node.encode.capture import keep_loss, patient_orientation
 from node.encode.headers import describe, own_scheme, refer, reference, write
 from node.encode.material import Material
 from node.encode.objects import Encoded, Kind
-from node.encode.quantities import described, dicom, measure, plain
+from node.encode.quantities import described, dicom, measure, plain, window
 from node.encode.words import window_words
 
 LARGEST = 32767
@@ -180,10 +180,7 @@ def _fill_image(dataset: Dataset, material: Material, made: ParametricMap, slope
     dataset.ActualFrameDuration = None
     dataset.FrameReferenceTime = "0"
     dataset.RescaleIntercept, dataset.RescaleSlope = "0", f"{slope:.5f}".rstrip("0")
-    low, high = measure(made.quantity).window
-    dataset.WindowCenter, dataset.WindowWidth = f"{(low + high) / 2:g}", f"{high - low:g}"
-    dataset.WindowCenterWidthExplanation = f"{low:g} to {high:g}"
-    dataset.VOILUTFunction = "LINEAR_EXACT"
+    dataset.WindowCenter, dataset.WindowWidth = (f"{value:g}" for value in window(made.quantity))
     dataset.RealWorldValueMappingSequence = [_real_world(made, slope)]
 
 

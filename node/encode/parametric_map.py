@@ -23,7 +23,7 @@ from node.domain.volume import Volume
 from node.encode.headers import MANUFACTURER, MODEL, by_one_image, describe, own_scheme, reference, write
 from node.encode.material import Material
 from node.encode.objects import Encoded, Kind
-from node.encode.quantities import described, dicom, measure, plain
+from node.encode.quantities import described, dicom, measure, plain, window
 
 
 def encode_parametric_maps(material: Material) -> tuple[Encoded, ...]:
@@ -54,7 +54,7 @@ def _encode(material: Material, made: ParametricMap, series: int) -> Encoded:
         voi_lut_transformations=[_window(made)],
         **_geometry(made.volume),
     )
-    description = plain(f"RESEARCH {made.quantity.value} {made.method}, parametric map")[:50]
+    description = plain(f"RESEARCH float map {made.quantity.value}, {made.method}")[:50]
     cited = (by_one_image(material.exam.pet.source),)
     describe(dataset, kind, material.pet_header, maker, cited=cited, description=description, series=series)
     _derive(dataset, f"{described(made)[:900]}. Research use only.", material)
@@ -113,13 +113,8 @@ def _real_world(made: ParametricMap) -> hd.pm.RealWorldValueMapping:
 
 
 def _window(made: ParametricMap) -> hd.VOILUTTransformation:
-    low, high = measure(made.quantity).window
-    return hd.VOILUTTransformation(
-        window_center=((low + high) / 2,),
-        window_width=(high - low,),
-        window_explanation=(f"{low:g} to {high:g}",),
-        voi_lut_function=hd.VOILUTFunctionValues.LINEAR_EXACT,
-    )
+    centre, width = window(made.quantity)
+    return hd.VOILUTTransformation(window_center=centre, window_width=width)
 
 
 def _geometry(volume: Volume) -> dict[str, object]:

@@ -28,9 +28,7 @@ class Measure:
     ----------
     concept, unit : as coded
     pet_units : Units (0054,1001) of a PET image of it, PS3.3 C.8.9.1.1.3. STDDEV is for a z-score against a norm alone
-    window : lowest and highest value that a viewer opens it with, in `unit`. Defaults of ours, and wider than the overlay's colours: a
-        viewer that does not know VOI LUT Function LINEAR_EXACT takes the upper end for one less (PS3.3 C.11.2.1.2.1), which must still
-        show a brain
+    window : lowest and highest value that a viewer opens it with, in `unit`. Defaults of ours
     """
 
     concept: Code
@@ -40,9 +38,9 @@ class Measure:
 
 
 MEASURES = {
-    Quantity.SUV: Measure(Code("126401", "DCM", "SUVbw"), SUV_UNIT, "GML", (0.0, 3.0)),
-    Quantity.SUVR: Measure(Code("SUVR", PRIVATE_SCHEME, "SUV ratio to a reference region"), RATIO, "NONE", (0.0, 2.5)),
-    Quantity.DVR: Measure(Code("DVR", PRIVATE_SCHEME, "Distribution volume ratio to a reference region"), RATIO, "NONE", (0.0, 2.5)),
+    Quantity.SUV: Measure(Code("126401", "DCM", "SUVbw"), SUV_UNIT, "GML", (0.0, 2.0)),
+    Quantity.SUVR: Measure(Code("SUVR", PRIVATE_SCHEME, "SUV ratio to a reference region"), RATIO, "NONE", (0.0, 1.5)),
+    Quantity.DVR: Measure(Code("DVR", PRIVATE_SCHEME, "Distribution volume ratio to a reference region"), RATIO, "NONE", (0.0, 1.5)),
     Quantity.BP_ND: Measure(Code("BPND", PRIVATE_SCHEME, "Non-displaceable binding potential"), RATIO, "NONE", (0.0, 1.0)),
     Quantity.R1: Measure(Code("R1-SRTM", PRIVATE_SCHEME, "Relative delivery R1 of the reference tissue model"), RATIO, "NONE", (0.0, 2.0)),
     Quantity.CONTRAST: Measure(Code("NAWM-CONTRAST", PRIVATE_SCHEME, "Contrast score against own NAWM"), RATIO, "NONE", (-4.0, 4.0)),
@@ -59,6 +57,17 @@ def measure(quantity: Quantity) -> Measure:
     if quantity not in MEASURES:
         raise ValueError(f"expected a quantity that a map can hold; found {quantity.value}")
     return MEASURES[quantity]
+
+
+def window(quantity: Quantity) -> tuple[float, float]:
+    """Window Center and Window Width of a map, in its unit after the slope (PS3.3 C.11.2.1.2.1).
+
+    The standard's linear function, whose upper end lies one below centre + width / 2. VOI LUT Function LINEAR_EXACT would say it
+    plainer, but OHIF 3.13 fails to load an image that has any VOI LUT Function. Viewers that take centre ± width / 2 open a map
+    up to one higher, which still shows a brain.
+    """
+    low, high = measure(quantity).window
+    return (low + high + 1) / 2, high - low + 1
 
 
 def described(made: ParametricMap) -> str:
