@@ -37,6 +37,7 @@ from node.quantify.maps import contrast_map, scan_maps, suv_map, suvr_map
 from node.quantify.options import QuantifyOptions
 from node.quantify.primary import Primary, read_primary
 from node.quantify.resolution import resolution_of
+from node.quantify.rims import draw_rims
 
 __all__ = ["QuantifyOptions", "quantify"]
 
@@ -66,7 +67,10 @@ def quantify(
     scanner = resolution_of(exam.pet, options.scanners)
     primary = read_primary(late, dynamic, fwhm_mm=None if scanner is None else scanner.fwhm_mm, seed=provenance.seed)
     dvr = None if dynamic is None else dynamic.maps[0].values
-    lesions = measure_lesions(late.segmentation, late.suvr, late.way, primary.scale, exam=provenance.exam, dvr=dvr, blurred=primary.blurred)
+    rims = draw_rims(late.segmentation, late.way) if late.segmentation.lesions.array.any() else None
+    lesions = measure_lesions(
+        late.segmentation, late.suvr, late.way, primary.scale, exam=provenance.exam, dvr=dvr, blurred=primary.blurred, rims=rims
+    )
     corrected, no_correction = corrected_findings(late, primary, scanner, options.partial_volume)
     return Result(
         suvr=suvr_map(late),
@@ -95,6 +99,7 @@ def quantify(
         ),
         provenance=provenance,
         kinetics=None if dynamic is None else dynamic.kinetics,
+        rims=None if rims is None else rims.labels,
     )
 
 

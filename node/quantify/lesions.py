@@ -21,7 +21,7 @@ from node.quantify.lesion_fractions import LesionFractions, lesion_fractions
 from node.quantify.phenotype import CONFIDENT, BlurredMap, Fits, call, fit_lesion, unmixed
 from node.quantify.places import Places
 from node.quantify.project import Projection
-from node.quantify.rims import refined, rims
+from node.quantify.rims import Rims, draw_rims
 from node.quantify.surroundings import surroundings
 
 SMALLEST_ML = 0.027
@@ -49,6 +49,7 @@ def measure_lesions(
     exam: str,
     dvr: Array | None = None,
     blurred: BlurredMap | None = None,
+    rims: Rims | None = None,
 ) -> tuple[Lesion, ...]:
     """Every lesion of the segmentation, by number.
 
@@ -59,11 +60,12 @@ def measure_lesions(
     exam : name of the exam, which makes tracking UIDs its own
     dvr : (S, R, C) of a dynamic scan, on the same part
     blurred : the map from which phenotypes are told, SUVR or DVR; None where the resolution is not known: then none is called
+    rims : of this segmentation, where they were drawn already
     """
     if not segmentation.lesions.array.any():
         return ()
-    fine, fine_projection = refined(segmentation, projection)
-    rim_labels = rims(segmentation, fine)
+    rims = rims or draw_rims(segmentation, projection)
+    fine, fine_projection, rim_labels = rims.segmentation, rims.way, rims.labels.array
     measured = _Measured(lesion_fractions(fine.lesions.array, rim_labels, fine_projection), suvr, dvr, scale)
     drawn = [measured.means(lesion) for lesion in _drawn(segmentation, exam)]
     if blurred is None:

@@ -1,8 +1,9 @@
 """Phenotype: what a lesion's core and rim say once the scanner's blur is taken out, and how sure that is.
 
 *Rim-active* is a rim at or above the active level around a core below it, by more than two standard errors; *overall-active* a core at
-or above it, with no rim that stands out from it; *inactive* both below; *indeterminate* anything else, and what fewer than two in three draws
-from the errors agree on. A lesion whose rim cannot be told from its core, because the standard error of rim − core is above a quarter of the NAWM's mean, is *not resolvable* and is not called.
+or above it, with no rim that stands out from it; *inactive* both below; *indeterminate* anything else, and what fewer than two in three
+draws from the errors agree on. A lesion whose rim cannot be told from its core, because the standard error of rim − core is above a
+quarter of the NAWM's mean, is *not resolvable* and is not called.
 
 The error has three parts: noise of the PET, the mask, and the point spread. A mask is easily off by a voxel, and a core that holds a
 millimetre of its active rim reads active; a point spread is known to a tenth, and with one too narrow a rim stays mixed with its core.
