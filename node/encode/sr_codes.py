@@ -23,7 +23,7 @@ QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
 RADIOPHARMACEUTICAL = Code("349358000", "SCT", "Radiopharmaceutical agent")
 SOURCE = Code("260753009", "SCT", "Source")
 REPRESENTATIVE_POINT = Code("128140", "DCM", "Representative point")
-PET_MEASUREMENT_REPORT = Code("126003", "DCM", "PET Measurement Report")
+TITLE = Code("126000", "DCM", "Imaging Measurement Report")
 PET_PROCEDURE = Code("44136-0", "LN", "PET unspecified body region")
 
 MILLILITRE = Code("ml", "UCUM", "ml")

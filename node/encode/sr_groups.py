@@ -1,15 +1,19 @@
 """The measurement groups of the structured report: every number of the result, by lesion and by region (PS3.16 TID 1410, 1411, 1501).
 
-A lesion has two groups with one tracking UID. The volumetric one cites its segment and holds the numbers; the planar one holds a point,
-because viewers draw coordinates and not segments that a report cites. The point is the voxel of the lesion, as it is drawn, that lies
-nearest to its centroid: a curved lesion's centroid may lie outside it, and a point between two slices may be drawn on neither.
+What is measured has two groups with one tracking UID. The first holds the numbers, and cites the segment where there is one; the second,
+planar, holds a point and no number, because viewers draw coordinates and not segments that a report cites. Each has its point, whatever
+a reader thinks of a point for the thalamus: OHIF 3.13 draws nothing of a report in which a single group has no coordinates.
+
+A point is the voxel of what was measured that lies nearest to its centroid: a curved lesion's centroid may lie outside it. It lies on the
+series that is scrolled, at the middle of a voxel, because a point between two slices may be drawn on neither. What has no place of its
+own (a sum over lesions where there are none, a clustered reference) has the brain's.
 
 An uncertainty is one standard error, above and below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +22,6 @@ from highdicom import sr
 from node.domain import codes
 from node.domain.codes import Code
 from node.domain.result import Finding, Lesion, Quantity, Region
-from node.domain.volume import Volume
 from node.encode.headers import MANUFACTURER, MODEL
 from node.encode.material import Material
 from node.encode.objects import Kind
@@ -27,7 +30,7 @@ from node.encode.quantities import RATIO, dicom, plain
 from node.encode.region_segments import region_category, region_segments, region_tracking
 from node.encode.seg_object import sop_class
 from node.encode.segmentation import lesion_segments, lesion_tracking, raised_tracking
-from node.encode.segments import Patch, Tracking, patches
+from node.encode.segments import Tracking
 from node.encode.sr_codes import (
     ACTIVE_LEVEL,
     COMMENT,
@@ -48,6 +51,7 @@ from node.encode.sr_codes import (
     finding_unit,
     lesion_concept,
 )
+from node.encode.sr_points import Point, Points
 
 UNCERTAINTY = "uncertainty: one standard error"
 CONTAINS = sr.RelationshipTypeValues.CONTAINS
@@ -74,20 +78,22 @@ def lesion_groups(material: Material) -> Iterator[sr.ContentSequence]:
     """Each lesion's groups, in the order of their numbers."""
     alone, _ = lesion_segments(material)
     segment = {lesion.number: number for number, lesion in enumerate(alone, start=1)}
-    drawn = patches(material.lesions.labels.array)
+    points = Points(material)
     for lesion in sorted(material.result.lesions, key=lambda item: item.number):
         yield _lesion_numbers(lesion, segment.get(lesion.number), material)
-        if lesion.number in drawn:
-            yield _lesion_point(lesion, drawn[lesion.number], material)
+        tracking = lesion_tracking(lesion, material)
+        yield _point(tracking, points.of_lesion(lesion.number), material, _phenotype(lesion))
 
 
 def region_groups(material: Material) -> Iterator[sr.ContentSequence]:
-    """Each region's group, in the order of the findings."""
+    """Each region's groups, in the order of the findings."""
     segment = {region.name: number for number, region in enumerate(region_segments(material), start=1)}
     regions = {region.name: region for region in material.segmentation.regions}
+    points = Points(material)
     for name in dict.fromkeys(finding.region for finding in material.result.findings):
         found = [finding for finding in material.result.findings if finding.region == name]
         yield _region(name, found, regions.get(name), segment.get(name), material)
+        yield _point(_tracking(name, material), points.of_region(name), material)
 
 
 def lesion_numbers(lesion: Lesion) -> tuple[Number, ...]:
@@ -106,14 +112,6 @@ def lesion_numbers(lesion: Lesion) -> tuple[Number, ...]:
     confidence = () if lesion.confidence is None else (Number(CONFIDENCE, lesion.confidence, RATIO),)
     size = (Number(VOLUME, lesion.volume_ml, MILLILITRE), Number(INSCRIBED_RADIUS, lesion.inscribed_radius_mm, MILLIMETRE))
     return (*size, *measured, *_unmixed_numbers(lesion), *confidence)
-
-
-def representative_point(patch: Patch, grid: Volume) -> tuple[float, float, float]:
-    """The voxel of a patch that lies nearest to the patch's centroid; LPS mm of the grid."""
-    index = np.argwhere(patch.share > 0) + patch.start
-    points = index @ grid.affine[:3, :3].T + grid.affine[:3, 3]
-    x, y, z = points[np.linalg.norm(points - points.mean(axis=0), axis=1).argmin()]
-    return float(x), float(y), float(z)
 
 
 def _unmixed_numbers(lesion: Lesion) -> tuple[Number, ...]:
@@ -148,16 +146,12 @@ def _lesion_numbers(lesion: Lesion, segment: int | None, material: Material) -> 
     return _with_comment(common.group(cites, material), lesion.note)
 
 
-def _lesion_point(lesion: Lesion, drawn: Patch, material: Material) -> sr.ContentSequence:
+def _point(tracking: Tracking, point: Point, material: Material, told: Iterable[tuple[Code, Code]] = ()) -> sr.ContentSequence:
     """The group with the point, and no number, so that none is counted twice."""
-    grid, tracking = material.reading.volume, lesion_tracking(lesion, material)
-    point = np.array([representative_point(drawn, grid)])
     return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
         sr.TrackingIdentifier(tracking.uid, plain(tracking.identifier)),
-        sr.ImageRegion3D(sr.GraphicTypeValues3D.POINT, point, grid.frame_of_reference_uid),
-        finding_type=dicom(codes.LESION_OF_BRAIN),
-        finding_category=dicom(codes.ABNORMAL_STRUCTURE),
-        qualitative_evaluations=[sr.QualitativeEvaluation(dicom(name), dicom(value)) for name, value in _phenotype(lesion)],
+        sr.ImageRegion3D(sr.GraphicTypeValues3D.POINT, np.array([point]), material.reading.volume.frame_of_reference_uid),
+        qualitative_evaluations=[sr.QualitativeEvaluation(dicom(name), dicom(value)) for name, value in told],
         geometric_purpose=dicom(REPRESENTATIVE_POINT),
     )
 
@@ -173,7 +167,7 @@ def _region(name: str, found: Sequence[Finding], region: Region | None, segment:
     code = region.code if region else codes.LESION_OF_BRAIN if about_lesions else codes.RAISED_TSPO_SIGNAL if name == "raised" else None
     bases = dict.fromkeys(f"{finding_concept(f).value}: {_basis(f)}" for f in found)
     common = _Common(
-        tracking=raised_tracking(material) if name == "raised" else region_tracking(name, material),
+        tracking=_tracking(name, material),
         kind=code,
         category=region_category(region.code) if region else codes.ABNORMAL_STRUCTURE if about_lesions else None,
         site=sr.FindingSite(dicom(region.code if region else codes.BRAIN), dicom(region.side) if region and region.side else None),
@@ -182,6 +176,10 @@ def _region(name: str, found: Sequence[Finding], region: Region | None, segment:
         parameters=(f"region: {name}", *bases, UNCERTAINTY),
     )
     return common.group(_region_cite(name, segment, material), material)
+
+
+def _tracking(name: str, material: Material) -> Tracking:
+    return raised_tracking(material) if name == "raised" else region_tracking(name, material)
 
 
 def _region_cite(name: str, segment: int | None, material: Material) -> sr.ReferencedSegment | None:

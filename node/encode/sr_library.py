@@ -30,15 +30,15 @@ _MODALITIES = {
 
 
 def image_library(material: Material) -> sr.ContainerContentItem:
-    """A group for each series: the reading series image by image, the others by their first image."""
+    """A group for each series, which its first image stands for."""
     library = container(_LIBRARY)
-    for source in material.cited_for_grid():
+    for source in material.cited():
         library.ContentSequence.append(_group(source, material))
     return library
 
 
 def evidence(material: Material) -> list[Dataset]:
-    """Identities of everything that the report names, the PET first: highdicom takes the study from the first."""
+    """Identities of what the report rests on, every image of the reading series; the PET first: highdicom takes the study from it."""
     pet = material.exam.pet.source
     sources = sorted(material.cited_for_grid(), key=lambda source: source.series_uid != pet.series_uid)
     named = [_identity(s.study_uid, s.series_uid, i.sop_instance_uid, i.sop_class_uid) for s in sources for i in s.instances]

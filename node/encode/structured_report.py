@@ -8,8 +8,10 @@ assessed". It goes into the PET's study.
 Decisions
 ---------
 - **The report is PRELIMINARY, COMPLETE and UNVERIFIED**: all of what the node has to say, and nobody has looked at it.
-- **The image library lists the reading series image by image and each other series by its first image**: a dynamic PET has thousands,
-  and the series is what is meant.
+- **The title is DCM 126000 "Imaging Measurement Report"** instead of 126003 "PET Measurement Report", because OHIF 3.13 reads points and
+  numbers from that one alone, and shows the other as plain text.
+- **The image library names each series by its first image**: a dynamic PET has thousands, the series is what is meant, and viewers that
+  print a report print a line for each. The images of the reading series are all listed as evidence, in the header.
 - **It cites the SEGs that are written**, so that nothing cited is missing from the PACS: its own UID depends on which those are.
 - **Texts are ASCII**, whatever the character set of the study.
 """
@@ -40,12 +42,12 @@ from node.encode.sr_codes import (
     GENOTYPES,
     NOT_ASSESSED,
     NOT_COMPUTED,
-    PET_MEASUREMENT_REPORT,
     PET_PROCEDURE,
     PRESENT,
     QUALITATIVE_EVALUATIONS,
     RADIOPHARMACEUTICAL,
     SUMMARY,
+    TITLE,
 )
 from node.encode.sr_codes import RESEARCH_USE as USE
 from node.encode.sr_groups import cited_kinds, lesion_groups, region_groups
@@ -87,7 +89,7 @@ def _name_by_citation(dataset: Dataset, material: Material) -> None:
 def _content(material: Material) -> sr.MeasurementReport:
     groups = [*lesion_groups(material), *region_groups(material)]
     observer = sr.ObservationContext(observer_device_context=_observer(material))
-    report = sr.MeasurementReport(observer, dicom(PET_PROCEDURE), groups, title=dicom(PET_MEASUREMENT_REPORT))
+    report = sr.MeasurementReport(observer, dicom(PET_PROCEDURE), groups, title=dicom(TITLE))
     content = report[0].ContentSequence
     content.insert(len(content) - 1, image_library(material))
     content.append(_evaluations(material))

@@ -26,7 +26,7 @@ from node.encode.objects import OBJECT_NAMES
 from node.encode.segmentation import encode_lesions
 from node.encode.segments import MOST_SEGMENTS, Patch
 from node.encode.sr_codes import PLACES, finding_concept, finding_unit, lesion_concept
-from node.encode.sr_groups import representative_point
+from node.encode.sr_points import representative_point
 from node.encode.structured_report import encode_report
 
 EVERYTHING = EncodeOptions(objects=OBJECT_NAMES)
@@ -61,10 +61,10 @@ def numbers(group: Dataset) -> dict[tuple[str, str], tuple[float, str]]:
     return found
 
 
-def group_of(sr: Dataset, tracking: str, *, kind: str = "") -> Dataset:
-    """The group of that tracking identifier; of several the one that has an item of a kind."""
+def group_of(sr: Dataset, tracking: str, *, kind: str = "NUM") -> Dataset:
+    """The group of that tracking identifier that has an item of a kind."""
     found = [g for g in groups(sr) if next(items(g, meaning="Tracking Identifier")).TextValue == tracking]
-    (group,) = [g for g in found if not kind or any(items(g, kind=kind))]
+    (group,) = [g for g in found if any(items(g, kind=kind))]
     return group
 
 
@@ -175,8 +175,8 @@ def test_a_region_is_named_by_code_and_side(tmp_path: Path) -> None:
 def test_the_reference_region_is_said_to_be_one(tmp_path: Path) -> None:
     sr = report(rich_phantom(tmp_path), tmp_path)
 
-    named = {next(items(g, meaning="Tracking Identifier")).TextValue: list(items(g, meaning="Role of a region")) for g in groups(sr)}
-    roles = {name: [item.ConceptCodeSequence[0].CodeValue for item in found] for name, found in named.items() if found}
+    named = [(next(items(g, meaning="Tracking Identifier")).TextValue, list(items(g, meaning="Role of a region"))) for g in groups(sr)]
+    roles = {name: [item.ConceptCodeSequence[0].CodeValue for item in found] for name, found in named if found}
     assert roles == {"E-000001 cerebellar_gm": ["REFERENCE"]}
 
 
@@ -217,6 +217,30 @@ def test_the_point_of_a_lesion_lies_in_its_segment_on_a_slice(tmp_path: Path) ->
         assert index == pytest.approx(np.round(index), abs=1e-4)
         assert drawn[number][tuple(np.round(index[:3]).astype(int))]
         assert not numbers(group)
+
+
+@pytest.mark.parametrize("plan", [Plan(), Plan(lesions=0), Plan(flair=False, lesions=0)])
+def test_every_group_with_numbers_has_a_group_with_a_point_in_it(tmp_path: Path, plan: Plan) -> None:
+    """A viewer was seen to draw nothing at all where one group had none."""
+    phantom = rich_phantom(tmp_path, plan)
+    none = phantom.result.raised.like(np.zeros_like(phantom.result.raised.array))
+    material = phantom.material()
+    grid_, regions = material.reading.volume, {region.name: region.mask for region in phantom.segmentation.regions}
+
+    sr = report(phantom.with_result(raised=none) if not plan.lesions else phantom, tmp_path)
+
+    tracked = [(next(items(g, meaning="Tracking Unique Identifier")).UID, g) for g in groups(sr)]
+    by_kind = {kind: [uid for uid, g in tracked if any(items(g, kind=kind))] for kind in ("NUM", "SCOORD3D")}
+    assert by_kind["NUM"] == by_kind["SCOORD3D"]
+    for group in groups(sr):
+        name = next(items(group, meaning="Tracking Identifier")).TextValue.removeprefix("E-000001 ")
+        for point in items(group, kind="SCOORD3D"):
+            index = grid_.index_from_lps @ [*point.GraphicData, 1.0]
+            assert index == pytest.approx(np.round(index), abs=1e-4)
+            if name in regions:
+                there = regions[name].index_from_lps @ [*material.t1_from_reading.apply(np.array(point.GraphicData)), 1.0]
+                near = np.argwhere(regions[name].array)
+                assert np.abs(near - there[:3]).max(axis=1).min() < 1.5  # half a voxel of each grid
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=20, unique=True))
@@ -318,7 +342,8 @@ def test_everything_that_is_cited_is_evidence(tmp_path: Path, studies: int) -> N
         for i in series.ReferencedSOPSequence
     }
     cited = {item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID for item in _all(sr) if item.ValueType == "IMAGE"}
-    assert cited == listed <= there
+    assert cited < listed <= there
+    assert {image.sop_instance_uid for image in phantom.material().reading.source.instances} <= listed
     assert {study.StudyInstanceUID for study in own} == {"1.2.3.2"}
     assert {study.StudyInstanceUID for study in other} == ({"1.2.3.1"} if studies == 2 else set())
 
@@ -384,6 +409,13 @@ def test_dcmqi_reads_every_number_of_the_groups_that_cite_a_segment(tmp_path: Pa
     }
     assert read == {name: pytest.approx(values) for name, values in ours.items()}
     assert len(read) == 4 + 4 + 1  # lesions, regions, raised
+
+
+def test_the_title_is_the_one_from_which_viewers_draw(tmp_path: Path) -> None:
+    sr = report(rich_phantom(tmp_path), tmp_path)
+
+    assert (sr.ConceptNameCodeSequence[0].CodeValue, sr.ContentTemplateSequence[0].TemplateIdentifier) == ("126000", "1500")
+    assert (sr.CompletionFlag, sr.VerificationFlag, sr.PreliminaryFlag) == ("COMPLETE", "UNVERIFIED", "PRELIMINARY")
 
 
 def test_every_concept_fits_its_value_representation(tmp_path: Path) -> None:
