@@ -34,10 +34,10 @@ Decisions
   an SR can cite it; beyond 60 the smallest share a segment, since viewers fail above 90.
   A site may choose another form for all of them (`EncodeOptions.seg_form`); the regions overlap, and stay BINARY where it chose LABELMAP.
 - **What is written by default** (`DEFAULT_OBJECTS`) is what common PACS take and a reader uses: pages, overlay, the two SEGs, one map
-  series, the report, and the registrations, which are small and of which a viewer that knows none sees nothing. A site's choice
-  (`EncodeOptions.objects`): parametric maps, since few PACS viewers show them (OHIF does, as a colour layer) and the PET images hold the
-  same values; key objects, since some PACS flag what they name and others show an empty series; SUVR and SUV beside the primary map, since
-  each is 23 MB for 170 slices of 256 × 256.
+  series, the report, and the registrations, which are small; a viewer that knows none lists them with a warning sign (OHIF). A site's
+  choice (`EncodeOptions.objects`): parametric maps, since few PACS viewers show them (OHIF does, as a colour layer) and the PET images hold
+  the same values; key objects, since some PACS flag what they name and others show an empty series; SUVR and SUV beside the primary map,
+  since each is 23 MB for 170 slices of 256 × 256.
 - **Maps as PET images** say in `derived_pet` why they are never in Bq/mL, and why the registered PET is the SUV map; **registrations** in
   `registration` how images of one frame of reference are told apart; **parametric maps** in `parametric_map` why frames rise.
 - **The structured report** says its own decisions (`structured_report`, `sr_groups`). It is written by default, since an SR is small,
@@ -56,7 +56,7 @@ Decisions
 - **Names of patients in any script**: headers keep their character set; our own text in headers is ASCII. On a page a name is printed
   in the first of its groups that the typeface holds, and where none is, the page says so instead of printing boxes.
 - **Seen in a viewer**: OHIF 3.13 on Orthanc 1.10 opens pages, overlay and both SEGs, in one study and in two; overlay and FLAIR scroll in
-  the same order. OHIF writes its own words over the page's upper left corner, as viewers do; they can be switched off there.
+  the same order; the map as PET images opens with its window, and lies on the FLAIR as a foreground. OHIF writes its own words over the page's upper left corner, as viewers do; they can be switched off there.
 - **An enhanced MR is cited by frame.** highdicom is given stand-ins with geometry and identity alone, because it stumbles over Pixel
   Measures that are kept in each frame, and over patients' odd headers.
 """
