@@ -90,6 +90,12 @@ def lesion_segments(material: Material) -> tuple[tuple[Lesion, ...], tuple[Lesio
     return tuple(lesions[:alone]), tuple(lesions[alone:])
 
 
+def lesion_words(lesion: Lesion) -> str:
+    """A lesion in a few words: its number, its place, and its phenotype where one was called."""
+    words = f"Lesion {lesion.number}, {lesion.place}"
+    return words if lesion.phenotype is None else f"{words}, {lesion.phenotype.value}"
+
+
 def lesion_tracking(lesion: Lesion, material: Material) -> Tracking:
     """What follows a lesion."""
     return Tracking(f"{material.result.provenance.exam} lesion {lesion.number}", lesion.tracking_uid)
@@ -121,7 +127,7 @@ def _drawn(material: Material, shown: Volume, original: Volume, original_from_re
 
 def _lesion(lesion: Lesion, patch: Patch, material: Material) -> Segment:
     return Segment(
-        f"Lesion {lesion.number}, {_told(lesion)}",
+        lesion_words(lesion),
         codes.ABNORMAL_STRUCTURE,
         codes.LESION_OF_BRAIN,
         patch,
@@ -131,10 +137,6 @@ def _lesion(lesion: Lesion, patch: Patch, material: Material) -> Segment:
         phenotype_code(lesion.phenotype),
         part_of=codes.BRAIN,
     )
-
-
-def _told(lesion: Lesion) -> str:
-    return lesion.place if lesion.phenotype is None else f"{lesion.place}, {lesion.phenotype.value}"
 
 
 def _rest(rest: tuple[Lesion, ...], drawn: Mapping[int, Patch], material: Material) -> Segment:

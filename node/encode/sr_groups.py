@@ -29,7 +29,7 @@ from node.encode.phenotypes import phenotype_code
 from node.encode.quantities import RATIO, dicom, plain
 from node.encode.region_segments import region_category, region_segments, region_tracking
 from node.encode.seg_object import sop_class
-from node.encode.segmentation import lesion_segments, lesion_tracking, raised_tracking
+from node.encode.segmentation import lesion_segments, lesion_tracking, lesion_words, raised_tracking
 from node.encode.segments import Tracking
 from node.encode.sr_codes import (
     ACTIVE_LEVEL,
@@ -52,6 +52,7 @@ from node.encode.sr_codes import (
     lesion_concept,
 )
 from node.encode.sr_points import Point, Points
+from node.encode.words import region_words
 
 UNCERTAINTY = "uncertainty: one standard error"
 CONTAINS = sr.RelationshipTypeValues.CONTAINS
@@ -82,7 +83,7 @@ def lesion_groups(material: Material) -> Iterator[sr.ContentSequence]:
     for lesion in sorted(material.result.lesions, key=lambda item: item.number):
         yield _lesion_numbers(lesion, segment.get(lesion.number), material)
         tracking = lesion_tracking(lesion, material)
-        yield _point(tracking, points.of_lesion(lesion.number), material, _phenotype(lesion))
+        yield _point(tracking, points.of_lesion(lesion.number), _lesion_label(lesion, material), material, _phenotype(lesion))
 
 
 def region_groups(material: Material) -> Iterator[sr.ContentSequence]:
@@ -93,7 +94,7 @@ def region_groups(material: Material) -> Iterator[sr.ContentSequence]:
     for name in dict.fromkeys(finding.region for finding in material.result.findings):
         found = [finding for finding in material.result.findings if finding.region == name]
         yield _region(name, found, regions.get(name), segment.get(name), material)
-        yield _point(_tracking(name, material), points.of_region(name), material)
+        yield _point(_tracking(name, material), points.of_region(name), _region_label(name, found, material), material)
 
 
 def lesion_numbers(lesion: Lesion) -> tuple[Number, ...]:
@@ -146,14 +147,30 @@ def _lesion_numbers(lesion: Lesion, segment: int | None, material: Material) -> 
     return _with_comment(common.group(cites, material), lesion.note)
 
 
-def _point(tracking: Tracking, point: Point, material: Material, told: Iterable[tuple[Code, Code]] = ()) -> sr.ContentSequence:
-    """The group with the point, and no number, so that none is counted twice."""
-    return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
+def _point(tracking: Tracking, point: Point, label: str, material: Material, told: Iterable[tuple[Code, Code]] = ()) -> sr.ContentSequence:
+    """The group with the point, and no number, so that none is counted twice; with a comment, which viewers draw beside it."""
+    group = sr.PlanarROIMeasurementsAndQualitativeEvaluations(
         sr.TrackingIdentifier(tracking.uid, plain(tracking.identifier)),
         sr.ImageRegion3D(sr.GraphicTypeValues3D.POINT, np.array([point]), material.reading.volume.frame_of_reference_uid),
         qualitative_evaluations=[sr.QualitativeEvaluation(dicom(name), dicom(value)) for name, value in told],
         geometric_purpose=dicom(REPRESENTATIVE_POINT),
     )
+    return _with_comment(group, label)
+
+
+def _lesion_label(lesion: Lesion, material: Material) -> str:
+    quantity = material.result.primary.quantity
+    core, rim = (lesion.core_dvr, lesion.rim_dvr) if quantity is Quantity.DVR else (lesion.core_suvr, lesion.rim_suvr)
+    values = (f"{part} {value:.2f}" for part, value in (("core", core), ("rim", rim)) if value is not None)
+    told = ", ".join(values)
+    return f"{lesion_words(lesion)}{f': {quantity.value} {told}' if told else ''}"
+
+
+def _region_label(name: str, found: Sequence[Finding], material: Material) -> str:
+    quantity = material.result.primary.quantity
+    first = next((finding for finding in found if finding.quantity is quantity and not finding.partial_volume), found[0])
+    unit = "" if first.unit == "1" else f" {first.unit}"
+    return f"{region_words(name)}: {first.quantity.value} {first.value:.2f}{unit}"
 
 
 def _phenotype(lesion: Lesion) -> Iterator[tuple[Code, Code]]:

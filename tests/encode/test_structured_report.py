@@ -288,6 +288,22 @@ def test_raised_signal_is_said_to_be_there_or_not(tmp_path: Path) -> None:
     assert statement(report(phantom.with_result(raised=none), tmp_path), "Region of raised TSPO signal") == "Absent"
 
 
+def test_each_point_says_what_it_is(tmp_path: Path) -> None:
+    sr = report(rich_phantom(tmp_path), tmp_path)
+
+    said = {
+        name: next(items(group_of(sr, f"E-000001 {name}", kind="SCOORD3D"), meaning="Comment")).TextValue
+        for name in ("lesion 1", "lesion 2", "thalamus_left", "reference", "lesions")
+    }
+    assert said == {
+        "lesion 1": "Lesion 1, deep white matter, rim-active: SUVR core 1.40, rim 1.20",
+        "lesion 2": "Lesion 2, deep white matter, overall-active: SUVR rim 1.20",
+        "thalamus_left": "Thalamus, left: SUVR 1.29",
+        "reference": "Reference: k2' 0.07 /min",
+        "lesions": "Lesions: Count 4.00",
+    }
+
+
 def test_what_did_not_pass_and_what_was_not_computed_is_said(tmp_path: Path) -> None:
     sr = report(make_phantom(tmp_path), tmp_path)
 
