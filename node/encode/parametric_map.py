@@ -1,8 +1,7 @@
 """Parametric Map Storage: every map of the result as it was computed, floating point on the PET grid, one object a map (PS3.3 A.75).
 
 The form for programs: no resampling, no rounding, quantity and unit coded, method and parameters told. Each map is a series of its own,
-since viewers list series and not objects. Written by a site's choice alone: most PACS viewers show no parametric map, and OHIF shows it as
-a colour layer without an end of the scale to read.
+since viewers list series and not objects. Written by a site's choice alone, since few PACS viewers show one (OHIF does, as a colour layer).
 
 Frames rise along the normal of their rows and columns. We chose that because dcmqi's paramap2itkimage puts frames of falling position
 into the image the wrong way round; and Frame Anatomy is written because it refuses an object without.
