@@ -19,7 +19,7 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.uid import UID, SegmentationStorage
 
-from node.domain.exam import MrSeries
+from node.domain.exam import MrSeries, SeriesSource
 from node.domain.volume import Array
 from node.encode.headers import MANUFACTURER, MODEL, describe, own_scheme, write
 from node.encode.material import Material
@@ -76,12 +76,19 @@ def write_segments(segments: Sequence[Segment], kind: Kind, drawn: Drawn, materi
     )
     _put_pixels(dataset, segments, drawn, form)
     dataset.SegmentsOverlap = "YES" if overlap(segments) else "NO"
-    cited = (drawn.series.source, *(source for source in material.cited() if source.series_uid != drawn.series.source.series_uid))
-    describe(dataset, kind, drawn.slices.header, maker, cited=cited, description=f"{text} on {drawn.series.contrast.value}")
+    describe(
+        dataset, kind, drawn.slices.header, maker, cited=_cited(drawn, material), description=f"{text} on {drawn.series.contrast.value}"
+    )
     _name_dimensions(dataset, maker.uid(kind, "dimensions"))
     dataset.CodingSchemeIdentificationSequence = [own_scheme()]
     del dataset.ContributingEquipmentSequence  # highdicom's, with the time of day in it
     return write(dataset, kind, maker)
+
+
+def _cited(drawn: Drawn, material: Material) -> tuple[SeriesSource, ...]:
+    """The series drawn on, and what else it rests on in other studies: of several series of its study OHIF 3.13 takes any for the one."""
+    own = drawn.series.source
+    return (own, *(source for source in material.cited() if source.study_uid != own.study_uid))
 
 
 def form_of(kind: Kind, options: EncodeOptions) -> str:
