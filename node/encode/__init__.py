@@ -34,8 +34,8 @@ Decisions
   an SR can cite it; beyond 60 the smallest share a segment, since viewers fail above 90.
   A site may choose another form for all of them (`EncodeOptions.seg_form`); the regions overlap, and stay BINARY where it chose LABELMAP.
 - **What is written by default** (`DEFAULT_OBJECTS`) is what common PACS take and a reader uses: pages, overlay, the two SEGs, one map
-  series, the report, and the registrations, which are small; a viewer that knows none lists them with a warning sign (OHIF). A site's
-  choice (`EncodeOptions.objects`): parametric maps, since few PACS viewers show them (OHIF does, as a colour layer) and the PET images hold
+  series and the report. A site's choice (`EncodeOptions.objects`): registrations, which a viewer that knows none lists with a warning sign
+  (OHIF); parametric maps, since few PACS viewers show them (OHIF does, as a colour layer) and the PET images hold
   the same values; key objects, since some PACS flag what they name and others show an empty series; SUVR and SUV beside the primary map,
   since each is 23 MB for 170 slices of 256 × 256.
 - **Maps as PET images** say in `derived_pet` why they are never in Bq/mL, and why the registered PET is the SUV map; **registrations** in
