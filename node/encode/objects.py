@@ -56,7 +56,7 @@ FIRST_SERIES_NUMBER = 9000
 OBJECT_NAMES = tuple(kind.value for kind in Kind if kind is not Kind.REFUSAL)
 """What a site may ask for; the refusal page is written whatever it asks for."""
 
-_BY_DEFAULT = (Kind.SUMMARY, Kind.OVERLAY, Kind.LESIONS, Kind.RAISED, Kind.PHYSICIST, Kind.MAP, Kind.REPORT, Kind.REGISTRATION)
+_BY_DEFAULT = (Kind.SUMMARY, Kind.OVERLAY, Kind.LESIONS, Kind.RAISED, Kind.PHYSICIST, Kind.MAP, Kind.REPORT)
 
 DEFAULT_OBJECTS = tuple(kind.value for kind in _BY_DEFAULT)
 """What is written where a site chooses nothing; why, is said in the folder's page."""

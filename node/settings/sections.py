@@ -93,9 +93,7 @@ class AnalysisSection(Section):
     maps: tuple[ParametricMethod, ...] = Field(default=("mrtm2", "logan", "srtm2"), strict=False)
     partial_volume: PartialVolume = "none"
     physicist_page: Literal["always", "dynamic", "never"] = "dynamic"
-    objects: tuple[ObjectName, ...] = Field(
-        default=("summary", "overlay", "lesions", "raised", "physicist", "map", "report", "registration"), strict=False
-    )
+    objects: tuple[ObjectName, ...] = Field(default=("summary", "overlay", "lesions", "raised", "physicist", "map", "report"), strict=False)
     seg_form: Literal["BINARY", "FRACTIONAL", "LABELMAP"] = "BINARY"
     lesion_program: tuple[Annotated[str, Field(min_length=1)], ...] = Field(default=(), strict=False)
     lesion_program_name: str = ""

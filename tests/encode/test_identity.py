@@ -13,12 +13,16 @@ from pydicom import Dataset, dcmread
 
 from node.domain.result import Provenance
 from node.encode import Encoded, EncodeOptions, Kind, encode, encode_refusal
+from node.encode.objects import DEFAULT_OBJECTS
 from node.encode.segmentation import encode_lesions
 from node.encode.uids import UidMaker
 from node.errors import DataError
 
 PAGES = {Kind.SUMMARY}
 PROVENANCE = Provenance("E-000001", 1, "Ember 0.1.0", "sha256:" + "ab" * 32, 7, MADE_AT, (("1.2", "ff"),))
+
+WITH_REGISTRATION = EncodeOptions(objects=(*DEFAULT_OBJECTS, "registration"))
+"""What is written by default, and what lies in space without being an image."""
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +39,7 @@ def encoded(phantom: Phantom) -> tuple[Encoded, ...]:
 
 def run(phantom: Phantom, folder: Path, options: EncodeOptions | None = None) -> tuple[Encoded, ...]:
     folder.mkdir(exist_ok=True)
-    return encode(*phantom.parts, storage=phantom.storage, folder=folder, options=options or EncodeOptions())
+    return encode(*phantom.parts, storage=phantom.storage, folder=folder, options=options or WITH_REGISTRATION)
 
 
 def some_objects(phantom: Phantom, folder: Path) -> tuple[Encoded, ...]:
