@@ -55,8 +55,9 @@ Decisions
   1301.
 - **Names of patients in any script**: headers keep their character set; our own text in headers is ASCII. On a page a name is printed
   in the first of its groups that the typeface holds, and where none is, the page says so instead of printing boxes.
-- **Seen in a viewer**: OHIF 3.13 on Orthanc 1.10 opens pages, overlay and both SEGs, in one study and in two; overlay and FLAIR scroll in
-  the same order; the map as PET images opens with its window, and lies on the FLAIR as a foreground. OHIF writes its own words over the
+- **Seen in a viewer**: OHIF 3.13 on Orthanc 1.10 opens pages, overlay and SEGs, in one study and in two; overlay and FLAIR scroll in the
+  same order; the map as PET images opens with its window, and lies on the FLAIR as a foreground; of the report it lists each lesion and
+  region with its numbers, and jumps to its point (in one study; in two it was not tried). OHIF writes its own words over the
   page's upper left corner, as viewers do; they can be switched off there.
 - **An enhanced MR is cited by frame.** highdicom is given stand-ins with geometry and identity alone, because it stumbles over Pixel
   Measures that are kept in each frame, and over patients' odd headers.
