@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from pydicom import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
@@ -32,6 +34,14 @@ def write_page(
     dataset.SourceImageSequence = [_source(i.sop_class_uid, i.sop_instance_uid) for series in cited for i in series.instances]
     describe(dataset, kind, study, maker, cited=cited, description=description, number=number)
     return _finish(dataset, kind, maker)
+
+
+def write_pages(pages: Sequence[Array], kind: Kind, material: Material, *, description: str) -> tuple[Encoded, ...]:
+    """Pages (R, C, 3) uint8 of one exam, in the PET's study."""
+    return tuple(
+        write_page(rgb, kind, material.pet_header, material.maker, cited=material.cited(), description=description, number=number)
+        for number, rgb in enumerate(pages, start=1)
+    )
 
 
 def write_slice(rgb: Array, kind: Kind, material: Material, *, index: int, description: str) -> Encoded:

@@ -11,7 +11,7 @@ import numpy as np
 from node.domain.result import Fit, Kinetics
 from node.domain.volume import Array
 from node.encode.canvas import GUTTER, INK, SOFT, Box, Canvas, Style
-from node.encode.capture import write_page
+from node.encode.capture import write_pages
 from node.encode.flow import Column, Row, Section, TableRow, fill, paragraphs, soft
 from node.encode.material import Material
 from node.encode.objects import Encoded, Kind
@@ -36,18 +36,7 @@ def encode_physicist(material: Material) -> tuple[Encoded, ...]:
     if wanted == "never" or (wanted == "dynamic" and material.result.kinetics is None):
         return ()
     pages = close_pages(draw_physicist(material), material.result.provenance, remark=NO_FREE_REGION)
-    return tuple(
-        write_page(
-            rgb,
-            Kind.PHYSICIST,
-            material.pet_header,
-            material.maker,
-            cited=material.cited(),
-            description="RESEARCH TSPO how the numbers were made",
-            number=number,
-        )
-        for number, rgb in enumerate(pages, start=1)
-    )
+    return write_pages(pages, Kind.PHYSICIST, material, description="RESEARCH TSPO how the numbers were made")
 
 
 def draw_physicist(material: Material) -> list[Canvas]:

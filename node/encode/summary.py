@@ -14,7 +14,7 @@ from node.domain.exam import MrSeries, Role
 from node.domain.volume import Array
 from node.encode import sections
 from node.encode.canvas import GUTTER, SOFT, Box, Canvas, Style, wrap
-from node.encode.capture import write_page
+from node.encode.capture import write_pages
 from node.encode.colour import LESION_RGB, RAISED_RGB, blend, colours, ticks
 from node.encode.flow import Section, fill, height_of
 from node.encode.material import Material
@@ -31,18 +31,7 @@ BAR_WIDTH = 150
 def encode_summary(material: Material) -> tuple[Encoded, ...]:
     """The summary's pages as secondary captures in the PET's study."""
     pages = close_pages(draw_summary(material), material.result.provenance, remark=NO_FREE_REGION)
-    return tuple(
-        write_page(
-            rgb,
-            Kind.SUMMARY,
-            material.pet_header,
-            material.maker,
-            cited=material.cited(),
-            description="RESEARCH TSPO signal summary",
-            number=number,
-        )
-        for number, rgb in enumerate(pages, start=1)
-    )
+    return write_pages(pages, Kind.SUMMARY, material, description="RESEARCH TSPO signal summary")
 
 
 def draw_summary(material: Material) -> list[Canvas]:
