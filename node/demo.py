@@ -48,10 +48,19 @@ ae_title = "DEMOPACS"
 [analysis]
 rules = "{config}/rules.toml"
 tracers = "{config}/tracers"
-scanners = "{config}/scanners"
+scanners = "scanners"
 
 [log]
 level = "warning"
+"""
+
+SCANNER = """# What a site would have measured of its camera with a phantom; here the simulator says it.
+[[scanner]]
+manufacturer = '^EMBER SIMULATOR$'
+model = '^Simulated PET$'
+reconstruction = ''
+fwhm_mm = {fwhm_mm}
+source = "the simulator's own setting"
 """
 
 
@@ -65,10 +74,13 @@ def run(folder: Path, *, full: bool, keep: bool, say: Say) -> int:
     folder = _own(folder.resolve())
     begun = time.monotonic()
     say("1  Making a synthetic exam: a head with lesions, TSPO PET with a known truth …")
-    exam = write_exam(folder / "exam", SimulationOptions() if full else small_options())
+    options = SimulationOptions() if full else small_options()
+    exam = write_exam(folder / "exam", options)
     say(f"   {len(exam.files)} DICOM files in {folder / 'exam'} ({time.monotonic() - begun:.0f} s)")
     arrived: list[Stored] = []
     with DemoPacs(folder / "pacs", on_stored=arrived.append) as pacs:
+        (folder / "scanners").mkdir()
+        (folder / "scanners" / "simulated.toml").write_text(SCANNER.format(fwhm_mm=options.psf_fwhm_mm), encoding="utf-8")
         config = folder / "node.toml"
         config.write_text(SETTINGS.format(port=_free_port(), pacs=pacs.port, config=shipped_folder().as_posix()), encoding="utf-8")
         node = subprocess.Popen([sys.executable, "-m", "node.cli", "--config", str(config), "serve"])
