@@ -16,10 +16,12 @@ from node import __version__
 from node.app import SystemClock
 from node.cli import VALUES, main
 from node.domain.correction import Correctable
+from node.domain.result import Quantity
 from node.settings import shipped_folder
 from node.workflow.states import State
 from node.workflow.store.database import Store
 from node.workflow.store.rows import Posting
+from node.workflow.story import version_folder
 
 
 @pytest.fixture
@@ -70,6 +72,25 @@ def test_list_and_show_tell_an_exam_without_its_patient(config: Path, store: Sto
     whole = json.loads(ember(config, "show", "e00001", "--json").output)
     assert [event["text"] for event in whole["events"]] == ["images of a new study have arrived", "waiting for the T1"]
     assert whole["deliveries"][0]["state"] == "queued"
+
+
+def test_show_tells_whole_regions_first_and_how_many_numbers_more_there_are(config: Path, store: Store, tmp_path: Path) -> None:
+    def finding(region: str, quantity: Quantity) -> dict[str, object]:
+        return {"region": region, "quantity": quantity.value, "value": 1.25, "unit": "1", "uncertainty": None, "basis": "a basis"}
+
+    told = [finding(region, q) for region in ("thalamus", "thalamus_left") for q in (Quantity.DVR, Quantity.SUVR, Quantity.CONTRAST)]
+    result = {"headline": "The answer.", "findings": told, "checks": [], "not_computed": [], "lesions": [], "tracer": {}, "provenance": {}}
+    folder = version_folder(tmp_path / "storage", store.exams.get(1))
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text(json.dumps(result))
+
+    text = ember(config, "show", "E00001").output
+
+    (line,) = [line for line in text.splitlines() if line.split()[:1] == ["thalamus"]]
+    assert line.split()[1:3] == ["DVR", "1.25"]
+    assert "thalamus_left" not in text
+    assert "5 more with --json" in text
+    assert len(json.loads(ember(config, "show", "E00001", "--json").output)["result"]["findings"]) == 6
 
 
 def test_an_exam_that_is_not_there_is_wrong_use(config: Path, store: Store) -> None:

@@ -62,7 +62,7 @@ def showing_text(store: Snapshot, storage: Path, exam: ExamRow, width: int) -> s
     result = _result(version_folder(storage, exam))
     if result:
         parts.append(textwrap.fill(result["headline"], width))
-        parts.append(_section("Findings", [_finding(item) for item in result["findings"]], width))
+        parts.append(_section("Findings", _findings(result["findings"]), width))
         parts.append(_section("Checks", [_check(item) for item in result["checks"]], width))
         parts.append(_section("Not computed", [("·", text) for text in result["not_computed"]], width))
     events = [(_time(event.at), f"v{event.version}", event.state.value, event.text) for event in store.events(exam.number)]
@@ -147,6 +147,15 @@ def _series(plan: Table | None) -> list[tuple[str, ...]]:
     if not plan:
         return []
     return [(role, entry["description"], entry["told"], entry["series_uid"]) for role, entry in plan.get("series", {}).items()]
+
+
+def _findings(items: list[Table]) -> list[tuple[str, ...]]:
+    """Whole regions in the quantity that is read first; sides and other quantities are for programs."""
+    quantities = {item["quantity"] for item in items}
+    skipped = {"NAWM contrast score", "SUVbw", *({"SUVR"} if "DVR" in quantities else set())}
+    shown = [item for item in items if item["quantity"] not in skipped and not item["region"].endswith(("_left", "_right"))]
+    more = len(items) - len(shown)
+    return [_finding(item) for item in shown] + ([("…", "", "", f"{more} more with --json")] if more else [])
 
 
 def _finding(item: Table) -> tuple[str, ...]:
