@@ -30,6 +30,11 @@ _REJECT_BUSY = (0x02, 0x03, 0x02)
 _UNLIMITED = 1_000_000
 """For the library's own count of connections; ours is in `Receiver._on_requested`."""
 
+AWAITING_REQUEST = "Sta2"
+"""Connected, and nothing asked for yet (PS3.8, 9.2)."""
+
+CLOSING_S = 2.0
+
 
 @dataclass(frozen=True)
 class ReceiverSettings:
@@ -125,11 +130,22 @@ class Receiver:
             with suppress(OSError):
                 self._server.socket.shutdown(socket.SHUT_RDWR)
             self._server.shutdown()
+        self._close_silent()
         self._entity.shutdown()
         for watcher in list(self._watchers):
             watcher.join()
         self._server = None
         self._inbox.close()
+
+    def _close_silent(self) -> None:
+        """Close connections on which nobody has asked for an association: there is no association to abort (PS3.8, 9.2, Sta2), and the
+        library's thread fails if it is told to."""
+        for association in self._entity.active_associations:
+            link = association.dul.socket
+            if association.dul.state_machine.current_state == AWAITING_REQUEST and link is not None and link.socket is not None:
+                with suppress(OSError):
+                    link.socket.shutdown(socket.SHUT_RDWR)
+                association.join(CLOSING_S)
 
     def _on_requested(self, event: evt.Event) -> None:
         """Count those that ask for an association, not those that are merely connected.
