@@ -23,7 +23,6 @@ TITLE = "For the physicist: how the numbers were made"
 SHOWN = ("thalamus", "cortex", "nawm", "lesions")
 """Regions whose curves and plots are drawn; the table holds all."""
 
-LARGE_MOTION_MM = 3.0
 _FITS = (Column(180, "left"), Column(90, "left"), Column(70), Column(70), Column(60))
 _FRAMES = (Column(34), Column(90), Column(64), Column(60), Column(80), Column(80), Column(80), Column(76))
 _BOTH = (Column(240, "left"), Column(110), Column(110), Column(90))
@@ -101,7 +100,11 @@ def _motion(material: Material) -> list[Line]:
     timing = material.exam.pet.timing
     middle = (timing.start_s + timing.end_s) / 120.0
     moved = np.array(material.alignment.motion_mm or np.full(len(timing), np.nan))
-    return [Line(middle, moved, "", PALETTE[1], "circle"), Line(middle[[0, -1]], np.full(2, LARGE_MOTION_MM), "", PALETTE[2])]
+    limits = [check.limit for check in material.alignment.checks if check.name == "frame_motion" and check.limit is not None]
+    return [
+        Line(middle, moved, "", PALETTE[1], "circle"),
+        *(Line(middle[[0, -1]], np.full(2, limit), "", PALETTE[2]) for limit in limits),
+    ]
 
 
 def _chosen(kinetics: Kinetics, model: str) -> list[tuple[int, Fit]]:

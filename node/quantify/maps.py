@@ -9,9 +9,8 @@ from node.domain.volume import Array
 from node.quantify.contrast import NawmScale
 from node.quantify.dynamic import Dynamic, DynamicMap
 from node.quantify.late import Late
+from node.quantify.suv import UNIT_SUV
 from node.quantify.window import minutes
-
-UNIT_SUV = "g/ml{SUVbw}"
 
 
 def suvr_map(late: Late) -> ParametricMap:

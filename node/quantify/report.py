@@ -16,10 +16,10 @@ from node.quantify.late import Late
 from node.quantify.primary import Primary
 from node.quantify.project import weighted_mean
 from node.quantify.references import WORDS as REFERENCE_WORDS
+from node.quantify.suv import UNIT_SUV
 from node.quantify.window import minutes
 
 WORDS = {"cerebellar_gm": "cerebellar grey matter", "nawm": "normal-appearing white matter", "cerebral_gm": "cerebral grey matter"}
-UNIT_SUV = "g/ml{SUVbw}"
 HEADLINE = ("thalamus", "cortex", "nawm")
 NOT_TRACKED = {
     "pbr28": "Late ratios of [11C]PBR28 repeat well, and have not been shown to follow its distribution volume (Matheson et al. 2017)."

@@ -20,6 +20,9 @@ from node.domain.exam import PetSeries, Subject
 from node.domain.volume import Array
 from node.errors import DataError
 
+UNIT_SUV = "g/ml{SUVbw}"
+"""UCUM unit of SUVbw (PS3.16, DCM 126401)."""
+
 
 @dataclass(frozen=True, eq=False)
 class SuvScale:
