@@ -15,7 +15,6 @@ from node.domain.result import ParametricMap, Quantity
 
 _LIKENESS = str.maketrans({"–": "-", "—": "-", "−": "-", "′": "'", "’": "'", "≥": ">=", "≤": "<=", "µ": "u", "²": "2", "³": "3", "×": "x"})
 
-QUANTITY = DicomCode("246205007", "SCT", "Quantity")
 RATIO = Code("1", "UCUM", "no units")
 SUV_UNIT = Code("g/ml{SUVbw}", "UCUM", "g/ml{SUVbw}")
 

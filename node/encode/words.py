@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 
 from node.domain.result import Quantity, Result, Tracer
 from node.encode.typeface import printable
@@ -66,13 +66,8 @@ def number_words(value: float | None, digits: int = 2) -> str:
     return MISSING if value is None else f"{value:.{digits}f}".replace("-", "−")
 
 
-def date_words(day: date | None) -> str:
-    """A date, ISO 8601: the one form that no country reads the wrong way round."""
-    return MISSING if day is None else day.isoformat()
-
-
 def moment_words(moment: datetime | None) -> str:
-    """Date and time to the minute."""
+    """Date and time to the minute, ISO 8601: the one form that no country reads the wrong way round."""
     return MISSING if moment is None else moment.strftime("%Y-%m-%d %H:%M")
 
 

@@ -2,7 +2,7 @@
 
 The map is smoothed lightly first, because a single voxel is mostly noise. Grey matter and the thalamus are brighter than white
 matter in everybody, and the scanner's blur carries them some millimetres into it: that border is not looked at, except in and around
-lesions. Islands below a smallest volume are dropped. All three numbers are our defaults and are printed.
+lesions. Islands below a smallest volume are dropped. All numbers are our defaults; docs/methods.md has them.
 """
 
 from __future__ import annotations
@@ -70,16 +70,6 @@ def find_raised(suvr: Array, *, nawm: Array, search: Array, projection: Projecti
     sizes = np.bincount(labels.ravel(), minlength=count + 1) * projection.grid.voxel_ml
     kept = np.flatnonzero(sizes >= SMALLEST_ML)
     return np.isin(labels, kept[kept > 0]), scale
-
-
-def parameters() -> tuple[tuple[str, str], ...]:
-    """How it was made, as printed."""
-    return (
-        ("smoothing", f"{SMOOTHING_FWHM_MM:g} mm FWHM"),
-        ("limit", f"contrast score {LIMIT:g} or more"),
-        ("smallest island", f"{SMALLEST_ML:g} mL"),
-        ("distance from grey matter", f"{FROM_GRAY_MM:g} mm, except within {RIM_MM:g} mm of lesions"),
-    )
 
 
 def volume_ml(raised: Volume) -> float:
