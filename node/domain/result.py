@@ -111,6 +111,21 @@ class Quantity(Enum):
 
 
 @dataclass(frozen=True)
+class Norm:
+    """What healthy people have: `expected` and the range `low` to `high` of 95 % of them, in the finding's unit.
+
+    `z` is the finding's distance from `expected` in standard deviations, None where the norm gives none; `source` says whose norm, how many
+    people and how they were matched, one phrase.
+    """
+
+    expected: float
+    low: float
+    high: float
+    z: float | None
+    source: str
+
+
+@dataclass(frozen=True)
 class Finding:
     """One statement.
 
@@ -123,6 +138,7 @@ class Finding:
     uncertainty : standard error in `unit`, None where it is not known
     basis : against what and over what, one phrase: "60–90 min, relative to cerebellar grey matter"
     partial_volume : name of the partial-volume correction that is in the value; empty where none is
+    norm : what healthy people have, None where no norm matches
     """
 
     region: str
@@ -132,6 +148,7 @@ class Finding:
     uncertainty: float | None
     basis: str
     partial_volume: str = ""
+    norm: Norm | None = None
 
 
 class Phenotype(Enum):

@@ -68,6 +68,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from node.domain.exam import Exam
+from node.domain.history import History
 from node.domain.result import Alignment, Result, Segmentation
 from node.encode.derived_pet import encode_map, encode_suv_map, encode_suvr_map
 from node.encode.headers import Maker
@@ -108,7 +109,15 @@ ABOUT_OBJECTS = ((Kind.KEY_OBJECTS, encode_key_objects),)
 
 
 def encode(
-    exam: Exam, alignment: Alignment, segmentation: Segmentation, result: Result, *, storage: Path, folder: Path, options: EncodeOptions
+    exam: Exam,
+    alignment: Alignment,
+    segmentation: Segmentation,
+    result: Result,
+    *,
+    storage: Path,
+    folder: Path,
+    options: EncodeOptions,
+    history: History | None = None,
 ) -> tuple[Encoded, ...]:
     """Write the DICOM objects of an analysed exam.
 
@@ -117,6 +126,7 @@ def encode(
     storage : folder below which each source instance's `path` lies
     folder : where the objects are written, as ``<SOP Instance UID>.dcm``; it exists
     options : the site's choices; only the kinds that it wants are written
+    history : the patient's earlier exams, none where it is left out
 
     Raises
     ------
@@ -124,7 +134,7 @@ def encode(
     ValueError : `segmentation` and `result` differ in their lesions
     """
     maker = Maker(result.provenance, options, folder)
-    material = gather(exam, alignment, segmentation, result, storage=storage, maker=maker)
+    material = gather(exam, alignment, segmentation, result, storage=storage, maker=maker, history=history)
     written = tuple(encoded for kind, make in OBJECTS if options.wants(kind) for encoded in make(material))
     for kind, name in ABOUT_OBJECTS:
         written += name(material, written) if options.wants(kind) else ()

@@ -20,6 +20,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 from node.domain.codes import PRIVATE_SCHEME
 from node.domain.exam import SeriesSource
 from node.domain.result import Provenance
+from node.encode.languages import Speech, speech
 from node.encode.objects import FIRST_SERIES_NUMBER, SERIES_OFFSET, Encoded, EncodeOptions, Kind
 from node.encode.uids import UidMaker
 from node.errors import DataError
@@ -65,6 +66,11 @@ class Maker:
     def uid(self) -> UidMaker:
         """Maker of UIDs."""
         return UidMaker(self.provenance, self.options)
+
+    @property
+    def say(self) -> Speech:
+        """The language of the pages."""
+        return speech(self.options.language)
 
 
 def read_header(storage: Path, source: SeriesSource, index: int = 0) -> Dataset:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,12 @@ from scipy import ndimage
 
 from node import imaging
 from node.domain.exam import Exam, MrSeries, SeriesSource
+from node.domain.history import History
 from node.domain.result import Alignment, Result, Segmentation
 from node.domain.transform import Transform
 from node.domain.volume import Volume
 from node.encode.headers import Maker, by_one_image, read_header
+from node.encode.languages import Speech
 from node.encode.objects import EncodeOptions
 from node.encode.project import Projection, project_labels
 from node.encode.slices import Slices, read_slices
@@ -33,6 +35,7 @@ class Material:
     raised : (S, R, C) bool, region of raised TSPO signal on its grid
     pet_header : of the PET's first image: the study that pages go into; `slices.header` tells the other
     storage : folder below which each source instance's `path` lies
+    history : the patient's earlier exams
     """
 
     exam: Exam
@@ -47,6 +50,12 @@ class Material:
     raised: Volume
     pet_header: Dataset
     storage: Path
+    history: History = field(default_factory=History)
+
+    @property
+    def say(self) -> Speech:
+        """The language of the pages."""
+        return self.maker.say
 
     @property
     def pet_from_reading(self) -> Transform:
@@ -73,7 +82,16 @@ class Material:
         return tuple(source for source in self.cited() if source.series_uid != self.reading.source.series_uid)
 
 
-def gather(exam: Exam, alignment: Alignment, segmentation: Segmentation, result: Result, *, storage: Path, maker: Maker) -> Material:
+def gather(
+    exam: Exam,
+    alignment: Alignment,
+    segmentation: Segmentation,
+    result: Result,
+    *,
+    storage: Path,
+    maker: Maker,
+    history: History | None = None,
+) -> Material:
     """Read the headers and bring lesions and raised signal onto the reading grid.
 
     Raises
@@ -97,6 +115,7 @@ def gather(exam: Exam, alignment: Alignment, segmentation: Segmentation, result:
         _raised(result, reading.volume, alignment.t1_from_pet.inverse() @ t1_from_reading),
         read_header(storage, exam.pet.source),
         storage,
+        history or History(),
     )
 
 

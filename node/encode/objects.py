@@ -13,6 +13,7 @@ class Kind(Enum):
 
     SUMMARY = "summary"  #: secondary capture: the page, or pages, to read first
     OVERLAY = "overlay"  #: secondary capture: the map on the MR, slice for slice
+    OVERLAY_T1 = "overlay_t1"  #: secondary capture: the same on the T1, where that is not the reading series
     LESIONS = "lesions"  #: segmentation of the lesions
     RAISED = "raised"  #: segmentation of the region of raised TSPO signal
     RIMS = "rims"  #: segmentation of the lesions' rims of 2 mm
@@ -25,6 +26,9 @@ class Kind(Enum):
     PARAMETRIC_MAPS = "parametric_maps"  #: parametric maps, floating point: every map on the PET grid
     REGISTRATION = "registration"  #: spatial registrations: PET → T1, FLAIR → T1
     KEY_OBJECTS = "key_objects"  #: key object selection: the pages
+    PRESENTATION = "presentation"  #: presentation state: the lesions' outlines and numbers on the reading series
+    PDF = "pdf"  #: encapsulated PDF: the pages, for print
+    REJECTION = "rejection"  #: key object selection: withdraws what was delivered
     REFUSAL = "refusal"  #: secondary capture: not analysed, because …
 
 
@@ -43,7 +47,11 @@ SERIES_OFFSET = {
     Kind.PARAMETRIC_MAPS: 401,
     Kind.MAP_SUVR: 601,
     Kind.MAP_SUV: 602,
+    Kind.OVERLAY_T1: 603,
+    Kind.PRESENTATION: 604,
     Kind.KEY_OBJECTS: 605,
+    Kind.PDF: 606,
+    Kind.REJECTION: 607,
 }
 """Series number = 9000 + 10 × (version - 1) + this + the place of the series within its kind, from 0.
 
@@ -53,8 +61,8 @@ several series and for twenty versions."""
 
 FIRST_SERIES_NUMBER = 9000
 
-OBJECT_NAMES = tuple(kind.value for kind in Kind if kind is not Kind.REFUSAL)
-"""What a site may ask for; the refusal page is written whatever it asks for."""
+OBJECT_NAMES = tuple(kind.value for kind in Kind if kind not in (Kind.REFUSAL, Kind.REJECTION))
+"""What a site may ask for; refusals and withdrawals are written whatever it asks for."""
 
 _BY_DEFAULT = (Kind.SUMMARY, Kind.OVERLAY, Kind.LESIONS, Kind.RAISED, Kind.PHYSICIST, Kind.MAP, Kind.REPORT)
 
@@ -73,6 +81,7 @@ class EncodeOptions:
     physicist_page : when the pages on how the numbers were made are written
     device_serial_number : as printed in the objects' equipment module, for instance the node's AE title
     seg_form : of every SEG. FRACTIONAL holds the share of each voxel that a segment fills; LABELMAP is BINARY where segments overlap
+    language : of the pages; names of quantities and units stay as they are
     objects : which kinds are written, values of `Kind`; it has no part in the objects' UIDs, so that an object is the same beside others
     """
 
@@ -81,6 +90,7 @@ class EncodeOptions:
     physicist_page: Literal["always", "dynamic", "never"] = "dynamic"
     device_serial_number: str = "EMBER"
     seg_form: Literal["BINARY", "FRACTIONAL", "LABELMAP"] = "BINARY"
+    language: Literal["en", "de"] = "en"
     objects: tuple[str, ...] = DEFAULT_OBJECTS
 
     def __post_init__(self) -> None:

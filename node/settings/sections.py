@@ -24,6 +24,7 @@ PartialVolume = Literal["none", "gtm", "rbv", "iterative-yang", "muller-gartner"
 ObjectName = Literal[
     "summary",
     "overlay",
+    "overlay_t1",
     "lesions",
     "raised",
     "rims",
@@ -36,6 +37,8 @@ ObjectName = Literal[
     "parametric_maps",
     "registration",
     "key_objects",
+    "presentation",
+    "pdf",
 ]
 """Kinds of object that a site may ask for, as `node.encode` names them."""
 

@@ -350,7 +350,7 @@ def test_an_object_is_the_same_whichever_others_are_written_and_whenever(phantom
     assert [name for name in first if first[name] != second.get(name)] == []
 
 
-@pytest.mark.parametrize("objects", [("summary", "pdf"), ("map", "map"), ("refusal",)])
+@pytest.mark.parametrize("objects", [("summary", "poem"), ("map", "map"), ("refusal",)])
 def test_objects_that_are_unknown_or_named_twice_are_refused(objects: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="objects are some of summary, overlay"):
         EncodeOptions(objects=objects)

@@ -1,0 +1,1 @@
+"""The pages that a radiologist reads, one file a page."""
