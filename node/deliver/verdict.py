@@ -25,7 +25,7 @@ class Verdict:
     reason: str
 
 
-_RANGES: tuple[tuple[int, int, Fate, str], ...] = (
+RANGES: tuple[tuple[int, int, Fate, str], ...] = (
     (0x0000, 0x0000, Fate.STORED, "Success"),
     (0x0001, 0x0001, Fate.STORED, "warning"),
     (0xB000, 0xBFFF, Fate.STORED, "warning"),
@@ -65,7 +65,7 @@ def verdict(answer: Dataset) -> Verdict:
 
 
 def _meaning(status: int) -> tuple[Fate, str]:
-    for first, last, fate, meaning in _RANGES:
+    for first, last, fate, meaning in RANGES:
         if first <= status <= last:
             return fate, meaning
     return Fate.REFUSED, "failure"

@@ -30,7 +30,7 @@ MODEL = "Ember TSPO node"
 IMPLEMENTATION_UID = UID("2.25.138417466137106128914106262213246093861")
 """A random UUID, made once for this implementation (PS3.7 D.3.3.2)."""
 
-_COPIED = (
+COPIED = (
     *("SpecificCharacterSet", "TimezoneOffsetFromUTC"),
     # Patient, PS3.3 C.7.1.1
     *("PatientName", "PatientID", "IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence", "TypeOfPatientID", "PatientBirthDate"),
@@ -51,6 +51,8 @@ _COPIED = (
     *("PatientState", "Occupation", "AdditionalPatientHistory", "AdmissionID", "IssuerOfAdmissionIDSequence", "ServiceEpisodeID"),
     *("ServiceEpisodeDescription", "PatientSexNeutered"),
 )
+"""What an object takes from the study that it goes into, value for value."""
+
 _TYPE_2 = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "ReferringPhysicianName", "StudyID")
 
 
@@ -155,7 +157,7 @@ def write(dataset: Dataset, kind: Kind, maker: Maker) -> Encoded:
 
 
 def _copy_study(dataset: Dataset, header: Dataset) -> None:
-    for keyword in _COPIED:
+    for keyword in COPIED:
         if keyword in dataset:
             del dataset[keyword]
         if keyword in header:

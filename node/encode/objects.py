@@ -7,6 +7,18 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal
 
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    EncapsulatedPDFStorage,
+    GrayscaleSoftcopyPresentationStateStorage,
+    KeyObjectSelectionDocumentStorage,
+    ParametricMapStorage,
+    PositronEmissionTomographyImageStorage,
+    SecondaryCaptureImageStorage,
+    SegmentationStorage,
+    SpatialRegistrationStorage,
+)
+
 
 class Kind(Enum):
     """The kinds of object. The value names the kind inside UIDs: never change one that has been released."""
@@ -60,6 +72,29 @@ What a reader scrolls comes first; what programs read, or only some sites want, 
 several series and for twenty versions."""
 
 FIRST_SERIES_NUMBER = 9000
+
+SOP_CLASSES = {
+    Kind.SUMMARY: SecondaryCaptureImageStorage,
+    Kind.OVERLAY: SecondaryCaptureImageStorage,
+    Kind.OVERLAY_T1: SecondaryCaptureImageStorage,
+    Kind.LESIONS: SegmentationStorage,
+    Kind.RAISED: SegmentationStorage,
+    Kind.RIMS: SegmentationStorage,
+    Kind.REGIONS: SegmentationStorage,
+    Kind.REPORT: Comprehensive3DSRStorage,
+    Kind.PHYSICIST: SecondaryCaptureImageStorage,
+    Kind.MAP: PositronEmissionTomographyImageStorage,
+    Kind.MAP_SUVR: PositronEmissionTomographyImageStorage,
+    Kind.MAP_SUV: PositronEmissionTomographyImageStorage,
+    Kind.PARAMETRIC_MAPS: ParametricMapStorage,
+    Kind.REGISTRATION: SpatialRegistrationStorage,
+    Kind.KEY_OBJECTS: KeyObjectSelectionDocumentStorage,
+    Kind.PRESENTATION: GrayscaleSoftcopyPresentationStateStorage,
+    Kind.PDF: EncapsulatedPDFStorage,
+    Kind.REJECTION: KeyObjectSelectionDocumentStorage,
+    Kind.REFUSAL: SecondaryCaptureImageStorage,
+}
+"""What each kind is; a SEG by a site's choice may be a Label Map Segmentation instead."""
 
 OBJECT_NAMES = tuple(kind.value for kind in Kind if kind not in (Kind.REFUSAL, Kind.REJECTION))
 """What a site may ask for; refusals and withdrawals are written whatever it asks for."""

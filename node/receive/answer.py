@@ -1,13 +1,6 @@
 """C-STORE requests and their answers: what is checked before an image is taken, and which status says what (PS3.4 B.2.3, PS3.7 C).
 
-=======  =====================================================================  =================================
-status   when                                                                   what a sender does with it
-=======  =====================================================================  =================================
-0x0000   durable and recorded; or here already; or kept aside (other bytes)     forgets the image
-0x0122   the SOP class is not that of the presentation context                  gives up
-0xA700   disk full, disk or register at fault                                   keeps it, tries again
-0xC000   no data set; no SOP Instance UID, or one that is no UID                gives up
-=======  =====================================================================  =================================
+`ANSWERS` is the table of them; the conformance statement is printed from it.
 """
 
 from __future__ import annotations
@@ -37,6 +30,15 @@ class Status(IntEnum):
     CLASS_NOT_SUPPORTED = 0x0122
     OUT_OF_RESOURCES = 0xA700
     CANNOT_UNDERSTAND = 0xC000
+
+
+ANSWERS: dict[Status, tuple[str, str]] = {
+    Status.SUCCESS: ("durable and recorded; or here already; or kept aside, since its UID was here with other bytes", "forgets the image"),
+    Status.CLASS_NOT_SUPPORTED: ("the SOP class is not that of the presentation context", "gives up"),
+    Status.OUT_OF_RESOURCES: ("disk full, or less free than the site keeps free; disk or register at fault", "keeps it, tries again"),
+    Status.CANNOT_UNDERSTAND: ("no data set; no SOP Instance UID, or one that is no UID", "gives up"),
+}
+"""Each status, when it is answered, and what a sender does with it."""
 
 
 def answer(event: evt.Event, association: str, keep: Callable[[Arrival], Recorded]) -> Dataset:

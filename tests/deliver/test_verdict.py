@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from pydicom.dataset import Dataset
 
-from node.deliver.verdict import _RANGES, Fate, verdict
+from node.deliver.verdict import RANGES, Fate, verdict
 
 
 def answer(status: int, comment: str = "") -> Dataset:
@@ -55,7 +55,7 @@ def test_the_reason_holds_status_meaning_and_the_peers_own_words() -> None:
 
 
 def test_no_two_lines_of_the_table_overlap() -> None:
-    ranges = sorted((first, last) for first, last, _, _ in _RANGES)
+    ranges = sorted((first, last) for first, last, _, _ in RANGES)
 
     assert all(first <= last for first, last in ranges)
     assert all(before[1] < after[0] for before, after in pairwise(ranges))
