@@ -1,8 +1,8 @@
 """The canvas: a page in pixels, with few text styles and few colours, so that every page looks like the others.
 
 Pages are dark since they are read beside MR in a dark room, 1600 × 1200 so that they fill a landscape viewport and shrink to one
-megapixel with the smallest text still 13 pixels high. Pillow draws them: text on whole pixels, the same bytes every time, no state
-shared between threads.
+megapixel with the smallest text still in type of 13 pixels. Pillow draws them: text on whole pixels, the same bytes every time, no state
+shared between threads. What is told by a colour is told by a shape and a word as well.
 """
 
 from __future__ import annotations
@@ -14,29 +14,38 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from node.domain.volume import Array
+from node.encode.languages import ENGLISH, Speech, speech
 from node.encode.typeface import font
 
 WIDTH, HEIGHT, MARGIN, GUTTER = 1600, 1200, 40, 30
 Colour = tuple[int, int, int]
 
 GROUND: Colour = (13, 16, 21)
+PANEL: Colour = (24, 29, 37)
 INK: Colour = (236, 239, 243)
 SOFT: Colour = (158, 168, 181)
 RULE: Colour = (54, 61, 71)
 WARNING: Colour = (255, 183, 77)
+GOOD: Colour = (64, 201, 162)
+BAD: Colour = (255, 112, 92)
+
+FINE = 4
+"""Pixels of a drawn shape for one of the page, along each axis: its edges are smooth."""
 
 
 class Style(Enum):
     """Text styles: size in pixels, whether bold, distance from line to line."""
 
+    NUMBER = (44, True, 52)
     NAME = (32, True, 40)
     HEADLINE = (25, True, 34)
     LEAD = (22, False, 32)
+    LEAD_STRONG = (22, True, 32)
     TITLE = (19, True, 30)
     BODY = (18, False, 25)
     STRONG = (18, True, 25)
-    SMALL = (16, False, 22)
-    SMALL_STRONG = (16, True, 22)
+    SMALL = (17, False, 23)
+    SMALL_STRONG = (17, True, 23)
 
     @property
     def step(self) -> int:
@@ -58,11 +67,22 @@ class Box:
         """Pixels from left to right."""
         return self.right - self.left
 
+    @property
+    def height(self) -> int:
+        """Pixels from top to bottom."""
+        return self.bottom - self.top
+
+    def inside(self, pixels: int) -> Box:
+        """The same, smaller by so much on every side."""
+        return Box(self.left + pixels, self.top + pixels, self.right - pixels, self.bottom - pixels)
+
 
 class Canvas:
-    """One page while it is drawn."""
+    """One page while it is drawn: `title` is its name in English, as headers tell it; `say` the language that it speaks."""
 
-    def __init__(self) -> None:
+    def __init__(self, title: str = "", say: Speech | None = None) -> None:
+        self.title = title
+        self.say = say or speech(ENGLISH)
         self._image = Image.new("RGB", (WIDTH, HEIGHT), GROUND)
         self._draw = ImageDraw.Draw(self._image)
 
@@ -90,6 +110,18 @@ class Canvas:
     def frame(self, box: Box, colour: Colour) -> None:
         """A rectangle's outline."""
         self._draw.rectangle((box.left, box.top, box.right - 1, box.bottom - 1), outline=colour, width=2)
+
+    def panel(self, box: Box, colour: Colour = PANEL) -> None:
+        """A filled rectangle, behind what belongs together."""
+        self._draw.rectangle((box.left, box.top, box.right - 1, box.bottom - 1), fill=colour)
+
+    def disc(self, x: int, y: int, radius: int, colour: Colour, *, line: Colour | None = None) -> None:
+        """A filled circle about a point, with a line around it in a colour of its own."""
+        box = (x - radius, y - radius, x + radius + 1, y + radius + 1)
+        size = (2 * radius + 1) * FINE
+        big = self._image.crop(box).resize((size, size), Image.Resampling.NEAREST)
+        ImageDraw.Draw(big).ellipse((0, 0, size - 1, size - 1), fill=colour, outline=line or colour, width=2 * FINE)
+        self._image.paste(big.reduce(FINE), box[:2])
 
     def paste(self, rgb: Array, left: int, top: int) -> None:
         """A picture (R, C, 3) uint8."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from node.encode.canvas import INK, SOFT, Box, Canvas, Colour, Style, wrap
+from node.encode.languages import ENGLISH, Speech, speech
 
 LONGEST = 900
 """A paragraph longer than this many letters is broken up, so that each piece fits into a column."""
@@ -108,34 +109,29 @@ class TableRow:
         return edges
 
 
-_CONTINUED = " (continued)"
-
-
 @dataclass(frozen=True)
 class Section:
-    """A title, perhaps a table's head that is repeated wherever the table goes on, and rows."""
+    """A title, perhaps a table's head that is repeated wherever the table goes on, and rows.
+
+    `title` is in the page's language; `continued` says that its beginning stands elsewhere.
+    """
 
     title: str
     rows: tuple[Row, ...]
     head: TableRow | None = None
+    continued: bool = False
 
-    @property
-    def continued(self) -> bool:
-        """Whether its beginning stands elsewhere."""
-        return self.title.endswith(_CONTINUED)
-
-    @property
-    def lead(self) -> tuple[Row, ...]:
+    def lead(self, say: Speech) -> tuple[Row, ...]:
         """Title and head."""
-        title = Paragraph(self.title, style=Style.TITLE, colour=INK, space=6)
+        words = say("{title} (continued)", title=self.title) if self.continued else self.title
+        title = Paragraph(words, style=Style.TITLE, colour=INK, space=6)
         return (title, self.head) if self.head else (title,)
 
     def after(self, drawn: int) -> Section:
         """What is left when so many rows have been drawn."""
-        title = self.title if not drawn or self.continued else self.title + _CONTINUED
         rows = self.rows[drawn:]
         head = self.head if any(isinstance(row, TableRow) for row in rows) else None
-        return replace(self, title=title, rows=rows, head=head)
+        return replace(self, rows=rows, head=head, continued=self.continued or drawn > 0)
 
 
 BETWEEN = 18
@@ -143,8 +139,8 @@ BETWEEN = 18
 
 
 def height_of(sections: Sequence[Section], width: int) -> int:
-    """Pixels that sections take in one column of endless height."""
-    rows = [row for section in sections for row in (*section.lead, *section.rows)]
+    """Pixels that sections take in one column of endless height, none of them continued."""
+    rows = [row for section in sections for row in (*section.lead(speech(ENGLISH)), *section.rows)]
     return sum(row.height(width) for row in rows) + BETWEEN * max(len(sections) - 1, 0)
 
 
@@ -152,11 +148,12 @@ def fill(canvas: Canvas, box: Box, sections: Sequence[Section]) -> tuple[Section
     """Draw as much of the sections as the box holds; what is left over."""
     y = box.top
     for number, section in enumerate(sections):
-        lead = sum(row.height(box.width) for row in section.lead)
+        lead = section.lead(canvas.say)
+        high = sum(row.height(box.width) for row in lead)
         first = section.rows[0].height(box.width) if section.rows else 0
-        if y + lead + first > box.bottom:
+        if y + high + first > box.bottom:
             return tuple(sections[number:])
-        y = _draw(canvas, box, y, section.lead)
+        y = _draw(canvas, box, y, lead)
         for drawn, row in enumerate(section.rows):
             if y + row.height(box.width) > box.bottom:
                 return (section.after(drawn), *sections[number + 1 :])

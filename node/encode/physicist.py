@@ -15,7 +15,7 @@ from node.encode.capture import write_pages
 from node.encode.flow import Column, Row, Section, TableRow, fill, paragraphs, soft
 from node.encode.material import Material
 from node.encode.objects import Encoded, Kind
-from node.encode.page import BODY_BOTTOM, BODY_TOP, LEFT, NO_FREE_REGION, RIGHT, close_pages, open_page
+from node.encode.page import BODY_BOTTOM, BODY_TOP, LEFT, NO_FREE_REGION, RIGHT, close_pages, start_page
 from node.encode.plot import MARKS, PALETTE, Axes, Line, draw_legend, draw_plot
 from node.encode.words import MISSING, number_words, region_words, shown
 
@@ -45,7 +45,7 @@ def draw_physicist(material: Material) -> list[Canvas]:
 
 
 def _curves(material: Material, kinetics: Kinetics) -> Canvas:
-    page = open_page(material.pet_header, TITLE)
+    page = start_page(material, TITLE)
     side = RIGHT - 500
     width, height = (side - LEFT - 2 * GUTTER) // 2, (BODY_BOTTOM - BODY_TOP - 76 - GUTTER) // 2
     boxes = [
@@ -159,7 +159,7 @@ def _tables(material: Material) -> list[Canvas]:
     width = (RIGHT - LEFT - GUTTER) // 2
     pages = []
     while frames or chain:
-        page = open_page(material.pet_header, TITLE)
+        page = start_page(material, TITLE)
         frames, chain = (frames, chain) if frames else (chain, ())
         frames = fill(page, Box(LEFT, BODY_TOP, LEFT + width, BODY_BOTTOM), frames)
         chain = fill(page, Box(LEFT + width + GUTTER, BODY_TOP, RIGHT, BODY_BOTTOM), chain)

@@ -34,16 +34,19 @@ def encode_refusal(
     """
     header = read_header(storage, sources)
     maker = Maker(provenance, options, folder)
-    page = open_page(header, "TSPO PET and MR")
+    page = open_page(header, "Not analysed", say=maker.say, scanned_at=sources.acquired_at)
     page.text(LEFT, BODY_TOP + 60, "This exam was not analysed.", Style.NAME)
     rows: tuple[Section, ...] = (
         Section("Why", _text(reason, style=Style.LEAD)),
         Section("What to do", _text(advice, style=Style.LEAD)),
-        Section("The series", _text(*series_words(sources.description, sources.acquired_at), *study_words(header), colour=SOFT)),
+        Section(
+            "The series",
+            _text(*series_words(sources.description, sources.acquired_at, maker.say), *study_words(header, maker.say), colour=SOFT),
+        ),
     )
     pages, top = [page], BODY_TOP + 140
     while rows := fill(pages[-1], Box(LEFT, top, LEFT + (RIGHT - LEFT) * 2 // 3, BODY_BOTTOM), rows):
-        pages.append(open_page(header, "TSPO PET and MR"))
+        pages.append(open_page(header, "Not analysed", say=maker.say, scanned_at=sources.acquired_at))
         top = BODY_TOP
     return tuple(
         write_page(

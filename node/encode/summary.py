@@ -19,7 +19,7 @@ from node.encode.colour import LESION_RGB, RAISED_RGB, blend, colours, ticks
 from node.encode.flow import Section, fill, height_of
 from node.encode.material import Material
 from node.encode.objects import Encoded, Kind
-from node.encode.page import BODY_BOTTOM, BODY_TOP, LEFT, NO_FREE_REGION, RIGHT, close_pages, open_page, series_words, study_words
+from node.encode.page import BODY_BOTTOM, BODY_TOP, LEFT, NO_FREE_REGION, RIGHT, close_pages, series_words, start_page, study_words
 from node.encode.planes import ROOM_MM, Plane, Point, choose_point, draw_planes
 from node.encode.words import moment_words, region_words, shown, window_words
 
@@ -36,7 +36,7 @@ def encode_summary(material: Material) -> tuple[Encoded, ...]:
 
 def draw_summary(material: Material) -> list[Canvas]:
     """The pages, still without their feet."""
-    page = open_page(material.pet_header, TITLE)
+    page = start_page(material, TITLE)
     y = _inputs(page, material, BODY_TOP)
     page.rule(LEFT, RIGHT, y)
     y = page.lines(LEFT, y + 14, RIGHT - LEFT, shown(material.result.headline), Style.HEADLINE) + 8
@@ -61,7 +61,7 @@ def _inputs(page: Canvas, material: Material, top: int) -> int:
 
 def _pet(material: Material) -> tuple[str, ...]:
     source = material.exam.pet.source
-    return ("PET", *series_words(source.description, source.acquired_at), *study_words(material.pet_header))
+    return ("PET", *series_words(source.description, source.acquired_at, material.say), *study_words(material.pet_header, material.say))
 
 
 def _mr(material: Material, role: Role) -> tuple[str, ...]:
@@ -69,9 +69,9 @@ def _mr(material: Material, role: Role) -> tuple[str, ...]:
     if series is None:
         return (role.value, "none")
     here = " (results are shown on it)" if series is material.reading else ""
-    words = (role.value + here, *series_words(series.source.description, series.source.acquired_at))
+    words = (role.value + here, *series_words(series.source.description, series.source.acquired_at, material.say))
     same_study = series.source.study_uid == material.slices.header.StudyInstanceUID
-    return (*words, *study_words(material.slices.header)) if same_study else words
+    return (*words, *study_words(material.slices.header, material.say)) if same_study else words
 
 
 def _tracer(material: Material) -> tuple[str, ...]:
@@ -175,7 +175,7 @@ def _further(material: Material, streams: Sequence[tuple[Section, ...]]) -> list
     width = (RIGHT - LEFT - GUTTER) // 2
     left, right = (*streams[0], *streams[1]), streams[2]
     while left or right:
-        page = open_page(material.pet_header, TITLE)
+        page = start_page(material, TITLE)
         left, right = (left, right) if left else (right, ())
         left = fill(page, Box(LEFT, BODY_TOP, LEFT + width, BODY_BOTTOM), left)
         left, right = (left, right) if right else ((), left)

@@ -16,6 +16,7 @@ from PIL import ImageFont
 from pydicom.valuerep import PersonName
 
 NO_GLYPHS = "name in the image header (script not printed here)"
+NO_NAME = "no name in the header"
 
 
 @cache
@@ -40,7 +41,7 @@ def printable_name(name: PersonName | str) -> str:
         text = ", ".join(part for part in (family, " ".join(g for g in given if g)) if part)
         if text and printable(text):
             return text
-    return NO_GLYPHS if str(name).strip("^= ") else "no name in the header"
+    return NO_GLYPHS if str(name).strip("^= ") else NO_NAME
 
 
 @cache

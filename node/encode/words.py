@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from node.domain.result import Quantity, Result, Tracer
+from node.encode.languages import ENGLISH, Speech, speech
 from node.encode.typeface import printable
 
 REGIONS = {
@@ -27,16 +28,19 @@ REGIONS = {
 MISSING = "–"
 
 
-def region_words(key: str) -> str:
-    """A region's name for a reader."""
+def region_words(key: str, say: Speech | None = None) -> str:
+    """A region's name for a reader; in English where no speech is given."""
+    say = say or speech(ENGLISH)
     if key in REGIONS:
-        return REGIONS[key]
+        return say(REGIONS[key])
     side = next((side for side in ("left", "right") if key.endswith(f"_{side}")), "")
     name = key.removeprefix("atlas:").removesuffix(f"_{side}")
     for short, long in (("_gm", " grey matter"), ("_wm", " white matter")):
         name = name.removesuffix(short) + long if name.endswith(short) else name
     name = name.replace("_", " ")
-    return f"{name[:1].upper()}{name[1:]}{f', {side}' if side else ''}"
+    # A site's own region may hold braces: only what the table knows is a phrase.
+    name = say.phrases.get(f"{name[:1].upper()}{name[1:]}", f"{name[:1].upper()}{name[1:]}")
+    return f"{name}, {say(side)}" if side else name
 
 
 def sided(key: str) -> bool:
@@ -80,3 +84,8 @@ def dicom_moment_words(day: str, time: str) -> str:
 def shown(text: str) -> str:
     """A header's text as it can be printed; letters that the typeface lacks become question marks."""
     return "".join(letter if printable(letter) else "?" for letter in text.strip())
+
+
+def told(say: Speech, sentence: str) -> str:
+    """A sentence that another verb made, in the page's language, as it can be printed."""
+    return shown(say.sentence(sentence))
