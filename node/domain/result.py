@@ -108,6 +108,8 @@ class Quantity(Enum):
     CONTRAST = "NAWM contrast score"
     VOLUME = "Volume"
     COUNT = "Count"
+    FRACTION = "Share of the brain"
+    ASYMMETRY = "Asymmetry"
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ PET_PROCEDURE = Code("44136-0", "LN", "PET unspecified body region")
 MILLILITRE = Code("ml", "UCUM", "ml")
 MILLIMETRE = Code("mm", "UCUM", "mm")
 PER_MINUTE = Code("/min", "UCUM", "/min")
+PER_CENT = Code("%", "UCUM", "%")
 
 PHENOTYPE = Code("PHENOTYPE", PRIVATE_SCHEME, "TSPO phenotype of a lesion")
 CONFIDENCE = Code("CONFIDENCE", PRIVATE_SCHEME, "Share of draws from the errors that agree")
@@ -36,6 +37,8 @@ INSCRIBED_RADIUS = Code("INSCRIBED-RADIUS", PRIVATE_SCHEME, "Radius of the large
 ACTIVE_LEVEL = Code("ACTIVE-LEVEL", PRIVATE_SCHEME, "Value from which on tissue is called active")
 CORE_ACTIVE = Code("CORE-ACTIVE", PRIVATE_SCHEME, "Share of the core above the active level, as measured")
 RIM_ACTIVE = Code("RIM-ACTIVE-SHARE", PRIVATE_SCHEME, "Share of the rim above the active level, as measured")
+SHARE_OF_BRAIN = Code("SHARE-OF-BRAIN", PRIVATE_SCHEME, "Share of tissue and fluid inside the brain mask")
+ASYMMETRY = Code("ASYMMETRY", PRIVATE_SCHEME, "Asymmetry of TSPO signal, left against right")
 K2_REFERENCE = Code("K2-REFERENCE", PRIVATE_SCHEME, "Efflux constant of the reference, k2'")
 ROLE = Code("ROLE", PRIVATE_SCHEME, "Role of a region")
 REFERENCE = Code("REFERENCE", PRIVATE_SCHEME, "Reference region")
@@ -89,8 +92,9 @@ def finding_concept(finding: Finding) -> Code:
         return VOLUME
     if finding.quantity is Quantity.COUNT:
         return LESION_COUNT
-    if finding.quantity is Quantity.K2_REF:
-        return K2_REFERENCE
+    own = {Quantity.K2_REF: K2_REFERENCE, Quantity.FRACTION: SHARE_OF_BRAIN, Quantity.ASYMMETRY: ASYMMETRY}
+    if finding.quantity in own:
+        return own[finding.quantity]
     concept = measure(finding.quantity).concept
     if not finding.partial_volume:
         return concept
@@ -104,7 +108,7 @@ def finding_unit(finding: Finding) -> Code:
     ------
     ValueError : an unknown unit
     """
-    known = {"1": RATIO, "ml": MILLILITRE, "mL": MILLILITRE, "/min": PER_MINUTE, "1/min": PER_MINUTE}
+    known = {"1": RATIO, "ml": MILLILITRE, "mL": MILLILITRE, "/min": PER_MINUTE, "1/min": PER_MINUTE, "%": PER_CENT}
     suv = {unit: measure(Quantity.SUV).unit for unit in ("g/mL", "g/ml", "g/ml{SUVbw}")}
     unit = {**known, **suv}.get(finding.unit)
     if unit is None:

@@ -180,7 +180,7 @@ def _phenotype(lesion: Lesion) -> Iterator[tuple[Code, Code]]:
 
 
 def _region(name: str, found: Sequence[Finding], region: Region | None, segment: int | None, material: Material) -> sr.ContentSequence:
-    about_lesions = name == "lesions"
+    about_lesions = name.startswith("lesions")
     code = region.code if region else codes.LESION_OF_BRAIN if about_lesions else codes.RAISED_TSPO_SIGNAL if name == "raised" else None
     bases = dict.fromkeys(f"{finding_concept(f).value}: {_basis(f)}" for f in found)
     common = _Common(
@@ -206,7 +206,7 @@ def _region_cite(name: str, segment: int | None, material: Material) -> sr.Refer
 
 
 def _number(finding: Finding) -> Number:
-    mean = finding.quantity not in (Quantity.VOLUME, Quantity.COUNT, Quantity.K2_REF)
+    mean = finding.quantity not in (Quantity.VOLUME, Quantity.COUNT, Quantity.K2_REF, Quantity.FRACTION, Quantity.ASYMMETRY)
     return Number(finding_concept(finding), finding.value, finding_unit(finding), finding.uncertainty, mean=mean)
 
 

@@ -42,7 +42,7 @@ class Points:
             return representative_point(raised, self.material.reading.volume)
         regions = {region.name: region.mask for region in segmentation.regions}
         lesions = segmentation.lesions.like(segmentation.lesions.array > 0)
-        mask = lesions if name == "lesions" else regions.get(name, regions["brain"])
+        mask = lesions if name.startswith("lesions") else regions.get(name, regions["brain"])
         return self._from_t1(mask if mask.array.any() else regions["brain"])
 
     @cached_property

@@ -5,7 +5,7 @@ The *part* is the box of the PET grid that holds the brain; a *fraction* is how 
 The path: `late` takes the late frames to the reference pose (`window`), puts masks on the PET grid as fractions (`project`), chooses what
 everything is divided by (`references`, `reference`) and measures every region (`measure`) → of a dynamic scan `scan` holds all frames and
 `dynamic` models them with `kinetics` → on the primary map `contrast`, `raised` and `lesions` follow → `corrected` gives what a
-partial-volume correction would, where the site asks → `report` says it in findings and a sentence.
+partial-volume correction would, where the site asks → `report` says it in findings and a sentence, `volumes` and `asymmetry` add theirs.
 
 Decisions
 ---------
@@ -24,10 +24,11 @@ whose kinetics cannot be modelled is measured as if it were static, and says why
 from __future__ import annotations
 
 from node.domain.exam import Exam
-from node.domain.result import Alignment, Finding, Lesion, ParametricMap, Provenance, Result, Segmentation, Tracer
+from node.domain.result import Alignment, Finding, ParametricMap, Provenance, Result, Segmentation, Tracer
 from node.domain.tracer import TracerProfile
 from node.errors import DataError
 from node.quantify import report
+from node.quantify.asymmetry import asymmetry_findings
 from node.quantify.corrected import corrected_findings
 from node.quantify.dynamic import Dynamic, analyse, curve_of
 from node.quantify.genotype import judge_genotype
@@ -38,6 +39,7 @@ from node.quantify.options import QuantifyOptions
 from node.quantify.primary import Primary, read_primary
 from node.quantify.resolution import resolution_of
 from node.quantify.rims import draw_rims
+from node.quantify.volumes import volume_findings
 
 __all__ = ["QuantifyOptions", "quantify"]
 
@@ -78,7 +80,7 @@ def quantify(
         raised=primary.raised,
         tracer=_tracer(tracer, late),
         headline=report.headline(late, dynamic, lesions, segmentation.lesion_origin, primary.raised_ml, tracer.name),
-        findings=(*_findings(segmentation, late, dynamic, primary, lesions), *corrected),
+        findings=(*_measured(late, dynamic, primary), *volume_findings(segmentation, alignment, primary.raised_ml, lesions), *corrected),
         lesions=lesions,
         checks=(
             *exam.checks,
@@ -122,15 +124,12 @@ def _maps(late: Late, dynamic: Dynamic | None, primary: Primary) -> tuple[Parame
     return (*of_scan, contrast_map(late, primary.scale, primary.values, primary.quantity), *suv)
 
 
-def _findings(
-    segmentation: Segmentation, late: Late, dynamic: Dynamic | None, primary: Primary, lesions: tuple[Lesion, ...]
-) -> tuple[Finding, ...]:
-    return (
-        *(() if dynamic is None else report.kinetic_findings(dynamic)),
-        *report.regional_findings(late),
-        *report.contrast_findings(late, primary),
-        *report.volume_findings(segmentation, late.brain, primary.raised_ml, lesions),
-    )
+def _measured(late: Late, dynamic: Dynamic | None, primary: Primary) -> tuple[Finding, ...]:
+    """TSPO signal by region."""
+    kinetic = () if dynamic is None else report.kinetic_findings(dynamic)
+    regional = report.regional_findings(late)
+    sides = asymmetry_findings((*kinetic, *regional), primary.quantity)
+    return (*kinetic, *regional, *report.contrast_findings(late, primary), *sides)
 
 
 def _tracer(profile: TracerProfile, late: Late) -> Tracer:

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from node.domain.exam import Subject
-from node.domain.result import Finding, Lesion, LesionOrigin, Phenotype, Quantity, Segmentation
+from node.domain.result import Finding, Lesion, LesionOrigin, Phenotype, Quantity
 from node.domain.tracer import TracerProfile
-from node.domain.volume import Volume
 from node.quantify.dynamic import PRIMARY_FIT_BASIS, Dynamic
 from node.quantify.late import Late
 from node.quantify.primary import Primary
@@ -56,27 +55,6 @@ def contrast_findings(late: Late, primary: Primary) -> tuple[Finding, ...]:
         Finding(name, Quantity.CONTRAST, primary.scale.score_of(weighted_mean(primary.values, late.regions[name])), "1", None, basis)
         for name in late.measured
     )
-
-
-def volume_findings(segmentation: Segmentation, brain: Volume, raised_ml: float, lesions: Sequence[Lesion]) -> tuple[Finding, ...]:
-    """Volumes and counts."""
-    brain_ml = float(brain.array.sum()) * brain.voxel_ml
-    findings = [
-        Finding("brain", Quantity.VOLUME, brain_ml, "ml", None, "brain mask on the T1"),
-        Finding("raised", Quantity.VOLUME, raised_ml, "ml", None, "white matter that stands out from the patient's own NAWM"),
-    ]
-    if segmentation.lesion_origin is not LesionOrigin.NONE:
-        basis = _ORIGIN[segmentation.lesion_origin]
-        findings.append(Finding("lesions", Quantity.COUNT, float(len(lesions)), "1", None, basis))
-        findings.append(Finding("lesions", Quantity.VOLUME, sum(lesion.volume_ml for lesion in lesions), "ml", None, basis))
-    return tuple(findings)
-
-
-_ORIGIN = {
-    LesionOrigin.IMPORTED: "drawn elsewhere, imported",
-    LesionOrigin.FOUND: "found by the node on the FLAIR",
-    LesionOrigin.PROGRAM: "found by the site's own program",
-}
 
 
 def headline(late: Late, dynamic: Dynamic | None, lesions: Sequence[Lesion], origin: LesionOrigin, raised_ml: float, tracer: str) -> str:
