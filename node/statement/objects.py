@@ -23,7 +23,8 @@ def attributes(written: Mapping[str, Iterable[Dataset]]) -> str:
     """
     parts = [
         "# Attributes of the written objects\n",
-        "*Read from written objects; see the [conformance statement](conformance.md).* Presence: always, or in some objects of the kind only.\n"
+        "*Read from written objects; see the [conformance statement](conformance.md).*\n"
+        "Presence: always, or in some objects of the kind only.\n"
         "Source of the value: *study*, copied from the study that the object goes into; *node*, made by the node.\n",
     ]
     for kind, datasets in written.items():
