@@ -185,11 +185,26 @@ class MrSeries:
 
 @dataclass(frozen=True, eq=False)
 class LesionImport:
-    """Lesions drawn elsewhere: `labels` (S, R, C) integers, 0 background, one number a lesion, on the grid of the SEG's own frames."""
+    """Lesions drawn elsewhere.
+
+    Parameters
+    ----------
+    labels : (S, R, C) integers, 0 background, one number a lesion, on the grid of the SEG's own frames; all 0 where whoever drew says that
+        there is none
+    creator : the product that wrote them, never who
+    drawn_at : when they were drawn, local time of where that was
+    by_reader : whether a person drew or corrected them, as far as the SEG tells
+    drawn_on : T1 or FLAIR, whose images the SEG cites; None where it cites neither
+    tracking : label and tracking UID, of the segments that carry one; each UID stands once
+    """
 
     labels: Volume
     source: SeriesSource
     creator: str
+    drawn_at: datetime | None = None
+    by_reader: bool = False
+    drawn_on: Role | None = None
+    tracking: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
