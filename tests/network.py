@@ -98,10 +98,11 @@ def wait_until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
         time.sleep(0.01)
 
 
-def parcel(path: Path, state: DeliveryState = DeliveryState.QUEUED) -> Parcel:
+def parcel(path: Path, state: DeliveryState = DeliveryState.QUEUED, *, required: bool = True) -> Parcel:
     """A file as a parcel."""
     meta = dcmread(path, stop_before_pixels=True).file_meta
-    return Parcel(meta.MediaStorageSOPInstanceUID, meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID, path, state)
+    uid, sop_class = meta.MediaStorageSOPInstanceUID, meta.MediaStorageSOPClassUID
+    return Parcel(uid, sop_class, meta.TransferSyntaxUID, path, state, required=required)
 
 
 def digest(encoded: bytes) -> str:
@@ -165,6 +166,9 @@ class Receipts:
 
     def refused(self, sop_instance_uid: str, why: str) -> None:
         self.told.append(("refused", sop_instance_uid, why))
+
+    def not_taken(self, sop_instance_uid: str, why: str) -> None:
+        self.told.append(("not taken", sop_instance_uid, why))
 
     def postponed(self, sop_instance_uid: str, why: str) -> None:
         self.told.append(("postponed", sop_instance_uid, why))

@@ -2,16 +2,23 @@
 
 ::
 
-    outcome = send(parcels, peer, receipts)
+    outcome = send(parcels, peer, receipts, compression=Compression.LOSSLESS)
     if outcome.retry:
         ...  # again after retry_delay_s(attempt, uid)
 
-Words: a *parcel* is one frozen object on its way to one destination; its *fate* is stored, refused, postponed or unknown.
+Words: a *parcel* is one frozen object on its way to one destination; its *fate* is stored, refused, not taken,
+postponed or unknown.
 
 Decisions
 ---------
 *Frozen bytes.* A file of the outbox goes out as it lies on disk, never decoded and encoded again, so that a second send carries the
-bytes of the first.
+bytes of the first. Where the site wants compression and the peer accepts it, pages, overlays and maps travel in JPEG-LS Lossless or RLE
+Lossless instead, with the same pixels (`compression`); the file stays as it is.
+
+*Negotiation is the default.* A peer that takes no objects of a class is no failure where nobody asked for them: the parcel is *not taken*,
+and the story says so. What is `required` (the site named it, or it is the page that a reader needs) is refused instead, and a person looks.
+We chose that because archives without SR or SEG are common, and a node that holds each exam there would be switched off; instead of asking
+each site to list what its archive takes before the first result.
 
 *Ask before sending again.* A parcel is noted as SENDING before it is handed to the network. Whoever finds it so later doesn't know
 whether the peer has it, and asks by C-FIND; only a peer that says no, or can't say, is sent the same bytes again.
@@ -23,6 +30,7 @@ A warning (0xB000 …) is a stored object; its text is kept.
 """
 
 from node.deliver.backoff import retry_delay_s
+from node.deliver.compression import Compression
 from node.deliver.send import Outcome, send
 
-__all__ = ["Outcome", "retry_delay_s", "send"]
+__all__ = ["Compression", "Outcome", "retry_delay_s", "send"]

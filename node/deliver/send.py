@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from pydicom import dcmread
@@ -13,10 +13,11 @@ from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.sop_class import Verification
 
+from node.deliver.compression import Compression, compressed, syntaxes
 from node.deliver.verdict import Fate, Verdict, verdict
 from node.dimse import Peer, associate, find_instance
 from node.domain.ports import DeliveryState, Parcel, Receipts
-from node.errors import RefusedError, TemporaryError
+from node.errors import DataError, RefusedError, TemporaryError
 
 log = structlog.get_logger()
 
@@ -28,6 +29,7 @@ class Outcome:
     stored: tuple[tuple[str, str], ...]
     refused: tuple[tuple[str, str], ...]
     postponed: tuple[tuple[str, str], ...]
+    not_taken: tuple[tuple[str, str], ...] = ()
 
     @property
     def retry(self) -> bool:
@@ -35,7 +37,7 @@ class Outcome:
         return bool(self.postponed)
 
 
-def send(parcels: Sequence[Parcel], peer: Peer, receipts: Receipts) -> Outcome:
+def send(parcels: Sequence[Parcel], peer: Peer, receipts: Receipts, *, compression: Compression = Compression.NONE) -> Outcome:
     """Send frozen objects over one association, their bytes unchanged, and note each one's fate.
 
     A parcel that is SENDING was handed to the network by an attempt that never learned the answer: the peer is asked by C-FIND
@@ -44,13 +46,15 @@ def send(parcels: Sequence[Parcel], peer: Peer, receipts: Receipts) -> Outcome:
 
     Parameters
     ----------
-    parcels : those that are STORED or REFUSED already are left alone
+    parcels : those that are QUEUED or SENDING; all others are left alone
+    compression : what the peer gets where it accepts it; the frozen bytes otherwise
 
     Notes
     -----
     An association that the peer rejects for good ("called AE title not recognised") postpones all parcels: the fault lies in somebody's
-    settings, not in the objects, and nothing must be lost when it is put right. A single object is refused when the peer does not
-    accept its SOP class in its transfer syntax, or answers with a status that will not pass (`verdict`).
+    settings, not in the objects, and nothing must be lost when it is put right. A single object is refused when the peer answers with a
+    status that will not pass (`verdict`), or does not accept its SOP class in a transfer syntax that we have; where it is not `required`,
+    the latter is noted as not taken.
     """
     ledger = _Ledger(receipts)
     waiting = [parcel for parcel in parcels if parcel.state in (DeliveryState.QUEUED, DeliveryState.SENDING)]
@@ -58,12 +62,13 @@ def send(parcels: Sequence[Parcel], peer: Peer, receipts: Receipts) -> Outcome:
         for parcel in waiting:
             if parcel.state is DeliveryState.SENDING and _is_there(parcel, peer):
                 ledger.note(parcel, Verdict(Fate.STORED, "found by C-FIND"))
-        _send_all(ledger.open(waiting), peer, ledger)
+        _send_all(ledger.open(waiting), peer, ledger, compression)
     except (TemporaryError, RefusedError) as error:
         for parcel in ledger.open(waiting):
             ledger.note(parcel, Verdict(_fate_unsent(parcel), str(error)))
     outcome = ledger.outcome()
-    log.info("sent", peer=peer.name, stored=len(outcome.stored), refused=len(outcome.refused), postponed=len(outcome.postponed))
+    counts = {name: len(getattr(outcome, name)) for name in ("stored", "refused", "not_taken", "postponed")}
+    log.info("sent", peer=peer.name, **counts)
     return outcome
 
 
@@ -89,6 +94,8 @@ class _Ledger:
                 self._receipts.stored(uid, verdict.reason)
             case Fate.REFUSED:
                 self._receipts.refused(uid, verdict.reason)
+            case Fate.NOT_TAKEN:
+                self._receipts.not_taken(uid, verdict.reason)
             case Fate.POSTPONED:
                 self._receipts.postponed(uid, verdict.reason)
             case Fate.UNKNOWN:
@@ -96,7 +103,12 @@ class _Ledger:
         log.debug("delivery", sop_instance_uid=uid, fate=verdict.fate.value, reason=verdict.reason)
 
     def outcome(self) -> Outcome:
-        return Outcome(stored=self._with(Fate.STORED), refused=self._with(Fate.REFUSED), postponed=self._with(Fate.POSTPONED, Fate.UNKNOWN))
+        return Outcome(
+            stored=self._with(Fate.STORED),
+            refused=self._with(Fate.REFUSED),
+            postponed=self._with(Fate.POSTPONED, Fate.UNKNOWN),
+            not_taken=self._with(Fate.NOT_TAKEN),
+        )
 
     def _with(self, *fates: Fate) -> tuple[tuple[str, str], ...]:
         return tuple((uid, verdict.reason) for uid, verdict in self._verdicts.items() if verdict.fate in fates)
@@ -111,42 +123,49 @@ def _fate_unsent(parcel: Parcel) -> Fate:
     return Fate.UNKNOWN if parcel.state is DeliveryState.SENDING else Fate.POSTPONED
 
 
-def _send_all(parcels: Sequence[Parcel], peer: Peer, ledger: _Ledger) -> None:
+def _send_all(parcels: Sequence[Parcel], peer: Peer, ledger: _Ledger, compression: Compression) -> None:
     if not parcels:
         return
-    with associate(peer, _contexts(parcels)) as association:
+    with associate(peer, _contexts(parcels, compression)) as association:
         accepted = {(context.abstract_syntax, context.transfer_syntax[0]) for context in association.accepted_contexts}
         for parcel in parcels:
-            if (parcel.sop_class_uid, parcel.transfer_syntax_uid) not in accepted:
-                ledger.note(parcel, Verdict(Fate.REFUSED, _not_accepted(parcel, peer)))
-                continue
-            reached = _store(parcel, association, ledger)
+            syntax = next((syntax for syntax in syntaxes(parcel, compression) if (parcel.sop_class_uid, syntax) in accepted), None)
+            reached = _not_accepted(parcel, peer) if syntax is None else _store(parcel, syntax, association, ledger)
             ledger.note(parcel, reached)
             if reached.fate is Fate.UNKNOWN:
                 # The library may take a moment to see that the association is gone: the next object must not be handed to it.
                 raise TemporaryError(f"{peer} gave no answer, or ended the association")
 
 
-def _store(parcel: Parcel, association: Association, ledger: _Ledger) -> Verdict:
+def _store(parcel: Parcel, syntax: UID, association: Association, ledger: _Ledger) -> Verdict:
+    frozen = syntax == parcel.transfer_syntax_uid
+    try:
+        message = parcel.path if frozen else compressed(parcel.path, syntax)
+    except DataError as error:
+        return Verdict(Fate.REFUSED, str(error))
     ledger.sending(parcel)
     try:
-        answer = association.send_c_store(parcel.path)
+        answer = association.send_c_store(message)
     except RuntimeError:
         if association.is_established:
             raise
         answer = Dataset()  # It ended before our request.
-    return verdict(answer)
+    reached = verdict(answer)
+    return reached if frozen else replace(reached, reason=f"{reached.reason}, sent in {syntax.name}")
 
 
-def _contexts(parcels: Iterable[Parcel]) -> list[PresentationContext]:
+def _contexts(parcels: Iterable[Parcel], compression: Compression) -> list[PresentationContext]:
     """One context for each pair of SOP class and transfer syntax, and C-ECHO's.
 
     A pair each, because a peer picks one syntax of a context, and an object has one. C-ECHO's because a peer that supports none of the
     classes would otherwise end the association, and could not be told from one that is out of order.
     """
-    pairs = sorted({(parcel.sop_class_uid, parcel.transfer_syntax_uid) for parcel in parcels})
+    pairs = sorted({(parcel.sop_class_uid, syntax) for parcel in parcels for syntax in syntaxes(parcel, compression)})
     return [build_context(Verification), *(build_context(sop_class, syntax) for sop_class, syntax in pairs)]
 
 
-def _not_accepted(parcel: Parcel, peer: Peer) -> str:
-    return f"{peer} does not accept {UID(parcel.sop_class_uid).name} in {UID(parcel.transfer_syntax_uid).name}"
+def _not_accepted(parcel: Parcel, peer: Peer) -> Verdict:
+    sop_class, syntax = UID(parcel.sop_class_uid).name, UID(parcel.transfer_syntax_uid).name
+    if parcel.required:
+        return Verdict(Fate.REFUSED, f"{peer} does not accept {sop_class} in {syntax}")
+    return Verdict(Fate.NOT_TAKEN, f"{peer.name} does not take {sop_class} in {syntax}")

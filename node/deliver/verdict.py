@@ -13,6 +13,7 @@ class Fate(Enum):
 
     STORED = "stored"
     REFUSED = "refused"  #: for good: the same bytes will be refused again
+    NOT_TAKEN = "not taken"  #: no objects of this class, and none is required
     POSTPONED = "postponed"  #: may pass
     UNKNOWN = "unknown"  #: no answer: the peer may have it or not
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -72,17 +72,25 @@ class DeliveryState(Enum):
     SENDING = "sending"  #: handed to the network, no answer recorded: ask the PACS before sending again
     STORED = "stored"  #: answered Success
     REFUSED = "refused"  #: refused for good
+    NOT_TAKEN = "not taken"  #: the destination takes no objects of its class, and the site did not ask for it by name: no fault
+    HELD = "held"  #: it did not pass the gate: shown, and never sent
 
 
 @dataclass(frozen=True)
 class Parcel:
-    """One frozen object on its way to one destination."""
+    """One frozen object on its way to one destination.
+
+    Parameters
+    ----------
+    required : whether it is a failure where the destination takes no objects of its class
+    """
 
     sop_instance_uid: str
     sop_class_uid: str
     transfer_syntax_uid: str
     path: Path
     state: DeliveryState
+    required: bool = field(default=True, kw_only=True)
 
 
 class Receipts(Protocol):
@@ -98,6 +106,10 @@ class Receipts(Protocol):
 
     def refused(self, sop_instance_uid: str, why: str) -> None:
         """Refused for good."""
+        ...
+
+    def not_taken(self, sop_instance_uid: str, why: str) -> None:
+        """The destination takes no objects of its class, and need not."""
         ...
 
     def postponed(self, sop_instance_uid: str, why: str) -> None:
