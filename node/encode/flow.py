@@ -84,11 +84,11 @@ class TableRow:
     ruled: bool = False
 
     def height(self, width: int) -> int:
-        lines = max(len(wrap(cell, self.style, right - left)) for cell, (left, right) in zip(self.cells, self._edges(width), strict=True))
+        lines = max(len(wrap(cell, self.style, right - left)) for cell, (left, right) in zip(self.cells, self.edges(width), strict=True))
         return self.style.step * max(lines, 1) + (8 if self.ruled else 0)
 
     def draw(self, canvas: Canvas, left: int, top: int, width: int) -> None:
-        for cell, column, (start, end) in zip(self.cells, self.columns, self._edges(width), strict=True):
+        for cell, column, (start, end) in zip(self.cells, self.columns, self.edges(width), strict=True):
             for number, line in enumerate(wrap(cell, self.style, end - start)):
                 y = top + number * self.style.step
                 if column.side == "right":
@@ -98,7 +98,8 @@ class TableRow:
         if self.ruled:
             canvas.rule(left, left + width, top + self.height(width) - 5)
 
-    def _edges(self, width: int) -> list[tuple[int, int]]:
+    def edges(self, width: int) -> list[tuple[int, int]]:
+        """Where each cell begins and ends, pixels from the row's left."""
         total = sum(column.share for column in self.columns)
         edges, start = [], 0.0
         for column in self.columns:

@@ -22,6 +22,15 @@ REGIONS = {
     "svca": "Clustered reference (SVCA4)",
     "brain": "Brain",
     "raised": "Raised TSPO signal",
+    "whole_brain": "Brain parenchyma",
+    "gray_matter": "Grey matter, all",
+    "all_white_matter": "White matter, all",
+    "csf": "Fluid inside the brain mask",
+    "lesions_periventricular": "Lesions, periventricular",
+    "lesions_juxtacortical": "Lesions, juxtacortical",
+    "lesions_deep": "Lesions, deep white matter",
+    "lesions_infratentorial": "Lesions, infratentorial",
+    "lesions_t1_dark": "Lesions, dark on the T1",
 }
 """How a region's key is printed, in the order of the table; a key that is not here comes last and is printed without underscores."""
 
