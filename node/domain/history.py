@@ -52,7 +52,8 @@ class Change:
 
     Parameters
     ----------
-    region : as in `Finding`; "lesions" with the number of one `lesion`
+    region : as in `Finding`; of one lesion "lesions" for its core and "rims" for its rim; for a count "rim-active lesions" and the like,
+        by the phenotype's value
     before, now : in `unit` (UCUM)
     since : the visit's `exam`
     repeatability : what two scans of an unchanged person differ by in 19 of 20 cases at most, in `unit`; None where nobody has published it
@@ -93,7 +94,11 @@ class Fate(Enum):
 
 @dataclass(frozen=True)
 class LesionChange:
-    """One lesion against an earlier visit: volumes in mL on the T1; None where it was not there."""
+    """One lesion against an earlier visit: volumes in mL on the T1; None where it was not there.
+
+    Lesions that have grown together, or one that has parted, are one line under the number that lives on, with the volumes of all of
+    them; `History.notes` says which they are.
+    """
 
     number: int
     fate: Fate
@@ -106,7 +111,14 @@ class LesionChange:
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """The earlier visits, oldest first, and what has changed since the latest of them that is alike."""
+    """The earlier visits, oldest first, and what has changed since.
+
+    Parameters
+    ----------
+    changes : of numbers, since the latest visit that is alike
+    lesions : of lesions, since the latest visit whose T1 could be aligned, whatever its tracer: lesions are seen on MR; by number
+    notes : what a reader must know beside it, one sentence each: a visit that could not be used, lesions that grew together
+    """
 
     visits: tuple[Visit, ...] = ()
     changes: tuple[Change, ...] = ()

@@ -79,7 +79,8 @@ class Segmentation:
     ----------
     tissue : (S, R, C) uint8, values of `Tissue`
     regions : by name; always "cerebellar_gm", "nawm", "thalamus", "cortex", "white_matter", "brain"
-    lesions : (S, R, C) int32 labels, 0 background, numbered 1…n by falling volume; all 0 where `lesion_origin` is NONE
+    lesions : (S, R, C) int32 labels, 0 background; all 0 where `lesion_origin` is NONE. Numbers begin with 1 and fall with volume in a
+        first exam; a lesion that an earlier exam of the patient showed keeps its number, so that there may be gaps, in any order
     """
 
     tissue: Volume
