@@ -1,8 +1,13 @@
-"""Material: everything that the objects of one exam are made from, gathered once."""
+"""Material: everything that the objects of one exam are made from, gathered once.
+
+It is bound to one MR series, the reading series, and `Material.on` binds it to another. What is brought onto that series' grid is brought
+there when it is first asked for, and kept: an object that needs no lesions pays for none, and no two objects pay for the same.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +36,6 @@ class Material:
     reading : the MR series on whose grid results are shown
     t1_from_reading : LPS mm of that series → LPS mm of the T1
     slices : its images, slice for slice
-    lesions : the lesions' numbers on its grid
-    raised : (S, R, C) bool, region of raised TSPO signal on its grid
     pet_header : of the PET's first image: the study that pages go into; `slices.header` tells the other
     storage : folder below which each source instance's `path` lies
     history : the patient's earlier exams
@@ -46,8 +49,6 @@ class Material:
     reading: MrSeries
     t1_from_reading: Transform
     slices: Slices
-    lesions: Projection
-    raised: Volume
     pet_header: Dataset
     storage: Path
     history: History = field(default_factory=History)
@@ -56,6 +57,38 @@ class Material:
     def say(self) -> Speech:
         """The language of the pages."""
         return self.maker.say
+
+    @cached_property
+    def lesions(self) -> Projection:
+        """The lesions' numbers on the reading grid."""
+        return project_labels(self.segmentation.lesions, self.reading.volume, self.t1_from_reading)
+
+    @cached_property
+    def raised(self) -> Volume:
+        """(S, R, C) bool: the region of raised TSPO signal on the reading grid."""
+        found = self.result.raised
+        pieces = found.like(ndimage.label(found.array)[0], unit="1")
+        labels = project_labels(pieces, self.reading.volume, self.pet_from_reading).labels
+        return self.reading.volume.like(labels.array > 0, unit="1")
+
+    def on(self, series: MrSeries) -> Material:
+        """The same exam with its T1, or with the series that it is bound to, as the reading series; always the same object for one series.
+
+        Raises
+        ------
+        DataError : a source file of the T1 is missing or does not fit its series
+        ValueError : another series than these two
+        """
+        if series is self.reading:
+            return self
+        if series is not self.exam.t1:
+            raise ValueError(f"expected the reading series or the T1; found series {series.source.series_uid}")
+        return self._on_t1
+
+    @cached_property
+    def _on_t1(self) -> Material:
+        t1 = self.exam.t1
+        return replace(self, reading=t1, t1_from_reading=Transform.identity(), slices=read_slices(t1, self.storage))
 
     @property
     def pet_from_reading(self) -> Transform:
@@ -92,7 +125,7 @@ def gather(
     maker: Maker,
     history: History | None = None,
 ) -> Material:
-    """Read the headers and bring lesions and raised signal onto the reading grid.
+    """Read the headers of what results are shown on.
 
     Raises
     ------
@@ -101,7 +134,6 @@ def gather(
     """
     _match_lesions(segmentation, result)
     reading, t1_from_reading = _reading(exam, alignment, maker.options)
-    slices = read_slices(reading, storage)
     return Material(
         exam,
         alignment,
@@ -110,9 +142,7 @@ def gather(
         maker,
         reading,
         t1_from_reading,
-        slices,
-        project_labels(segmentation.lesions, reading.volume, t1_from_reading),
-        _raised(result, reading.volume, alignment.t1_from_pet.inverse() @ t1_from_reading),
+        read_slices(reading, storage),
         read_header(storage, exam.pet.source),
         storage,
         history or History(),
@@ -130,12 +160,6 @@ def _reading(exam: Exam, alignment: Alignment, options: EncodeOptions) -> tuple[
     if options.reading == "FLAIR" and exam.flair is not None and alignment.t1_from_flair is not None:
         return exam.flair, alignment.t1_from_flair
     return exam.t1, Transform.identity()
-
-
-def _raised(result: Result, grid: Volume, pet_from_grid: Transform) -> Volume:
-    pieces = result.raised.like(ndimage.label(result.raised.array)[0], unit="1")
-    labels = project_labels(pieces, grid, pet_from_grid).labels
-    return grid.like(labels.array > 0, unit="1")
 
 
 def map_on_reading(material: Material) -> Volume:

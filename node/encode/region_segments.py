@@ -18,7 +18,6 @@ from node.encode.objects import Encoded, Kind
 from node.encode.phenotypes import Rgb
 from node.encode.seg_object import Drawn, write_segments
 from node.encode.segments import MOST_SEGMENTS, Method, Segment, Tracking, patch_of
-from node.encode.slices import read_slices
 from node.encode.words import region_words
 
 METHOD = Method("Tissue classes and template regions", DicomCode("123108", "DCM", "Multispectral Processing"))
@@ -47,7 +46,7 @@ def encode_regions(material: Material) -> tuple[Encoded, ...]:
     if not regions:
         return ()
     t1 = material.exam.t1
-    slices = material.slices if material.reading is t1 else read_slices(t1, material.storage)
+    slices = material.on(t1).slices
     colours = dict(zip(dict.fromkeys(whole_name(region) for region in regions), cycle(COLOURS), strict=False))
     segments = [_segment(region, colours[whole_name(region)], material) for region in regions]
     return (write_segments(segments, Kind.REGIONS, Drawn(t1, slices), material, text="RESEARCH Regions measured", label="REGIONS"),)
