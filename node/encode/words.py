@@ -25,7 +25,7 @@ REGIONS = {
     "whole_brain": "Brain parenchyma",
     "gray_matter": "Grey matter, all",
     "all_white_matter": "White matter, all",
-    "csf": "Fluid inside the brain mask",
+    "csf": "CSF in the brain mask",
     "lesions_periventricular": "Lesions, periventricular",
     "lesions_juxtacortical": "Lesions, juxtacortical",
     "lesions_deep": "Lesions, deep white matter",
@@ -76,7 +76,7 @@ def map_words(result: Result) -> str:
 
 def number_words(value: float | None, digits: int = 2) -> str:
     """A number with so many decimals; a dash where there is none."""
-    return MISSING if value is None else f"{value:.{digits}f}".replace("-", "−")
+    return MISSING if value is None else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0: no "−0.0"
 
 
 def moment_words(moment: datetime | None) -> str:

@@ -1,0 +1,150 @@
+"""The table of TSPO signal by region: groups with their parts, left beside right, and where each lies against norm or NAWM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from node.domain.result import Finding, Quantity
+from node.encode.canvas import SOFT, Style
+from node.encode.flow import Column, Paragraph, Row, Section, TableRow, soft
+from node.encode.languages import Speech
+from node.encode.material import Material
+from node.encode.pages.strip import StripRow, norm_strip, own_strip
+from node.encode.sections import CONTRAST_SENTENCES
+from node.encode.words import MISSING, number_words, region_words, shown, sided
+
+GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("whole_brain", ()),
+    ("white_matter", ("nawm", "periventricular_wm", "deep_wm", "juxtacortical_wm", "corpus_callosum")),
+    ("lesions", ()),
+    ("cerebral_gm", ("cortex", "frontal_gm", "parietal_gm", "temporal_gm", "occipital_gm", "insular_gm")),
+    ("thalamus", ()),
+    ("deep_gm", ("caudate", "putamen", "striatum", "pallidum", "amygdala", "hippocampus")),
+    ("infratentorial", ("brainstem", "cerebellum", "cerebellar_gm", "cerebellar_wm")),
+)
+"""A whole, and its parts; what no group names follows by itself."""
+
+_INDENT, _NAME, _STRIP = 14, 222, 120
+_TABLED = (Quantity.SUVR, Quantity.SUV, Quantity.CONTRAST)
+
+
+def signal_section(material: Material) -> Section:
+    """The table, with what its columns are below it; it says so where nothing was measured."""
+    table = _Table(material)
+    rows = [row for whole, parts in _groups(table.regions) for row in table.group(whole, parts)]
+    return Section(material.say("TSPO signal by region"), (*rows, *_notes(table)), table.head())
+
+
+def _groups(measured: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
+    named = {name for whole, parts in GROUPS for name in (whole, *parts)}
+    rest = [(name, ()) for name in measured if name not in named and not sided(name)]
+    kept = [(whole, tuple(part for part in parts if part in measured)) for whole, parts in GROUPS]
+    return [(whole, parts) for whole, parts in (*kept, *rest) if whole in measured or parts]
+
+
+class _Table:
+    """The columns that an exam has, and its rows."""
+
+    def __init__(self, material: Material) -> None:
+        self.material, self.say = material, material.say
+        self.primary = material.result.primary.quantity
+        findings = [f for f in material.result.findings if not f.partial_volume]
+        self.regions = list(dict.fromkeys(f.region for f in findings if f.quantity is self.primary))
+        self.by_key = {(f.region, f.quantity): f for f in reversed(findings)}
+        self.normed = any(f.norm is not None and f.quantity is self.primary for f in findings)
+        self.others = [q for q in _TABLED if q is not self.primary and any(f.quantity is q for f in findings)]
+
+    def columns(self, *, part: bool) -> tuple[Column, ...]:
+        name = (Column(_INDENT, "left"), Column(_NAME, "left")) if part else (Column(_INDENT + _NAME, "left"),)
+        sides = (Column(60), Column(56), Column(56), Column(68))
+        strip = (Column(16), Column(_STRIP, "left"))
+        return (
+            *name,
+            Column(58),
+            *sides,
+            *(Column(84 if q is Quantity.CONTRAST else 60) for q in self.others),
+            *strip,
+            *((Column(56),) if self.normed else ()),
+        )
+
+    def head(self) -> TableRow:
+        say = self.say
+        names = {Quantity.SUV: "SUV", Quantity.CONTRAST: say("contrast")}
+        others = (names.get(q, q.value) for q in self.others)
+        where = say("norm, or NAWM") if self.normed else say("own NAWM")
+        cells = (say("Region"), self.primary.value, "SE", say("left"), say("right"), say("L–R %"), *others, "", where)
+        cells += ("z",) if self.normed else ()
+        return TableRow(cells, self.columns(part=False), Style.SMALL_STRONG, SOFT, ruled=True)
+
+    def group(self, whole: str, parts: Sequence[str]) -> list[Row]:
+        first: Row = self._row(whole, part=False) if whole in self.regions else self._title(whole)
+        return [first, *(self._row(part, part=True) for part in parts), Paragraph("", space=6)]
+
+    def _title(self, whole: str) -> Row:
+        return Paragraph(region_words(whole, self.say), style=Style.SMALL_STRONG, space=0)
+
+    def _row(self, name: str, *, part: bool) -> Row:
+        found = self.by_key.get((name, self.primary))
+        contrast = self.by_key.get((name, Quantity.CONTRAST))
+        cells = (
+            *(("",) if part else ()),
+            self._name(name),
+            _digits(found),
+            number_words(None if found is None else found.uncertainty, 3),
+            *(_digits(self.by_key.get((f"{name}_{side}", self.primary))) for side in ("left", "right")),
+            _signed(self.by_key.get((name, Quantity.ASYMMETRY))),
+            *(_digits(self.by_key.get((name, quantity)), 1 if quantity is Quantity.CONTRAST else 2) for quantity in self.others),
+            "",
+            "",
+            *((_z(found),) if self.normed else ()),
+        )
+        strip = norm_strip(found) or (None if name == "nawm" else own_strip(contrast))
+        style = Style.SMALL if part else Style.SMALL_STRONG
+        row = TableRow(cells, self.columns(part=part), style)
+        return StripRow(row, len(cells) - (2 if self.normed else 1), strip)
+
+    def _name(self, name: str) -> str:
+        words = shown(region_words(name, self.say))
+        return self.say("{region}, reference", region=words) if name == self.material.result.tracer.reference else words
+
+
+def _notes(table: _Table) -> list[Row]:
+    say = table.say
+    framed = say("Framed strip: the patient's own NAWM, median ± 2 robust standard deviations of its voxels; no norm.")
+    told = [
+        *_norm_words(table, say, framed),
+        say("SE: standard error from the image's noise alone. L–R: 200 × (left − right) / (left + right)."),
+        _bases(table, say),
+        *((say(CONTRAST_SENTENCES),) if Quantity.CONTRAST in table.others else ()),
+    ]
+    return [soft(text) for text in told if text]
+
+
+def _norm_words(table: _Table, say: Speech, framed: str) -> tuple[str, ...]:
+    norms = [f.norm for f in table.by_key.values() if f.norm is not None and f.quantity is table.primary]
+    if not norms:
+        return (" ".join((say("No normative comparison: no norm matches this exam."), framed)),)
+    sources = dict.fromkeys(say.sentence(shown(norm.source)) for norm in norms)
+    filled = say("Filled strip: the range of 95 % of healthy people; ◆ lies outside, an arrow further than the strip reaches.")
+    return (filled, framed, *(say("Norm: {source}.", source=source) for source in sources))
+
+
+def _bases(table: _Table, say: Speech) -> str:
+    names = {Quantity.SUV: "SUV (g/mL)", Quantity.CONTRAST: say("contrast (NAWM contrast score)")}
+    told = []
+    for quantity in (table.primary, *table.others):
+        bases = dict.fromkeys(f.basis for f in table.by_key.values() if f.quantity is quantity and f.basis and not sided(f.region))
+        told += [f"{names.get(quantity, quantity.value)}: {'; '.join(say.sentence(shown(basis)) for basis in bases)}"] if bases else []
+    return " · ".join(told)
+
+
+def _digits(finding: Finding | None, digits: int = 2) -> str:
+    return number_words(None if finding is None else finding.value, digits)
+
+
+def _signed(finding: Finding | None) -> str:
+    return MISSING if finding is None else f"{finding.value:+.1f}".replace("-", "−")
+
+
+def _z(finding: Finding | None) -> str:
+    return MISSING if finding is None or finding.norm is None or finding.norm.z is None else f"{finding.norm.z:+.1f}".replace("-", "−")
