@@ -65,13 +65,37 @@ SERIES_OFFSET = {
     Kind.PDF: 606,
     Kind.REJECTION: 607,
 }
-"""Series number = 9000 + 10 × (version - 1) + this + the place of the series within its kind, from 0.
+"""Where the series of a kind are numbered: `series_number`.
 
 Scanners reach 1301 (Philips numbers by hundreds, and 903 is a scan), so that numbers in the 900s would neither be free nor sort last.
 What a reader scrolls comes first; what programs read, or only some sites want, comes by hundreds after it, where a kind has room for
-several series and for twenty versions."""
+several series and for twenty versions; every twenty versions begin another thousand."""
 
 FIRST_SERIES_NUMBER = 9000
+MOST_SERIES = 10
+"""Series of one kind and version at most; the numbers of the next version follow."""
+
+_VERSIONS = 20
+_BLOCK = 1000
+
+
+def series_number(kind: Kind, version: int, series: int = 0) -> int:
+    """SeriesNumber: 9001 for the page of version 1, 9011 for that of version 2, 10001 for that of version 21.
+
+    Parameters
+    ----------
+    version : from 1
+    series : the place of the series within its kind, from 0
+
+    Raises
+    ------
+    ValueError : more series of a kind than there are numbers for
+    """
+    if not 0 <= series < MOST_SERIES:
+        raise ValueError(f"expected at most {MOST_SERIES} series of {kind.value}; found number {series + 1}")
+    block, place = divmod(version - 1, _VERSIONS)
+    return FIRST_SERIES_NUMBER + _BLOCK * block + MOST_SERIES * place + SERIES_OFFSET[kind] + series
+
 
 SOP_CLASSES = {
     Kind.SUMMARY: SecondaryCaptureImageStorage,
@@ -145,6 +169,25 @@ class EncodeOptions:
 
 
 @dataclass(frozen=True)
+class Complaint:
+    """What the gate found wrong with one object (`node.encode.gate`).
+
+    Parameters
+    ----------
+    what : an attribute with its path, or the rule that was broken
+    expected, found : as short as they can be printed; never a patient's
+    """
+
+    sop_instance_uid: str
+    what: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: expected {self.expected}; found {self.found}"
+
+
+@dataclass(frozen=True)
 class Encoded:
     """One DICOM object, written and closed.
 
@@ -152,6 +195,7 @@ class Encoded:
     ----------
     path : the file, in the folder that was asked for
     kind : which kind of object it is
+    complaints : what the gate found wrong with it; where there is any, it must not be sent
     """
 
     path: Path
@@ -161,3 +205,4 @@ class Encoded:
     study_uid: str
     series_uid: str
     kind: Kind
+    complaints: tuple[Complaint, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from string import Formatter
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -42,6 +42,18 @@ ObjectName = Literal[
 ]
 """Kinds of object that a site may ask for, as `node.encode` names them."""
 
+Profile = Literal["minimal", "standard", "everything"]
+
+PROFILES: dict[Profile, tuple[ObjectName, ...]] = {
+    "minimal": ("summary", "overlay"),
+    "standard": ("summary", "overlay", "lesions", "raised", "physicist", "map", "report"),
+    "everything": get_args(ObjectName),
+}
+"""Ready-made choices of objects for a destination."""
+
+ALWAYS_REQUIRED = frozenset({"summary", "refusal", "rejection"})
+"""Kinds without which nothing is told, or nothing withdrawn: that a destination cannot take them is a failure whoever chose them."""
+
 PROGRAM_FILES = frozenset({"t1", "flair", "brain", "out", "workdir"})
 """What a word of the site's lesion program may stand for in braces."""
 
@@ -78,6 +90,20 @@ class Destination(Section):
     port: Port
     ae_title: AETitle
     timeout_s: Annotated[float, Field(gt=0, strict=False)] = 30.0
+    profile: Profile | None = None
+    objects: tuple[ObjectName, ...] | None = Field(default=None, strict=False)
+    compression: Literal["none", "lossless"] = "none"
+
+    @field_validator("objects")
+    @classmethod
+    def _some_and_each_once(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is not None and (not value or len(set(value)) != len(value)):
+            raise ValueError("expected at least one, and each once")
+        return value
+
+    def requires(self, kind: str) -> bool:
+        """Whether it is a failure that this destination does not take objects of a kind: of what the site named here, and of the pages."""
+        return kind in ALWAYS_REQUIRED or kind in (self.objects or ())
 
 
 class AnalysisSection(Section):
@@ -96,7 +122,7 @@ class AnalysisSection(Section):
     maps: tuple[ParametricMethod, ...] = Field(default=("mrtm2", "logan", "srtm2"), strict=False)
     partial_volume: PartialVolume = "none"
     physicist_page: Literal["always", "dynamic", "never"] = "dynamic"
-    objects: tuple[ObjectName, ...] = Field(default=("summary", "overlay", "lesions", "raised", "physicist", "map", "report"), strict=False)
+    objects: tuple[ObjectName, ...] = Field(default=PROFILES["standard"], strict=False)
     seg_form: Literal["BINARY", "FRACTIONAL", "LABELMAP"] = "BINARY"
     lesion_program: tuple[Annotated[str, Field(min_length=1)], ...] = Field(default=(), strict=False)
     lesion_program_name: str = ""
@@ -175,3 +201,15 @@ class Settings(Section):
         if len(set(names)) != len(names):
             raise ValueError(f"each destination needs a name of its own; found {', '.join(names)}")
         return value
+
+    def wanted_by(self, destination: Destination) -> tuple[ObjectName, ...]:
+        """The kinds of object that go to a destination: its own list, its profile, or the node's default."""
+        if destination.objects is not None:
+            return destination.objects
+        return self.analysis.objects if destination.profile is None else PROFILES[destination.profile]
+
+    @property
+    def wanted(self) -> tuple[ObjectName, ...]:
+        """The kinds of object that are made: all that any destination wants; the node's default where there is no destination."""
+        sets = [self.wanted_by(destination) for destination in self.destination] or [self.analysis.objects]
+        return tuple(dict.fromkeys(kind for kinds in sets for kind in kinds))

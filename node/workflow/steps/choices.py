@@ -61,7 +61,7 @@ def quantify_options(settings: Settings) -> QuantifyOptions:
 
 
 def encode_options(settings: Settings) -> EncodeOptions:
-    """What [analysis] says of the objects."""
+    """What [analysis] says of the objects, and which of them any destination wants."""
     from node.encode import EncodeOptions
 
     analysis = settings.analysis
@@ -70,5 +70,5 @@ def encode_options(settings: Settings) -> EncodeOptions:
         physicist_page=analysis.physicist_page,
         device_serial_number=settings.node.ae_title,
         seg_form=analysis.seg_form,
-        objects=analysis.objects,
+        objects=settings.wanted,
     )

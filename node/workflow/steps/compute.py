@@ -5,9 +5,7 @@ A verb whose artefact is there already is not done again: bytes are frozen with 
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 from node import __version__
@@ -18,30 +16,11 @@ from node.errors import ConflictError, DataError, QualityError
 from node.settings import Settings
 from node.workflow import artefacts
 from node.workflow.states import Verb
+from node.workflow.steps import outbox
 from node.workflow.steps.choices import encode_options, lesion_program, quantify_options, site_atlas
 from node.workflow.store.database import Store
-from node.workflow.store.rows import ExamRow, Posting
+from node.workflow.store.rows import ExamRow
 from node.workflow.story import version_folder
-
-
-@dataclass(frozen=True)
-class Frozen:
-    """One object in the outbox: `path` relative to the version's folder, `digest` SHA-256 of the file."""
-
-    kind: str
-    sop_instance_uid: str
-    sop_class_uid: str
-    transfer_syntax_uid: str
-    path: str
-    digest: str
-
-
-@dataclass(frozen=True)
-class Outbox:
-    """The objects of one version; the artefact that freezes them."""
-
-    objects: tuple[Frozen, ...]
-
 
 Parameters = tuple[tuple[str, str], ...]
 """Name and value, as printed."""
@@ -157,8 +136,8 @@ class ComputeSteps:
                 folder=place,
                 options=encode_options(self._settings),
             )
-            self._freeze(folder, "objects", encoded)
-        return self._post(row, folder, "objects")
+            outbox.freeze(folder, "objects", encoded)
+        return outbox.post(self._store, self._settings, row, folder, "objects")
 
     def _refuse(self, row: ExamRow, folder: Path) -> str:
         from node.encode import encode_refusal
@@ -178,39 +157,8 @@ class ComputeSteps:
                 folder=place,
                 options=encode_options(self._settings),
             )
-            self._freeze(folder, "refusal", encoded)
-        return self._post(row, folder, "refusal")
-
-    def _freeze(self, folder: Path, name: str, encoded: Iterable[object]) -> None:
-        from node.encode import Encoded
-
-        objects = []
-        for item in encoded:
-            assert isinstance(item, Encoded)
-            digest = hashlib.sha256(item.path.read_bytes()).hexdigest()
-            path = item.path.relative_to(folder).as_posix()
-            objects.append(Frozen(item.kind.value, item.sop_instance_uid, item.sop_class_uid, item.transfer_syntax_uid, path, digest))
-        artefacts.save(folder, name, Outbox(tuple(objects)))
-
-    def _post(self, row: ExamRow, folder: Path, name: str) -> str:
-        outbox = artefacts.load(folder, name, Outbox)
-        place = folder.relative_to(self._storage)
-        self._store.deliveries.post(
-            Posting(
-                sop_instance_uid=item.sop_instance_uid,
-                destination=destination.name,
-                exam=row.number,
-                version=row.version,
-                kind=item.kind,
-                sop_class_uid=item.sop_class_uid,
-                transfer_syntax_uid=item.transfer_syntax_uid,
-                path=(place / item.path).as_posix(),
-                digest=item.digest,
-            )
-            for destination in self._settings.destination
-            for item in outbox.objects
-        )
-        return f"encoded: {len(outbox.objects)} objects"
+            outbox.freeze(folder, "refusal", encoded)
+        return outbox.post(self._store, self._settings, row, folder, "refusal")
 
     def _program(self) -> tuple[tuple[str, str], ...]:
         """The site's own lesion program, where there is one."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import structlog
 
-from node.deliver import retry_delay_s, send
+from node.deliver import Compression, retry_delay_s, send
 from node.dimse import Peer
 from node.domain.ports import DeliveryState
 from node.settings import Destination, Settings
@@ -63,10 +64,10 @@ class Worker:
         waiting = [row for row in rows if row.state in (DeliveryState.QUEUED, DeliveryState.SENDING)]
         if not waiting:
             return None
-        parcels = [parcel(row, self._settings.node.storage) for row in waiting]
+        parcels = [parcel(row, self._settings.node.storage, required=destination.requires(row.kind)) for row in waiting]
         receipts = self._store.deliveries.receipts(destination.name)
         attempt = receipts.tried(exam, version)
-        outcome = send(parcels, peer(destination, self._settings), receipts)
+        outcome = send(parcels, peer(destination, self._settings), receipts, compression=Compression(destination.compression))
         if not outcome.retry:
             return None
         uid, why = outcome.postponed[0]
@@ -79,16 +80,15 @@ class Worker:
     def _close(self, exam: int, version: int) -> None:
         """Everything was answered: the state says how, unless a person has begun another version meanwhile."""
         rows = self._store.deliveries.of_exam(exam, version)
-        refused = [row for row in rows if row.state is DeliveryState.REFUSED]
+        trouble = _trouble(rows)
         now = self._store.exams.get(exam)
         if now.version != version:
             self._store.exams.note(exam, f"of version {version}: {_told(rows)}")
         elif now.state is State.REJECTED:
             self._store.exams.move(exam, State.REJECTED, now.reason, of_version=version, progress=None)
             self._store.exams.note(exam, f"the page that says why: {_told(rows)}")
-        elif refused:
-            text = f"{_told(rows)}; first refusal: {refused[0].kind} by {refused[0].destination}: {refused[0].detail}"
-            self._store.exams.move(exam, State.HELD, text, of_version=version, progress=None)
+        elif trouble:
+            self._store.exams.move(exam, State.HELD, f"{_told(rows)}; {trouble}", of_version=version, progress=None)
         else:
             self._store.exams.reached(exam, State.DELIVERED, _told(rows), of_version=version)
 
@@ -106,11 +106,24 @@ def peer(destination: Destination, settings: Settings) -> Peer:
     )
 
 
+def _trouble(rows: tuple[DeliveryRow, ...]) -> str:
+    """What a person must look at, one sentence; empty where there is nothing."""
+    refused = next((row for row in rows if row.state is DeliveryState.REFUSED), None)
+    held = next((row for row in rows if row.state is DeliveryState.HELD), None)
+    words = [f"first refusal: {refused.kind} by {refused.destination}: {refused.detail}"] if refused else []
+    words += [f"first held: {held.kind} {held.sop_instance_uid}: {held.detail}"] if held else []
+    return "; ".join(words)
+
+
 def _told(rows: tuple[DeliveryRow, ...]) -> str:
-    words = []
-    for name in dict.fromkeys(row.destination for row in rows):
-        mine = [row for row in rows if row.destination == name]
-        stored = sum(row.state is DeliveryState.STORED for row in mine)
-        refused = sum(row.state is DeliveryState.REFUSED for row in mine)
-        words.append(f"{stored} of {len(mine)} objects stored by {name}" + (f", {refused} refused" if refused else ""))
-    return "; ".join(words) or "no object was made"
+    by_destination = {name: [row for row in rows if row.destination == name] for name in dict.fromkeys(row.destination for row in rows)}
+    return "; ".join(_told_of(name, mine) for name, mine in by_destination.items()) or "no object was made"
+
+
+def _told_of(name: str, rows: list[DeliveryRow]) -> str:
+    count = Counter(row.state for row in rows)
+    words = [f"{count[DeliveryState.STORED]} of {len(rows)} objects stored by {name}"]
+    words += [f"{count[DeliveryState.REFUSED]} refused"] if count[DeliveryState.REFUSED] else []
+    words += [f"{count[DeliveryState.HELD]} held by the gate"] if count[DeliveryState.HELD] else []
+    not_taken = dict.fromkeys(f"{row.detail} ({row.kind})" for row in rows if row.state is DeliveryState.NOT_TAKEN)
+    return ", ".join([*words, *not_taken])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -20,14 +20,22 @@ class Deliveries:
         self._reading = engine.execution_options(reading=True)
         self._clock = clock
 
-    def post(self, postings: Iterable[Posting]) -> None:
-        """Put objects into the outbox, all or none; those that are in it already stay as they are."""
+    def post(self, postings: Iterable[Posting], *, held: Mapping[str, str] | None = None) -> None:
+        """Put objects into the outbox, all or none; those that are in it already stay as they are.
+
+        Parameters
+        ----------
+        held : SOP Instance UIDs of those that did not pass the gate, and why: they are recorded, and never sent
+        """
+        held = held or {}
         now = self._clock.now().isoformat()
         with self._engine.begin() as connection:
             for posting in postings:
                 known = connection.execute(sa.select(deliveries.c.state).where(self._key(posting.sop_instance_uid, posting.destination)))
                 if known.first() is None:
-                    row = vars(posting) | {"state": DeliveryState.QUEUED.value, "detail": "", "attempts": 0, "updated_at": now}
+                    why = held.get(posting.sop_instance_uid)
+                    state = DeliveryState.QUEUED if why is None else DeliveryState.HELD
+                    row = vars(posting) | {"state": state.value, "detail": why or "", "attempts": 0, "updated_at": now}
                     connection.execute(deliveries.insert().values(row))
 
     def of_exam(self, exam: int, version: int | None = None) -> tuple[DeliveryRow, ...]:
@@ -39,8 +47,9 @@ class Deliveries:
             return tuple(delivery_row(row._mapping) for row in connection.execute(query))
 
     def send_again(self, exam: int, version: int) -> None:
-        """What was refused for good is in the outbox again: a person says that the cause was mended."""
-        refused = sa.and_(deliveries.c.exam == exam, deliveries.c.version == version, deliveries.c.state == DeliveryState.REFUSED.value)
+        """What was refused for good, or not taken, is in the outbox again: a person says that the cause was mended. What is held stays."""
+        states = (DeliveryState.REFUSED.value, DeliveryState.NOT_TAKEN.value)
+        refused = sa.and_(deliveries.c.exam == exam, deliveries.c.version == version, deliveries.c.state.in_(states))
         values = {"state": DeliveryState.QUEUED.value, "detail": "sent again by a person", "updated_at": self._clock.now().isoformat()}
         with self._engine.begin() as connection:
             connection.execute(deliveries.update().where(refused).values(values))
@@ -54,9 +63,9 @@ class Deliveries:
         return sa.and_(deliveries.c.sop_instance_uid == sop_instance_uid, deliveries.c.destination == destination)
 
 
-def parcel(row: DeliveryRow, storage: Path) -> Parcel:
+def parcel(row: DeliveryRow, storage: Path, *, required: bool = True) -> Parcel:
     """A row as the sender wants it."""
-    return Parcel(row.sop_instance_uid, row.sop_class_uid, row.transfer_syntax_uid, storage / row.path, row.state)
+    return Parcel(row.sop_instance_uid, row.sop_class_uid, row.transfer_syntax_uid, storage / row.path, row.state, required=required)
 
 
 class DestinationReceipts:
@@ -78,6 +87,10 @@ class DestinationReceipts:
     def refused(self, sop_instance_uid: str, why: str) -> None:
         """Refused for good."""
         self._set(sop_instance_uid, DeliveryState.REFUSED, why)
+
+    def not_taken(self, sop_instance_uid: str, why: str) -> None:
+        """The destination takes no objects of its class, and need not."""
+        self._set(sop_instance_uid, DeliveryState.NOT_TAKEN, why)
 
     def postponed(self, sop_instance_uid: str, why: str) -> None:
         """Did not work now; may work later."""
