@@ -332,7 +332,8 @@ class Tracer:
 class Provenance:
     """What the result was made from and with.
 
-    `made_at` is aware, and the only date that may appear inside objects as theirs; `inputs` are (SOP Instance UID, SHA-256).
+    `made_at` is aware, and the only date that may appear inside objects as theirs; `inputs` are (SOP Instance UID, SHA-256); `replaces` is
+    the latest earlier version of which a destination has objects, None where none has.
     """
 
     exam: str
@@ -343,6 +344,7 @@ class Provenance:
     made_at: datetime
     inputs: tuple[tuple[str, str], ...]
     parameters: tuple[tuple[str, str], ...] = ()
+    replaces: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

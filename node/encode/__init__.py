@@ -51,8 +51,10 @@ Decisions
 - **The page is drawn with Pillow, not laid out by matplotlib**: text on whole pixels, no state between threads, the same bytes on
   every machine; sections flow from column to column and on to further pages, so that nothing is cut.
 - **The colour scale is fixed** (`EncodeOptions.map_range`), because a colour must mean the same in two exams.
-- **Series numbers begin with 9001** (9011 for version 2, `SERIES_OFFSET`), instead of 9xx: Philips numbers series by hundreds and reaches
-  1301.
+- **A re-run names what it replaces** (`former`): only what an earlier version really left at a destination, by the attribute that each
+  IOD has for it. We chose that instead of "version less one", because a version may have been held, refused or withdrawn.
+- **Series numbers begin with 9001** (9011 for version 2, 10001 for version 21: `series_number`), instead of 9xx: Philips numbers series by
+  hundreds and reaches 1301.
 - **Names of patients in any script**: headers keep their character set; our own text in headers is ASCII. On a page a name is printed
   in the first of its groups that the typeface holds, and where none is, the page says so instead of printing boxes.
 - **Seen in a viewer**: OHIF 3.13 on Orthanc 1.10 opens pages, overlay and SEGs, in one study and in two; overlay and FLAIR scroll in the
@@ -65,13 +67,15 @@ Decisions
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from node.domain.exam import Exam
 from node.domain.history import History
 from node.domain.result import Alignment, Result, Segmentation
 from node.encode.derived_pet import encode_map, encode_suv_map, encode_suvr_map
-from node.encode.headers import Maker
+from node.encode.former import Former, replaced_version
+from node.encode.headers import Maker, contributions
 from node.encode.key_objects import encode_key_objects
 from node.encode.material import gather
 from node.encode.objects import Encoded, EncodeOptions, Kind
@@ -85,7 +89,7 @@ from node.encode.segmentation import encode_lesions, encode_raised, encode_rims
 from node.encode.structured_report import encode_report
 from node.encode.summary import encode_summary
 
-__all__ = ["Encoded", "EncodeOptions", "Kind", "encode", "encode_refusal"]
+__all__ = ["Encoded", "EncodeOptions", "Former", "Kind", "encode", "encode_refusal"]
 
 OBJECTS = (
     (Kind.SUMMARY, encode_summary),
@@ -118,6 +122,7 @@ def encode(
     folder: Path,
     options: EncodeOptions,
     history: History | None = None,
+    formers: tuple[Former, ...] = (),
 ) -> tuple[Encoded, ...]:
     """Write the DICOM objects of an analysed exam.
 
@@ -127,13 +132,15 @@ def encode(
     folder : where the objects are written, as ``<SOP Instance UID>.dcm``; it exists
     options : the site's choices; only the kinds that it wants are written
     history : the patient's earlier exams, none where it is left out
+    formers : what earlier versions of this exam left at the destinations
 
     Raises
     ------
     DataError : a source file is missing, or does not fit its series
     ValueError : `segmentation` and `result` differ in their lesions
     """
-    maker = Maker(result.provenance, options, folder)
+    result = replace(result, provenance=replace(result.provenance, replaces=replaced_version(formers)))
+    maker = Maker(result.provenance, options, folder, formers, contributions(exam, storage))
     material = gather(exam, alignment, segmentation, result, storage=storage, maker=maker, history=history)
     written = tuple(encoded for kind, make in OBJECTS if options.wants(kind) for encoded in make(material))
     for kind, name in ABOUT_OBJECTS:

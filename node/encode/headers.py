@@ -2,7 +2,11 @@
 
 An object's patient and study must be, byte for byte, those of its study, or the PACS files it elsewhere: the attributes of the
 Patient, General Study and Patient Study modules are taken from one instance of that study, with its character set. All text of our
-own is ASCII, which every character set of DICOM holds.
+own is ASCII, which every character set of DICOM holds. So are its institution (`equipment`), the order that it answers to and the step
+that it was performed in (`procedure`); what an earlier version left in its place is named (`former`).
+
+Dates of ours are those of the Provenance: in the study's time zone where it names one, in the node's own otherwise, which is the time that
+scanners beside it tell. Study Date and Time are the study's.
 """
 
 from __future__ import annotations
@@ -18,15 +22,19 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from node.domain.codes import PRIVATE_SCHEME
-from node.domain.exam import SeriesSource
+from node.domain.exam import Exam, SeriesSource
 from node.domain.result import Provenance
+from node.encode.equipment import PROCESSING, Contribution, characters, contributing, copy_institution, processing
+from node.encode.former import Former, name_formers
 from node.encode.languages import Speech, speech
-from node.encode.objects import FIRST_SERIES_NUMBER, SERIES_OFFSET, Encoded, EncodeOptions, Kind
+from node.encode.objects import Encoded, EncodeOptions, Kind, series_number
+from node.encode.procedure import copy_procedure
 from node.encode.uids import UidMaker
 from node.errors import DataError
 
 MANUFACTURER = "Ember"
 MODEL = "Ember TSPO node"
+LONGEST_DESCRIPTION = 64
 IMPLEMENTATION_UID = UID("2.25.138417466137106128914106262213246093861")
 """A random UUID, made once for this implementation (PS3.7 D.3.3.2)."""
 
@@ -35,6 +43,7 @@ COPIED = (
     # Patient, PS3.3 C.7.1.1
     *("PatientName", "PatientID", "IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence", "TypeOfPatientID", "PatientBirthDate"),
     *("PatientBirthTime", "PatientSex", "OtherPatientIDs", "OtherPatientIDsSequence", "OtherPatientNames", "EthnicGroup"),
+    *("EthnicGroupCodeSequence", "PatientSpeciesCodeSequence", "ResponsiblePersonRole", "ResponsibleOrganization"),
     *("PatientComments", "QualityControlSubject", "PatientIdentityRemoved", "DeidentificationMethod"),
     *("DeidentificationMethodCodeSequence", "ReferencedPatientSequence", "PatientSpeciesDescription", "ResponsiblePerson"),
     # Clinical Trial Subject and Study, C.7.1.3 and C.7.2.3
@@ -45,11 +54,14 @@ COPIED = (
     *("StudyInstanceUID", "StudyDate", "StudyTime", "ReferringPhysicianName", "ReferringPhysicianIdentificationSequence", "StudyID"),
     *("AccessionNumber", "IssuerOfAccessionNumberSequence", "StudyDescription", "PhysiciansOfRecord", "ConsultingPhysicianName"),
     *("NameOfPhysiciansReadingStudy", "ProcedureCodeSequence", "ReferencedStudySequence", "RequestingService"),
+    *("ConsultingPhysicianIdentificationSequence", "PhysiciansOfRecordIdentificationSequence", "RequestingServiceCodeSequence"),
+    *("PhysiciansReadingStudyIdentificationSequence", "ReasonForPerformedProcedureCodeSequence"),
     # Patient Study, C.7.2.2
     *("AdmittingDiagnosesDescription", "AdmittingDiagnosesCodeSequence", "PatientAge", "PatientSize", "PatientWeight"),
     *("PatientBodyMassIndex", "MedicalAlerts", "Allergies", "SmokingStatus", "PregnancyStatus", "LastMenstrualDate"),
     *("PatientState", "Occupation", "AdditionalPatientHistory", "AdmissionID", "IssuerOfAdmissionIDSequence", "ServiceEpisodeID"),
-    *("ServiceEpisodeDescription", "PatientSexNeutered"),
+    *("ServiceEpisodeDescription", "IssuerOfServiceEpisodeIDSequence", "PatientSexNeutered", "PatientSizeCodeSequence"),
+    *("ReasonForVisit", "ReasonForVisitCodeSequence"),
 )
 """What an object takes from the study that it goes into, value for value."""
 
@@ -58,11 +70,20 @@ _TYPE_2 = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyD
 
 @dataclass(frozen=True, eq=False)
 class Maker:
-    """Who makes the objects, when, and with which UIDs."""
+    """Who makes the objects, from what, when, and with which UIDs.
+
+    Parameters
+    ----------
+    folder : where the objects are written
+    formers : what earlier versions left at the destinations
+    contributions : what each scanner gave
+    """
 
     provenance: Provenance
     options: EncodeOptions
     folder: Path
+    formers: tuple[Former, ...] = ()
+    contributions: tuple[Contribution, ...] = ()
 
     @cached_property
     def uid(self) -> UidMaker:
@@ -92,6 +113,31 @@ def read_header(storage: Path, source: SeriesSource, index: int = 0) -> Dataset:
     return header
 
 
+def contributions(exam: Exam, storage: Path) -> tuple[Contribution, ...]:
+    """What the scanners gave to an exam, and what drew lesions that came with it.
+
+    Raises
+    ------
+    DataError : a source file is missing
+    """
+    series = (("PET", exam.pet), ("T1", exam.t1), ("FLAIR", exam.flair))
+    taken = [contribution(one.source, name, storage) for name, one in series if one is not None]
+    drawn = exam.lesions
+    if drawn is None:
+        return tuple(taken)
+    return (*taken, replace(contribution(drawn.source, "lesions", storage), purpose=PROCESSING))
+
+
+def contribution(source: SeriesSource, what: str, storage: Path) -> Contribution:
+    """What one series' device gave; `what` in ASCII.
+
+    Raises
+    ------
+    DataError : the file is missing
+    """
+    return Contribution(read_header(storage, source), what, source.acquired_at)
+
+
 def describe(
     dataset: Dataset,
     kind: Kind,
@@ -109,27 +155,37 @@ def describe(
     ----------
     study : header of one instance of the study that the object goes into
     cited : the series, and of them the instances, that it names as its sources, in this study or another
-    description : ASCII, at most 64 characters
+    description : ASCII; the end of one that leaves no room for the version is cut
     number : InstanceNumber, from 1
     series : which series of its kind, from 0; each has its own instances
     """
     _copy_study(dataset, study)
     provenance, uid = maker.provenance, maker.uid
     dataset.SeriesInstanceUID = uid(kind, "series", series)
-    dataset.SeriesNumber = FIRST_SERIES_NUMBER + 10 * (provenance.version - 1) + SERIES_OFFSET[kind] + series
-    dataset.SeriesDescription = description if provenance.version == 1 else f"{description} (version {provenance.version})"
+    dataset.SeriesNumber = series_number(kind, provenance.version, series)
+    name = shortened(description, provenance.version)
+    dataset.SeriesDescription = f"{name}{_suffix(provenance.version)}"
     dataset.BodyPartExamined = "BRAIN"
     dataset.SOPInstanceUID = uid(kind, _part(series), number)
     dataset.InstanceNumber = number
-    _date(dataset, provenance.made_at)
-    _equip(dataset, maker)
+    copy_procedure(dataset, study, kind)
+    moment = _date(dataset, provenance.made_at)
+    _equip(dataset, study, maker, moment)
     refer(dataset, cited)
+    name_formers(dataset, kind, name, maker.formers)
+    if "RelatedSeriesSequence" in dataset:
+        dataset.CodingSchemeIdentificationSequence = [own_scheme()]
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.file_meta.ImplementationClassUID = IMPLEMENTATION_UID
     dataset.file_meta.ImplementationVersionName = "EMBER"
+
+
+def shortened(description: str, version: int) -> str:
+    """A series' description as far as it leaves room for its version: the version is never cut (LO, 64 characters)."""
+    return description[: LONGEST_DESCRIPTION - len(_suffix(version))].rstrip()
 
 
 def own_scheme() -> Dataset:
@@ -171,11 +227,16 @@ def _part(series: int) -> str:
     return "instance" if series == 0 else f"instance of series {series}"
 
 
-def _date(dataset: Dataset, made_at: datetime) -> None:
+def _suffix(version: int) -> str:
+    return "" if version == 1 else f" (version {version})"
+
+
+def _date(dataset: Dataset, made_at: datetime) -> datetime:
     moment = _in_zone_of(dataset, made_at)
     for name in ("InstanceCreation", "Content", "Series"):
         setattr(dataset, f"{name}Date", moment.strftime("%Y%m%d"))
         setattr(dataset, f"{name}Time", moment.strftime("%H%M%S"))
+    return moment
 
 
 def _in_zone_of(dataset: Dataset, moment: datetime) -> datetime:
@@ -187,11 +248,14 @@ def _in_zone_of(dataset: Dataset, moment: datetime) -> datetime:
     return moment.astimezone(timezone(-shift if offset[0] == "-" else shift))
 
 
-def _equip(dataset: Dataset, maker: Maker) -> None:
+def _equip(dataset: Dataset, study: Dataset, maker: Maker, moment: datetime) -> None:
+    copy_institution(dataset, study)
     dataset.Manufacturer = MANUFACTURER
     dataset.ManufacturerModelName = MODEL
     dataset.DeviceSerialNumber = maker.options.device_serial_number
     dataset.SoftwareVersions = [maker.provenance.software, f"settings {short_digest(maker.provenance)}"]
+    scanners = contributing(maker.contributions, characters(dataset))
+    dataset.ContributingEquipmentSequence = [*scanners, processing(dataset, moment)]
 
 
 def short_digest(provenance: Provenance) -> str:

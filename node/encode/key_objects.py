@@ -42,7 +42,6 @@ def encode_key_objects(material: Material, written: tuple[Encoded, ...]) -> tupl
     observer = hd.sr.ObserverContext(DicomCode("121007", "DCM", "Device"), device)
     content = hd.ko.KeyObjectSelection(OF_INTEREST, pages, observer_device_context=observer, description="Research use only.")
     dataset = hd.ko.KeyObjectSelectionDocument(pages, content, maker.uid(kind, "series"), 1, maker.uid(kind, "instance", 1), 1)
-    del dataset.ContributingEquipmentSequence  # highdicom's, with the time of day in it
     describe(dataset, kind, material.pet_header, maker, cited=(), description="RESEARCH Pages to read first")
     return (write(dataset, kind, maker),)
 

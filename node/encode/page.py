@@ -154,8 +154,8 @@ def _accession(header: Dataset, say: Speech) -> str:
 
 def _made(say: Speech, provenance: Provenance) -> str:
     version = say("exam {exam}, version {version}", exam=provenance.exam, version=provenance.version)
-    if provenance.version > 1:
-        version += say(" (replaces version {version})", version=provenance.version - 1)
+    if provenance.replaces is not None:
+        version += say(" (replaces version {version})", version=provenance.replaces)
     made = say("made {when}", when=provenance.made_at.strftime("%Y-%m-%d %H:%M %z").strip())
     settings = say("settings {digest}", digest=short_digest(provenance))
     return f"{provenance.software} · {settings} · {version} · {made}"

@@ -61,7 +61,6 @@ def _encode(material: Material, made: ParametricMap, series: int) -> Encoded:
     _name_dimensions(dataset, maker.uid(kind, "dimensions", series))
     _name_anatomy(dataset)
     _put_rising(dataset)
-    del dataset.ContributingEquipmentSequence  # highdicom's, with the time of day in it
     return write(dataset, kind, maker)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from node.domain.exam import SeriesSource
@@ -9,14 +10,23 @@ from node.domain.result import Provenance
 from node.encode.canvas import INK, SOFT, Box, Colour, Style
 from node.encode.capture import write_page
 from node.encode.flow import Row, Section, fill, paragraphs
-from node.encode.headers import Maker, by_one_image, read_header
+from node.encode.former import Former, replaced_version
+from node.encode.headers import Maker, by_one_image, contribution, read_header
 from node.encode.objects import Encoded, EncodeOptions, Kind
 from node.encode.page import BODY_BOTTOM, BODY_TOP, LEFT, RIGHT, close_pages, open_page, series_words, study_words
 from node.encode.words import shown
 
 
 def encode_refusal(
-    sources: SeriesSource, reason: str, advice: str, provenance: Provenance, *, storage: Path, folder: Path, options: EncodeOptions
+    sources: SeriesSource,
+    reason: str,
+    advice: str,
+    provenance: Provenance,
+    *,
+    storage: Path,
+    folder: Path,
+    options: EncodeOptions,
+    formers: tuple[Former, ...] = (),
 ) -> tuple[Encoded, ...]:
     """A page that says why an exam was not analysed.
 
@@ -27,13 +37,15 @@ def encode_refusal(
     advice : what the reader, or the site, can do
     storage : folder of the source files
     folder : where the objects are written
+    formers : what earlier versions left at the destinations
 
     Raises
     ------
     DataError : the series' first file cannot be read
     """
     header = read_header(storage, sources)
-    maker = Maker(provenance, options, folder)
+    provenance = replace(provenance, replaces=replaced_version(formers))
+    maker = Maker(provenance, options, folder, formers, (contribution(sources, sources.modality, storage),))
     page = open_page(header, "Not analysed", say=maker.say, scanned_at=sources.acquired_at)
     page.text(LEFT, BODY_TOP + 60, "This exam was not analysed.", Style.NAME)
     rows: tuple[Section, ...] = (

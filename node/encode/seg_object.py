@@ -81,7 +81,6 @@ def write_segments(segments: Sequence[Segment], kind: Kind, drawn: Drawn, materi
     )
     _name_dimensions(dataset, maker.uid(kind, "dimensions"))
     dataset.CodingSchemeIdentificationSequence = [own_scheme()]
-    del dataset.ContributingEquipmentSequence  # highdicom's, with the time of day in it
     return write(dataset, kind, maker)
 
 

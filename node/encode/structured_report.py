@@ -74,8 +74,6 @@ def encode_report(material: Material) -> tuple[Encoded, ...]:
     describe(dataset, Kind.REPORT, material.pet_header, maker, cited=(), description="RESEARCH TSPO measurement report")
     del dataset.BodyPartExamined  # no attribute of a report
     dataset.CodingSchemeIdentificationSequence = [own_scheme()]
-    if "ContributingEquipmentSequence" in dataset:
-        del dataset.ContributingEquipmentSequence  # highdicom's, with the time of day in it
     _name_by_citation(dataset, material)
     return (write(dataset, Kind.REPORT, maker),)
 
