@@ -4,6 +4,7 @@
   (`bias.py`), the edge on the T1 itself, and Checks that tell a brain from a mask that is none (`brain_checks.py`).
 - `motion.py` moves the frames of the PET onto each other (`realign.py` two of them), `motion_checks.py` tells how far and when.
 - `rigid.py` lays the PET and the FLAIR onto the T1, `rigid_checks.py` says whether to believe it; `template.py` the T1 onto the template.
+- `prior.py` lays the T1 of an earlier exam onto this one, by the same search under stricter checks.
 - `grid.py`, `morphology.py` and `pose.py` hold what they share.
 
 Decisions
@@ -25,6 +26,9 @@ We chose to tell another person's head, or a header with the sides exchanged, by
 by 4 mm and when its sides are exchanged; instead of the overlap of outlines, which told pairs of heads badly (Dice 0.80 for a right
 pair, 0.94 for a wrong one) where scalp and skull take up tracer.
 
+We chose to lay an earlier T1 straight onto this one, because only the lesions' labels are carried over, by nearest voxel, and nothing is
+measured on a resampled image; the half-way space of both, which a Jacobian needs, comes with the slowly expanding lesions.
+
 We chose to name what a wrong header may have exchanged, and to hold the exam; instead of righting it, because which of two headers is
 wrong cannot be known from them.
 
@@ -38,6 +42,7 @@ from concurrent.futures import ThreadPoolExecutor
 from node.align.brain import Brain, extract_brain
 from node.align.motion import correct_motion
 from node.align.pose import one_thread
+from node.align.prior import t1_from_prior
 from node.align.rigid import t1_from_flair, t1_from_pet
 from node.align.template import template_from_t1
 from node.atlas.template import Template
@@ -45,7 +50,7 @@ from node.domain.exam import Check, Exam
 from node.domain.result import Alignment
 from node.domain.transform import Transform
 
-__all__ = ["Brain", "align", "extract_brain"]
+__all__ = ["Brain", "align", "extract_brain", "t1_from_prior"]
 
 
 def align(exam: Exam, template: Template, *, seed: int) -> Alignment:

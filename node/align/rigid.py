@@ -8,6 +8,7 @@ on to the many starts only when no clear optimum is found there.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -55,9 +56,45 @@ def t1_from_flair(t1: Volume, brain: Volume, flair: Volume, *, seed: int) -> tup
     return _align(t1, brain, flair, name="flair_to_t1", word="FLAIR", fwhm_mm=None, seed=seed)
 
 
-def _align(
-    t1: Volume, brain: Volume, moving: Volume, *, name: str, word: str, fwhm_mm: float | None, seed: int
-) -> tuple[Transform, tuple[Check, ...]]:
+@dataclass(frozen=True, eq=False)
+class Sought:
+    """A pose that was found, and what it was found with.
+
+    Parameters
+    ----------
+    best : T1 onto the moving image
+    rungs : the coarse and the middle one
+    starts : T1 onto the moving image, where the search began
+    brain, moving : as compared
+    """
+
+    best: Pose
+    rungs: tuple[Rung, Rung]
+    starts: list[Transform]
+    setup: Setup
+    brain: Volume
+    moving: Volume
+
+    @property
+    def t1_from_moving(self) -> Transform:
+        """LPS mm in the moving image → LPS mm in the T1, rigid."""
+        return self.best.moving_from_fixed.inverse()
+
+
+def seek(t1: Volume, brain: Volume, moving: Volume, *, word: str, fwhm_mm: float | None, seed: int) -> Sought:
+    """Look for the pose of an image of the same head.
+
+    Parameters
+    ----------
+    t1, brain : (S, R, C) on the T1 grid; `brain` is bool
+    moving : (S, R, C)
+    word : what it is, in a sentence
+    fwhm_mm : blur of it that is taken back before the last step; None for none
+
+    Raises
+    ------
+    DataError : one of the images holds nothing to align by
+    """
     _must_hold_something(t1, brain, moving, word)
     moving = moving.like(np.nan_to_num(moving.array).astype(np.float32))
     t1, brain = crop(t1, brain, margin_mm=_T1_MARGIN_MM), crop(brain, brain, margin_mm=_T1_MARGIN_MM)
@@ -65,11 +102,21 @@ def _align(
     rungs = _rungs(t1, brain, moving, fwhm_mm)
     starts = _starts(t1, brain, moving)
     best = _found(rungs, starts, setup, one_session=_one_session(t1, moving))
-    checks = (
-        *_fits(rungs[:2], best, starts, setup, name, word),
-        *_reached(rungs[:2], best, setup, brain, moving, name, word),
-    )
-    return best.moving_from_fixed.inverse(), checks
+    return Sought(best, rungs[:2], starts, setup, brain, moving)
+
+
+def reached(found: Sought, name: str, word: str) -> tuple[Check, ...]:
+    """Whether other starts come to the same pose, and the whole brain can be seen in it."""
+    points = _points_mm(found.brain)
+    agree = starts_agree(found.rungs, found.best, found.setup, points, name, word)
+    return agree, in_field(found.moving, found.best.moving_from_fixed, points, name, word)
+
+
+def _align(
+    t1: Volume, brain: Volume, moving: Volume, *, name: str, word: str, fwhm_mm: float | None, seed: int
+) -> tuple[Transform, tuple[Check, ...]]:
+    found = seek(t1, brain, moving, word=word, fwhm_mm=fwhm_mm, seed=seed)
+    return found.t1_from_moving, (*_fits(found, name, word), *reached(found, name, word))
 
 
 def _rungs(t1: Volume, brain: Volume, moving: Volume, fwhm_mm: float | None) -> tuple[Rung, Rung, Rung]:
@@ -81,20 +128,13 @@ def _rungs(t1: Volume, brain: Volume, moving: Volume, fwhm_mm: float | None) -> 
     return coarse, middle, fine
 
 
-def _fits(rungs: tuple[Rung, ...], best: Pose, starts: list[Transform], setup: Setup, name: str, word: str) -> tuple[Check, ...]:
+def _fits(found: Sought, name: str, word: str) -> tuple[Check, ...]:
     """Whether the two images belong together; where not, what a header may have wrong."""
-    lost, sides_lost = drop(rungs[-1], best.moving_from_fixed), sides(rungs[-1], best, setup)
+    lost, sides_lost = drop(found.rungs[-1], found.best.moving_from_fixed), sides(found.rungs[-1], found.best, found.setup)
     checks = (is_optimum(lost, name, word), sides_right(sides_lost, name, word), one_head(lost, sides_lost, name, word))
     if all(check.passed for check in checks):
         return checks
-    return (*checks, wrong_way_round(rungs, starts, best, setup, name, word))
-
-
-def _reached(rungs: tuple[Rung, ...], best: Pose, setup: Setup, brain: Volume, moving: Volume, name: str, word: str) -> tuple[Check, ...]:
-    """Whether other starts come to the same pose, and the whole brain can be seen in it."""
-    points = _points_mm(brain)
-    agree = starts_agree(rungs, best, setup, points, name, word)
-    return agree, in_field(moving, best.moving_from_fixed, points, name, word)
+    return (*checks, wrong_way_round(found.rungs, found.starts, found.best, found.setup, name, word))
 
 
 def _one_session(t1: Volume, moving: Volume) -> bool:
