@@ -7,8 +7,11 @@ import shutil
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from node.domain.result import Quantity
+from node.domain.tracer import COEFFICIENT_OF, Repeatability, Spread
 from node.errors import SettingsError
 from node.settings import shipped_folder, tracers
 
@@ -56,7 +59,8 @@ def test_what_is_no_tspo_tracer_tells_none(name: str) -> None:
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("*.toml")), ids=lambda file: str(file.stem))
 def test_every_number_has_a_source(file: Path) -> None:
     table = tomllib.loads(file.read_text(encoding="utf-8"))
-    assert set(table) - {"name", "sources"} == set(table["sources"])
+    assert set(table) - {"name", "sources", "repeatability"} == set(table["sources"])
+    assert all(entry["source"] for entry in table.get("repeatability", []))
     for fact, source in table["sources"].items():
         cited = re.search(r"\d{4}|CID|DICOM", source)
         ours = re.search(r"our default|by the tracer's definition|genotype_sensitive", source)
@@ -113,3 +117,32 @@ def test_a_tracer_that_says_too_little_or_too_much_is_a_mistake(tmp_path: Path, 
     with pytest.raises(SettingsError) as caught:
         tracers(tmp_path)
     assert words in str(caught.value)
+
+
+def test_repeatability_is_what_was_published_and_nothing_where_nothing_was() -> None:
+    told = {key: [(entry.quantity, entry.percent, entry.people) for entry in profile.repeatability] for key, profile in TRACERS.items()}
+    assert told["dpa713"] == [(Quantity.DVR, 5.0, None)]
+    assert told["pbr28"] == [(Quantity.SUVR, 11.0, None), (Quantity.SUVR, 4.0, None)]
+    assert told["pk11195"] == [(Quantity.DVR, None, 6)]  # 55 to 76 % of BP_ND: no limit for one person
+    assert told["feppa"] == told["ge180"] == told["er176"] == []
+
+
+@pytest.mark.parametrize(("spread", "factor"), [(Spread.COEFFICIENT, 1.0), (Spread.WITHIN_SUBJECT, 2.77), (Spread.DIFFERENCE, 2.46)])
+def test_a_measure_of_test_and_retest_becomes_a_coefficient(spread: Spread, factor: float) -> None:
+    entry = Repeatability(Quantity.DVR, (), ("svca",), None, spread, 5.0, None, "somebody")
+    assert entry.coefficient_percent == pytest.approx(5.0 * factor, rel=2e-3)
+
+
+def test_the_factors_are_those_of_gaussian_pairs() -> None:
+    pairs = np.random.default_rng(1).normal(100.0, 3.0, size=(2, 200_000))
+    differences = pairs[0] - pairs[1]
+    limit = np.percentile(np.abs(differences), 95.0)
+    assert COEFFICIENT_OF[Spread.WITHIN_SUBJECT] * np.sqrt((differences**2).mean() / 2.0) == pytest.approx(limit, rel=0.01)
+    assert COEFFICIENT_OF[Spread.DIFFERENCE] * np.abs(differences).mean() == pytest.approx(limit, rel=0.01)
+
+
+def test_two_measures_of_one_repeatability_are_refused(tmp_path: Path) -> None:
+    text = (FOLDER / "dpa713.toml").read_text(encoding="utf-8")
+    (tmp_path / "dpa713.toml").write_text(text.replace("difference_percent = 5", "difference_percent = 5\ncoefficient_percent = 12"))
+    with pytest.raises(SettingsError, match="expected one of"):
+        tracers(tmp_path)

@@ -9,13 +9,14 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from node.domain.codes import Code
-from node.domain.tracer import ScannerProfile, TracerProfile
+from node.domain.result import Quantity
+from node.domain.tracer import Repeatability, ScannerProfile, Spread, TracerProfile
 from node.errors import SettingsError
 from node.settings.files import read_toml, sentences
 from node.settings.sections import DynamicReference, Reference, Section
 
-UNSOURCED = frozenset({"name", "sources"})
-"""Keys of a tracer's file that are no facts."""
+UNSOURCED = frozenset({"name", "sources", "repeatability"})
+"""Keys of a tracer's file that are no facts, or bring their source with them."""
 
 Minutes = Annotated[float, Field(gt=0, strict=False)]
 
@@ -65,6 +66,38 @@ class _CodeTable(Section):
     meaning: str
 
 
+class _RepeatabilityTable(Section):
+    quantity: Literal["SUVR", "DVR"]
+    regions: tuple[str, ...] = Field(default=(), strict=False)
+    references: Annotated[tuple[DynamicReference, ...], Field(min_length=1, strict=False)]
+    window_min: Annotated[tuple[float, float], Field(strict=False)] | None = None
+    coefficient_percent: Annotated[float, Field(gt=0, strict=False)] | None = None
+    difference_percent: Annotated[float, Field(gt=0, strict=False)] | None = None
+    within_subject_percent: Annotated[float, Field(gt=0, strict=False)] | None = None
+    people: Annotated[int, Field(ge=2)] | None = None
+    source: Annotated[str, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> _RepeatabilityTable:
+        if len(self._measures()) > 1:
+            raise ValueError("expected one of coefficient_percent, difference_percent and within_subject_percent, or none; found several")
+        return self
+
+    def _measures(self) -> dict[Spread, float]:
+        said = {
+            Spread.COEFFICIENT: self.coefficient_percent,
+            Spread.DIFFERENCE: self.difference_percent,
+            Spread.WITHIN_SUBJECT: self.within_subject_percent,
+        }
+        return {spread: value for spread, value in said.items() if value is not None}
+
+    def entry(self) -> Repeatability:
+        spread, percent = next(iter(self._measures().items()), (Spread.COEFFICIENT, None))
+        window = None if self.window_min is None else (self.window_min[0] * 60.0, self.window_min[1] * 60.0)
+        quantity = {"SUVR": Quantity.SUVR, "DVR": Quantity.DVR}[self.quantity]
+        return Repeatability(quantity, self.regions, self.references, window, spread, percent, self.people, self.source)
+
+
 class _TracerFile(Section):
     name: str
     code: _CodeTable | None = None
@@ -79,6 +112,7 @@ class _TracerFile(Section):
     t_star_min: Minutes
     reference: Reference
     dynamic_reference: DynamicReference
+    repeatability: tuple[_RepeatabilityTable, ...] = Field(default=(), strict=False)
     sources: dict[str, Annotated[str, Field(min_length=1)]]
 
     @field_validator("pattern")
@@ -129,6 +163,7 @@ class _TracerFile(Section):
             reference=self.reference,
             dynamic_reference=self.dynamic_reference,
             sources=tuple(sorted(self.sources.items())),
+            repeatability=tuple(table.entry() for table in self.repeatability),
         )
 
 
