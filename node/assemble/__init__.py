@@ -15,7 +15,7 @@ without a zone, as scanners write it.
 
 What each file holds: `parts` and `header` the nouns of one instance, `attributes`, `tags`, `enhanced`, `enhanced_pet` and `names` how they
 are read, `slices` the slices of a multi-frame object; `geometry` and `series` what a series is; `tables`, `rules`, `tracer` and `roles` the
-site's word; `choice` and `identity`. Of the reading of pixels and numbers: `stored` opens files; `mr`, `activity` and `lesions` read
+site's word; `choice` and `identity`; `drawings` who drew a SEG of lesions, and when. Of the reading of pixels and numbers: `stored` opens files; `mr`, `activity` and `lesions` read
 pixels; `units` and `body` what values are; `corrections`, `subject` and `injection` who and how much; `decay`, `frames` and `zero` when;
 `uptake` the SUV of a cross-check and `chain` all of that with its sources; `pet` and `read` put it together.
 
@@ -65,6 +65,11 @@ Decisions
 - **Headers are read from raw bytes** (`attributes`) instead of pydicom's converted values, because a real header with a number of
   seventeen digits or an unknown code must not stop an exam, and because it takes a third of the time.
 - **A SEG of lesions** with one segment falls apart into its connected parts; with several, each segment is one lesion, as its maker said.
+  Segments of ours that are no lesions (rims, regions, raised signal) are told by our coding scheme, whoever writes the SEG.
+- **Of several SEGs a person's counts before a program's, then that drawn last, then that come last**, because a reader who corrects
+  twice means the second; and a program that runs again must not undo what a reader drew. Whether a person drew is told from the
+  segments' algorithm type, from a named creator, or from our own tracking identifier on another maker's object. A person's SEG without a
+  voxel says that there is no lesion; a program's is a fault.
 
 Not read: colour MR, PET in two units, gated frames at one place and time, FRACTIONAL lesion SEGs; the reason says so each time.
 """

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from node.assemble.drawings import by_person, drawn_at
 from node.assemble.header import LEGACY_CONVERTED
 from node.assemble.identity import same_patient
 from node.assemble.roles import Judgement, has_contrast_agent
@@ -61,7 +62,7 @@ def choose(judged: Sequence[Judged], rules: Rules) -> Choice:
 
     Parameters
     ----------
-    judged : every series that may belong to one exam: the studies of one patient, or one study
+    judged : every series that may belong to one exam: the studies of one patient, or one study; in order of arrival
     """
     pet = _pet(judged)
     unusable = "" if pet else next((j.reason for s, j in judged if j.wanted and j.role is None), "")
@@ -131,11 +132,16 @@ def _best(role: Role, candidates: Sequence[Judged], criteria: Sequence[Criterion
 
 
 def _segmentation(judged: Sequence[Judged], chosen: Sequence[Chosen]) -> Chosen | None:
-    """An incoming SEG counts where it lies in the space of the chosen MR: its frame of reference, or at least its study."""
+    """An incoming SEG counts where it lies in the space of the chosen MR; a person's before a program's, then the later one."""
     mrs = [one.summary for one in chosen if one.role in (Role.T1, Role.FLAIR)]
     frames = {mr.header.frame_of_reference_uid for mr in mrs} - {""}
     candidates = [(s, j) for s, j in judged if j.role is Role.LESION_SEG and s.header.frame_of_reference_uid in frames]
-    criteria: tuple[Criterion, ...] = (("was made later", lambda s: -_seconds(s.acquired_at)),)
+    arrived = {s.series_uid: n for n, (s, _) in enumerate(judged)}
+    criteria: tuple[Criterion, ...] = (
+        ("was drawn or corrected by a person", lambda s: not by_person(s.header)),
+        ("was drawn later", lambda s: -_seconds(drawn_at(s.header))),
+        ("came later", lambda s: -arrived[s.series_uid]),
+    )
     return _best(Role.LESION_SEG, [(s, j) for s, j in candidates if any(same_patient(s, mr) for mr in mrs)], criteria)
 
 

@@ -23,8 +23,19 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from node.assemble.attributes import date_time, encodings_of, moment, number, text, texts, whole
 from node.assemble.enhanced import frame_geometry, frame_physics, vendor_image_type
 from node.assemble.enhanced_pet import ENHANCED_PET, LEGACY_PET, classic_view, frame_times
-from node.assemble.parts import Concatenation, FrameTime, Geometry, MrPhysics, Person, PetPhysics, SegmentLabel
-from node.assemble.tags import WANTED, concatenation_of, geometry_of, mr_of, person_of, pet_of, procedure_codes_of, segments_of
+from node.assemble.parts import Concatenation, FrameTime, Geometry, MrPhysics, Person, PetPhysics, SegmentLabel, Selection
+from node.assemble.tags import (
+    WANTED,
+    cited_series_of,
+    concatenation_of,
+    geometry_of,
+    mr_of,
+    person_of,
+    pet_of,
+    procedure_codes_of,
+    segments_of,
+    selection_of,
+)
 from node.errors import DataError
 
 ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.4.1"
@@ -51,6 +62,10 @@ class Header:
     unread : why the node cannot read this kind of object, as a sentence; empty where it can
     frames : of a multi-frame PET, when each of its frames was measured; empty for anything else
     frame : which frame of its file this header stands for (`slices.slices_of`), from 0; None for the whole file
+    content_at : of a SEG or a document, when its content was made: ContentDate and ContentTime
+    content_creator : of a SEG, who made it, a person's name as written
+    cites : of a SEG, the series that it was drawn on, by UID
+    selection : of a Key Object Selection, what it names
     """
 
     sop_instance_uid: str
@@ -85,6 +100,10 @@ class Header:
     frames: tuple[FrameTime, ...] = ()
     frame: int | None = None
     concatenation: Concatenation | None = None
+    content_at: datetime | None = None
+    content_creator: str = ""
+    cites: tuple[str, ...] = ()
+    selection: Selection | None = None
 
 
 def read_header(path: Path) -> Header:
@@ -147,6 +166,10 @@ def header_of(dataset: Dataset) -> Header:
         unread=UNREAD.get(uids["SOPClassUID"], ""),
         frames=frame_times(dataset) if several and modality == "PT" else (),
         concatenation=concatenation_of(dataset),
+        content_at=moment(dataset, "ContentDate", "ContentTime") if modality in ("SEG", "KO") else None,
+        content_creator=text(dataset, "ContentCreatorName", encodings=encodings) if modality == "SEG" else "",
+        cites=cited_series_of(dataset) if modality == "SEG" else (),
+        selection=selection_of(dataset, encodings) if modality == "KO" else None,
     )
 
 

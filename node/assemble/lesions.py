@@ -5,49 +5,68 @@ We chose to read frames with highdicom, which knows every way that a SEG may say
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from node.assemble.drawings import by_person, drawn_at, latest
 from node.assemble.header import Header
+from node.assemble.parts import SegmentLabel
 from node.assemble.roles import is_lesion
 from node.assemble.rules import Rules
 from node.assemble.stored import StoredInstance, source_of
-from node.domain.exam import LesionImport
+from node.domain.exam import LesionImport, Role
 from node.domain.volume import Array, Volume
 from node.errors import DataError
 
+NOWHERE: Mapping[Role, Header] = MappingProxyType({})
 
-def read_lesions(stored: Sequence[StoredInstance], rules: Rules, storage: Path) -> LesionImport:
+
+def read_lesions(stored: Sequence[StoredInstance], rules: Rules, storage: Path, *, mrs: Mapping[Role, Header] = NOWHERE) -> LesionImport:
     """Lesions of a SEG.
 
-    Several segments of lesions are one lesion each, as their maker numbered them. A single one holds all lesions, and each connected
-    part of it (26 neighbours) is one.
+    Several segments of lesions are one lesion each, as their maker numbered them; where two hold the same voxel, it is the later one's. A
+    single one holds all lesions, and each connected part of it (26 neighbours) is one. A SEG without a voxel is a reader's word that there
+    is no lesion, and a program's fault.
 
     Parameters
     ----------
-    stored : the one SEG of a series
+    stored : the SEGs of a series, in order of arrival; that drawn last counts
+    mrs : one header each of the T1 and the FLAIR that it may have been drawn on
 
     Raises
     ------
-    DataError : several SEGs, one that cannot be read, none or overlapping lesions, or frames on no common grid
+    DataError : it cannot be read, none of its segments is of lesions, a program drew none, or its frames have no common grid
     """
-    if len(stored) != 1:
-        raise DataError(f"SEG series {stored[0].header.series_uid}: expected one object; found {len(stored)}, and which counts is not said")
-    (item,) = stored
-    numbers = [segment.number for segment in item.header.segments if is_lesion(segment, rules)]
+    item = counting(stored)
+    segments = [segment for segment in item.header.segments if is_lesion(segment, rules)]
     of = f"SEG {item.instance.sop_instance_uid}"
-    if not numbers:
+    if not segments:
         raise DataError(f"{of}: none of its segments is of lesions")
-    labels, affine = _segments(storage / item.instance.path, numbers, of)
-    if len(numbers) == 1:
-        labels = connected_parts(labels > 0)
-    if not labels.any():
+    drawn = _separate(_segments(storage / item.instance.path, segments, of))
+    if not drawn.labels.any() and not by_person(item.header):
         raise DataError(f"{of}: its segments of lesions are empty")
-    volume = Volume(labels, affine, "1", item.header.frame_of_reference_uid)
-    return LesionImport(volume, source_of([item], [item]), _creator(item.header))
+    header = item.header
+    cited = [role for role, mr in mrs.items() if mr.series_uid in header.cites]
+    return LesionImport(
+        Volume(drawn.labels, drawn.affine, "1", header.frame_of_reference_uid),
+        source_of([item], [item]),
+        _creator(header),
+        drawn_at=drawn_at(header),
+        by_reader=by_person(header),
+        drawn_on=cited[0] if len(cited) == 1 else None,
+        tracking=tuple(drawn.tracking()),
+    )
+
+
+def counting(stored: Sequence[StoredInstance]) -> StoredInstance:
+    """The SEG of a series that counts; `stored` in order of arrival."""
+    chosen = latest([item.header for item in stored])
+    return next(item for item in stored if item.header is chosen)
 
 
 def _creator(header: Header) -> str:
@@ -55,18 +74,48 @@ def _creator(header: Header) -> str:
     return " ".join(filter(None, (header.manufacturer, header.model, header.series_description)))
 
 
-def _segments(path: Path, numbers: Sequence[int], of: str) -> tuple[Array, Array]:
-    """(S, R, C) int32 with 1, 2, … for the segments in order, and the affine."""
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """`labels` (S, R, C) int32, what they are segments of in order of the labels, and the (4, 4) affine."""
+
+    labels: Array
+    segments: tuple[SegmentLabel, ...]
+    affine: Array
+
+    def tracking(self) -> Iterator[tuple[int, str]]:
+        """Label and tracking UID of the labels that have voxels; a UID that several have goes to the largest."""
+        voxels = np.bincount(self.labels.ravel(), minlength=len(self.segments) + 1)[1:]
+        seen: set[str] = set()
+        for index in np.argsort(-voxels, kind="stable").tolist():
+            uid = self.segments[index].tracking_uid
+            if uid and voxels[index] and uid not in seen:
+                seen.add(uid)
+                yield index + 1, uid
+
+
+def _separate(drawn: _Drawn) -> _Drawn:
+    """A single segment falls apart into its connected parts."""
+    if len(drawn.segments) > 1:
+        return drawn
+    labels = connected_parts(drawn.labels > 0)
+    return _Drawn(labels, drawn.segments * int(labels.max()), drawn.affine)
+
+
+def _segments(path: Path, segments: Sequence[SegmentLabel], of: str) -> _Drawn:
+    """The segments as labels 1, 2, … in order."""
     import highdicom  # heavy, and few exams bring a SEG
 
+    numbers = [segment.number for segment in segments]
     try:
         segmentation: Any = highdicom.seg.segread(path)
         if segmentation.SegmentationType == "FRACTIONAL":
             raise DataError(f"{of}: expected lesions as BINARY or LABELMAP; found FRACTIONAL")
-        volume = segmentation.get_volume(segment_numbers=list(numbers), combine_segments=True, relabel=True, allow_missing_positions=True)
+        volume = segmentation.get_volume(
+            segment_numbers=numbers, combine_segments=True, relabel=True, skip_overlap_checks=True, allow_missing_positions=True
+        )
     except (ValueError, RuntimeError, AttributeError, KeyError, OSError) as error:
-        raise DataError(f"{of}: expected lesions on one grid without overlap; {error}") from error
-    return np.asarray(volume.array, dtype=np.int32), np.asarray(volume.affine, dtype=np.float64)
+        raise DataError(f"{of}: expected lesions on one grid; {error}") from error
+    return _Drawn(np.asarray(volume.array, dtype=np.int32), tuple(segments), np.asarray(volume.affine, dtype=np.float64))
 
 
 def connected_parts(mask: Array) -> Array:

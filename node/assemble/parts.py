@@ -140,8 +140,19 @@ class PetPhysics:
 
 @dataclass(frozen=True)
 class SegmentLabel:
-    """One segment of a DICOM SEG: its number, free label and coded property type."""
+    """One segment of a DICOM SEG: its number, free label and coded property type; `algorithm` is AUTOMATIC, SEMIAUTOMATIC or MANUAL."""
 
     number: int
     label: str
     type: Code | None
+    algorithm: str = ""
+    tracking_id: str = ""
+    tracking_uid: str = ""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A Key Object Selection: its title, and the SOP Instance UIDs that it names (PS3.3 C.17.6)."""
+
+    title: Code
+    instances: tuple[str, ...]

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from node.assemble.corrections import amendments
+from node.assemble.drawings import by_person
+from node.assemble.header import Header
 from node.assemble.identity import conflicts, identity_checks
-from node.assemble.lesions import read_lesions
+from node.assemble.lesions import counting, read_lesions
 from node.assemble.mr import read_mr
 from node.assemble.pet import read_pet
 from node.assemble.roles import Judgement
@@ -16,7 +18,7 @@ from node.assemble.series import summarise
 from node.assemble.stored import StoredInstance
 from node.assemble.subject import person_of
 from node.domain.correction import Correction
-from node.domain.exam import Check, Exam, LesionImport, MrSeries, Role
+from node.domain.exam import Check, Exam, Gravity, LesionImport, MrSeries, Role
 from node.domain.tracer import TracerProfile
 from node.errors import ConflictError, DataError
 
@@ -48,7 +50,8 @@ def read_exam(
     genotype, genotype_source : rs6971 binding class HAB, MAB or LAB where the site knows it, and who says so
     corrections : what a person put right; they count more than the headers and than `genotype`, and each leaves a Check
 
-    A FLAIR or a lesion SEG that cannot be read is left out with a Check: the exam is worth analysing without.
+    A FLAIR or a program's lesion SEG that cannot be read is left out with a Check: the exam is worth analysing without. With that of a
+    person, the Check holds the exam: what was asked for is a result with these lesions.
 
     Raises
     ------
@@ -65,7 +68,7 @@ def read_exam(
     pet_series, pet_checks = read_pet(pet, judgement, tracers[judgement.tracer], person, amended, storage=storage)
     t1_series, t1_checks = read_mr(t1, Role.T1, storage)
     flair_series, flair_checks = _flair(flair, storage)
-    lesions, lesion_checks = _lesions(lesion_seg, rules, storage)
+    lesions, lesion_checks = _lesions(lesion_seg, {Role.T1: t1, Role.FLAIR: flair}, rules, storage)
     return Exam(
         subject=person.subject,
         pet=pet_series,
@@ -90,12 +93,37 @@ def _flair(stored: Sequence[StoredInstance], storage: Path) -> tuple[MrSeries | 
         return None, (Check("flair", False, f"the FLAIR could not be used: {error}"),)
 
 
-def _lesions(stored: Sequence[StoredInstance], rules: Rules, storage: Path) -> tuple[LesionImport | None, tuple[Check, ...]]:
-    """The incoming lesions; as with a FLAIR, a fault in them is told and not the end."""
+def _lesions(
+    stored: Sequence[StoredInstance], mrs: Mapping[Role, Sequence[StoredInstance]], rules: Rules, storage: Path
+) -> tuple[LesionImport | None, tuple[Check, ...]]:
+    """The incoming lesions, and what is to be said of them."""
+    if not stored:
+        return None, ()
+    header, first = counting(stored).header, {role: _first(series).header for role, series in mrs.items() if series}
     try:
-        return (read_lesions(stored, rules, storage), ()) if stored else (None, ())
+        lesions = read_lesions(stored, rules, storage, mrs=first)
     except DataError as error:
-        return None, (Check("lesion_seg", False, f"the incoming segmentation of lesions could not be used: {error}"),)
+        message = f"the incoming segmentation of lesions could not be used: {error}"
+        return None, (Check("lesion_seg", False, message, Gravity.HOLD if by_person(header) else Gravity.WARNING),)
+    return lesions, (*_several(stored, header), *_cited(header, first))
+
+
+def _several(stored: Sequence[StoredInstance], header: Header) -> tuple[Check, ...]:
+    if len(stored) == 1:
+        return ()
+    message = f"SEG series {header.series_uid} holds {len(stored)} objects: the one that was drawn last counts, {header.sop_instance_uid}"
+    return (Check("lesion_seg_latest", False, message, Gravity.NOTE),)
+
+
+def _cited(header: Header, mrs: Mapping[Role, Header]) -> tuple[Check, ...]:
+    """Lesions that were drawn on another series of the same session fit, unless the patient has moved."""
+    if not header.cites or any(mr.series_uid in header.cites for mr in mrs.values()):
+        return ()
+    message = (
+        f"the lesions were drawn on MR series {header.cites[0]}, which is neither the T1 nor the FLAIR of this exam; they are taken since "
+        "they lie in the same frame of reference: look whether the outlines fit"
+    )
+    return (Check("lesion_seg_series", False, message),)
 
 
 def _identity(pet: Sequence[StoredInstance], others: Sequence[Sequence[StoredInstance]]) -> tuple[Check, ...]:

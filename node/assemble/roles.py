@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from node.assemble.drawings import is_own
 from node.assemble.parts import MrPhysics, SegmentLabel
 from node.assemble.rules import Range, Rules, SequenceRule
 from node.assemble.series import SeriesSummary
 from node.assemble.tracer import find_tracer, site_rule_fits
+from node.domain.codes import PRIVATE_SCHEME
 from node.domain.exam import Check, Gravity, Role
 from node.domain.tracer import TracerProfile
-
-OWN_MANUFACTURER = "Ember"
-"""What the node writes into its own objects: they are never its input, or the node would feed on itself."""
 
 READABLE_UNITS = ("BQML", "GML", "CNTS", "CM2ML")
 NO_CONTRAST_AGENT = ("", "NO", "NONE", "N", "0", "NIL")
@@ -53,7 +52,7 @@ def judge(summary: SeriesSummary, rules: Rules, tracers: Mapping[str, TracerProf
     source : AE title that sent the series, for the site's own rules
     """
     header = summary.header
-    if header.manufacturer.strip().casefold() == OWN_MANUFACTURER.casefold():
+    if is_own(header):
         return _not_taken(summary, "it was made by this node")
     if summary.modality == "PT":
         return _judge_pet(summary, rules, tracers, source)
@@ -237,8 +236,11 @@ def _judge_segmentation(summary: SeriesSummary, rules: Rules) -> Judgement:
 
 
 def is_lesion(segment: SegmentLabel, rules: Rules) -> bool:
-    """Whether a segment is of lesions, by its coded type or by its words."""
+    """Whether a segment is of lesions, by its coded type or by its words; what lies around a lesion is none, and no type of ours is one."""
+    words = (segment.label, segment.type.meaning if segment.type else "")
+    ours = segment.type is not None and segment.type.scheme == PRIVATE_SCHEME
+    if ours or any(pattern.search(word) for pattern in rules.never_lesion_labels for word in words):
+        return False
     if segment.type and f"{segment.type.scheme}:{segment.type.value}" in rules.lesion_codes:
         return True
-    words = (segment.label, segment.type.meaning if segment.type else "")
     return any(pattern.search(word) for pattern in rules.lesion_labels for word in words)

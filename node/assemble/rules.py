@@ -70,6 +70,7 @@ class Rules:
     derived_taken : ImageType, joined by backslashes, of DERIVED images that are taken all the same
     sequences : how T1 and FLAIR are told by physics, first fit counts
     lesion_labels, lesion_codes : how a segment of lesions is told, by label or "scheme:value" of its type
+    never_lesion_labels : labels, or meanings of a type, that rule a segment out
     site_tracers, site_roles : the site's own word
     """
 
@@ -87,6 +88,7 @@ class Rules:
     sequences: tuple[SequenceRule, ...]
     lesion_labels: tuple[Pattern, ...]
     lesion_codes: frozenset[str]
+    never_lesion_labels: tuple[Pattern, ...]
     site_tracers: tuple[SiteRule, ...]
     site_roles: tuple[SiteRule, ...]
 
@@ -117,6 +119,7 @@ def load_rules(table: Mapping[str, object]) -> Rules:
         sequences=tuple(_sequence(entry) for entry in mr.tables("sequence")),
         lesion_labels=lesions.patterns("labels"),
         lesion_codes=frozenset(lesions.texts("codes", least=0)),
+        never_lesion_labels=lesions.patterns("never_labels"),
         site_tracers=tuple(_site_rule(entry, entry.text("tracer")) for entry in root.tables("site_tracer")),
         site_roles=tuple(_site_rule(entry, entry.choice("role", ("T1", "FLAIR"))) for entry in root.tables("site_role")),
     )

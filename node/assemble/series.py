@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from node.assemble.drawings import latest
 from node.assemble.geometry import SAME_PLANE_MM, depths_mm, gaps_in, gaps_text, normal_of, planes_mm
 from node.assemble.header import MULTI_FRAME, Header
 from node.assemble.parts import Person
@@ -42,7 +43,7 @@ class SeriesSummary:
 
     Parameters
     ----------
-    header : of one instance, the first by UID, for what is the same in all
+    header : of one instance, the first by UID, for what is the same in all; of SEGs the one that counts (`drawings.latest`)
     people : every distinct Person among the instances; more than one is a conflict
     acquired_at : start of the first acquisition; the series' own time where no instance has one
     n_instances : files here
@@ -79,7 +80,7 @@ def summarise(headers: Sequence[Header]) -> SeriesSummary:
 
     Parameters
     ----------
-    headers : of one series UID, in any order, at least one
+    headers : of one series UID, in any order, at least one; of SEGs in order of arrival
 
     Raises
     ------
@@ -89,7 +90,7 @@ def summarise(headers: Sequence[Header]) -> SeriesSummary:
     if len(uids) != 1:
         raise ValueError(f"expected headers of one series; found {len(uids)}")
     slices = slices_of(headers)
-    first = min(slices, key=lambda header: (header.sop_instance_uid, header.frame or 0))
+    first = _speaker(slices)
     trouble = _mixture(slices)
     depths = None if trouble or first.geometry is None else [_depths(header, first) for header in slices]
     frames = time_frames(slices, depths) if first.modality == "PT" and depths else (_frame(slices, range(len(slices))),)
@@ -113,6 +114,13 @@ def summarise(headers: Sequence[Header]) -> SeriesSummary:
         completeness=_sentence(len(slices), expected, frames, planes.size, missing),
         trouble=trouble or _several_mr(headers) or _repeats(first, depths, frames, planes.size),
     )
+
+
+def _speaker(slices: Sequence[Header]) -> Header:
+    """The instance that speaks for all."""
+    if slices[0].modality == "SEG":
+        return latest(slices)
+    return min(slices, key=lambda header: (header.sop_instance_uid, header.frame or 0))
 
 
 def _several_mr(headers: Sequence[Header]) -> str:

@@ -27,7 +27,7 @@ from node.assemble.attributes import (
 from node.assemble.enhanced import ENHANCED_KEYWORDS
 from node.assemble.enhanced_pet import ENHANCED_PET_KEYWORDS
 from node.assemble.names import name_key
-from node.assemble.parts import Concatenation, CountedDose, Geometry, MrPhysics, Person, PetPhysics, SegmentLabel
+from node.assemble.parts import Concatenation, CountedDose, Geometry, MrPhysics, Person, PetPhysics, SegmentLabel, Selection
 
 _GE, _SIEMENS, _PHILIPS = "GEMS_PETD_01", "SIEMENS MED PT", "Philips PET Private Group"
 
@@ -41,7 +41,8 @@ ImagePositionPatient ImageOrientationPatient FrameOfReferenceUID NumberOfFrames 
 RadiopharmaceuticalInformationSequence NumberOfSlices NumberOfTimeSlices SeriesType Units SUVType DecayCorrection
 AttenuationCorrectionMethod ReconstructionMethod FrameReferenceTime DecayFactor ImageIndex SegmentSequence
 RequestAttributesSequence PerformedProtocolCodeSequence ComplexImageComponent ConcatenationUID InConcatenationNumber
-InConcatenationTotalNumber
+InConcatenationTotalNumber ContentDate ContentTime ContentCreatorName ReferencedSeriesSequence
+StudiesContainingOtherReferencedInstancesSequence ConceptNameCodeSequence CurrentRequestedProcedureEvidenceSequence
 """
 WANTED = (
     [tag_of(keyword) for keyword in (_KEYWORDS + ENHANCED_KEYWORDS + ENHANCED_PET_KEYWORDS).split()]
@@ -180,6 +181,25 @@ def segments_of(dataset: Dataset, encodings: Sequence[str]) -> tuple[SegmentLabe
             number=whole(item, "SegmentNumber") or 0,
             label=text(item, "SegmentLabel", encodings=encodings),
             type=code(item, "SegmentedPropertyTypeCodeSequence", encodings=encodings),
+            algorithm=text(item, "SegmentAlgorithmType").upper(),
+            tracking_id=text(item, "TrackingID", encodings=encodings),
+            tracking_uid=text(item, "TrackingUID"),
         )
         for item in items(dataset, "SegmentSequence")
     )
+
+
+def cited_series_of(dataset: Dataset) -> tuple[str, ...]:
+    """The series that an object says it was made from, in its own study and in others (PS3.3 C.12.2)."""
+    studies = (dataset, *items(dataset, "StudiesContainingOtherReferencedInstancesSequence"))
+    cited = (text(item, "SeriesInstanceUID") for study in studies for item in items(study, "ReferencedSeriesSequence"))
+    return tuple(dict.fromkeys(uid for uid in cited if uid))
+
+
+def selection_of(dataset: Dataset, encodings: Sequence[str]) -> Selection | None:
+    """What a Key Object Selection names; None where it has no title."""
+    title = code(dataset, "ConceptNameCodeSequence", encodings=encodings)
+    studies = items(dataset, "CurrentRequestedProcedureEvidenceSequence")
+    series = [item for study in studies for item in items(study, "ReferencedSeriesSequence")]
+    named = (text(item, "ReferencedSOPInstanceUID") for one in series for item in items(one, "ReferencedSOPSequence"))
+    return None if title is None else Selection(title, tuple(dict.fromkeys(uid for uid in named if uid)))

@@ -91,8 +91,8 @@ def factors_check(pet: PetPhysics, suv_per_bqml: float | None) -> tuple[Check, .
         return ()
     apart = pet.philips_activity_factor * suv_per_bqml / pet.philips_suv_factor - 1.0
     agree = abs(apart) <= SAME_FACTOR
-    message = f"the scanner's factor to SUV and its factor to activity, with dose and weight, {'agree' if agree else 'disagree'}"
-    message += "" if agree else f": SUV by activity would be {100 * apart:+.1f} %; the factor to SUV was taken"
+    told = "agree" if agree else f"disagree: SUV by activity would be {100 * apart:+.1f} %; the factor to SUV was taken"
+    message = f"the scanner's factor to SUV and its factor to activity, with dose and weight, {told}"
     return (Check("philips_factors", agree, message, value=abs(apart), limit=SAME_FACTOR, unit="1"),)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from node.domain.exam import Exam, LesionImport
+from node.domain.exam import Exam, LesionImport, Role
 from node.domain.result import Alignment
 from node.domain.transform import Transform
 from node.domain.volume import Array, Volume
@@ -40,7 +40,8 @@ def _labels_from_t1(exam: Exam, lesions: LesionImport, alignment: Alignment) -> 
     frame, t1, flair = lesions.labels.frame_of_reference_uid, exam.t1.volume, exam.flair
     of_flair = flair is not None and alignment.t1_from_flair is not None and frame == flair.volume.frame_of_reference_uid
     of_t1 = frame == t1.frame_of_reference_uid
-    if frame and of_flair and not (of_t1 and _same_steps(lesions.labels, t1)):
+    on_t1 = lesions.drawn_on is Role.T1 or (lesions.drawn_on is None and _same_steps(lesions.labels, t1))
+    if frame and of_flair and not (of_t1 and on_t1):
         assert alignment.t1_from_flair is not None
         return alignment.t1_from_flair.inverse()
     if frame and of_t1:
@@ -52,5 +53,5 @@ def _labels_from_t1(exam: Exam, lesions: LesionImport, alignment: Alignment) -> 
 
 
 def _same_steps(labels: Volume, series: Volume) -> bool:
-    """Whether labels were drawn on a series of the same session: one frame of reference may span T1 and FLAIR, their steps differ."""
+    """Whether labels that cite neither were drawn on this series: one frame of reference may span T1 and FLAIR, their steps differ."""
     return bool(np.allclose(labels.affine[:3, :3], series.affine[:3, :3], atol=1e-2))

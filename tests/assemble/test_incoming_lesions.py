@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import tomllib
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 from scipy import ndimage
 
+from node.assemble.drawings import latest
 from node.assemble.lesions import connected_parts, read_lesions
 from node.assemble.mr import read_mr
+from node.assemble.parts import SegmentLabel
+from node.assemble.roles import is_lesion
 from node.assemble.rules import load_rules
 from node.domain.exam import Role
 from node.errors import DataError
@@ -76,11 +80,100 @@ def test_a_segmentation_of_another_organ_is_refused_by_its_uid(tmp_path: Path) -
     assert stored[0].instance.sop_instance_uid in str(refused.value)
 
 
-def test_two_segmentations_in_one_series_are_not_guessed_between(tmp_path: Path) -> None:
-    stored = store([_segmentation(_source(), two_lesions().astype(np.uint8), [LESION])], tmp_path)
+def test_of_two_segmentations_in_one_series_that_drawn_last_counts(tmp_path: Path) -> None:
+    early, late = (_segmentation(_source(), two_lesions().astype(np.uint8), [LESION]) for _ in range(2))
+    late.SOPInstanceUID = late.file_meta.MediaStorageSOPInstanceUID = "1.2.3.5.2"
+    early.ContentDate = late.ContentDate = "20260301"
+    early.ContentTime, late.ContentTime = "120000", "120001"
+    stored = store([late, early], tmp_path)
 
-    with pytest.raises(DataError, match="expected one object; found 2"):
-        read_lesions(stored * 2, RULES, tmp_path)
+    assert read_lesions(stored, RULES, tmp_path).source.instances[0].sop_instance_uid == "1.2.3.5.2"
+
+
+def test_of_two_segmentations_drawn_at_once_that_which_came_last_counts(tmp_path: Path) -> None:
+    headers = [item.header for item in store([_segmentation(_source(), two_lesions().astype(np.uint8), [LESION])], tmp_path)]
+    second = replace(headers[0], sop_instance_uid="1.2.3.5.2")
+
+    assert latest([headers[0], second]) is second
+    assert latest([second, headers[0]]) is headers[0]
+
+
+def test_a_reader_may_say_that_there_is_no_lesion_and_a_program_may_not(tmp_path: Path) -> None:
+    nothing = np.zeros((SLICES, ROWS, COLUMNS), dtype=np.uint8)
+    by_hand, by_program = (_segmentation(_source(), nothing, [LESION]) for _ in range(2))
+    by_program.SegmentSequence[0].SegmentAlgorithmType = "AUTOMATIC"
+
+    lesions = read_lesions(store([by_hand], tmp_path), RULES, tmp_path)
+    assert lesions.by_reader
+    assert not lesions.labels.array.any()
+    with pytest.raises(DataError, match="its segments of lesions are empty"):
+        read_lesions(store([by_program], tmp_path), RULES, tmp_path)
+
+
+def test_a_segment_keeps_its_tracking_uid_and_that_of_a_split_lesion_stays_with_the_larger_part(tmp_path: Path) -> None:
+    first, second = two_lesions(), two_lesions()
+    first[4:], second[:4] = False, False
+    empty = np.zeros_like(first)
+    several = _segmentation(_source(), np.stack([second, first, empty], axis=-1).astype(np.uint8), [LESION] * 3)
+    for number, segment in enumerate(several.SegmentSequence, 1):
+        segment.TrackingID, segment.TrackingUID = f"E00007 lesion {number}", f"2.25.{number}"
+    single = _segmentation(_source(), two_lesions().astype(np.uint8), [LESION])
+    single.SegmentSequence[0].TrackingID, single.SegmentSequence[0].TrackingUID = "mine", "2.25.9"
+
+    lesions = read_lesions(store([several], tmp_path), RULES, tmp_path)
+    assert dict(lesions.tracking) == {1: "2.25.1", 2: "2.25.2"}
+    assert (lesions.labels.array == 2).sum() == first.sum()
+    lesions = read_lesions(store([single], tmp_path), RULES, tmp_path)
+    sizes = np.bincount(lesions.labels.array.ravel())
+    assert lesions.tracking == ((int(np.argmax(sizes[1:])) + 1, "2.25.9"),)
+
+
+def test_what_was_made_from_our_own_is_a_readers_whatever_the_viewer_calls_it(tmp_path: Path) -> None:
+    dataset = _segmentation(_source(), two_lesions().astype(np.uint8), [LESION])
+    dataset.SegmentSequence[0].SegmentAlgorithmType = "AUTOMATIC"
+    assert not read_lesions(store([dataset], tmp_path), RULES, tmp_path).by_reader
+
+    dataset.SegmentSequence[0].TrackingID, dataset.SegmentSequence[0].TrackingUID = "E00007 lesion 3", "2.25.3"
+    assert read_lesions(store([dataset], tmp_path), RULES, tmp_path).by_reader
+
+
+def test_two_segments_that_share_voxels_cost_no_lesion(tmp_path: Path) -> None:
+    first, second = two_lesions(), two_lesions()
+    first[4:], second[:2] = False, False
+    stored = store([_segmentation(_source(), np.stack([first, second], axis=-1).astype(np.uint8), [LESION] * 2)], tmp_path)
+
+    labels = read_lesions(stored, RULES, tmp_path).labels.array
+
+    assert np.count_nonzero(labels) == np.count_nonzero(two_lesions())
+    assert np.count_nonzero(labels == 2) == np.count_nonzero(second)
+
+
+def test_the_series_that_was_drawn_on_is_told(tmp_path: Path) -> None:
+    source = _source()
+    stored = store([_segmentation(source, two_lesions().astype(np.uint8), [LESION])], tmp_path)
+    t1 = store(source, tmp_path)[0].header
+    flair = replace(t1, series_uid="1.2.3.4")
+
+    assert read_lesions(stored, RULES, tmp_path, mrs={Role.T1: t1, Role.FLAIR: flair}).drawn_on is Role.T1
+    assert read_lesions(stored, RULES, tmp_path, mrs={Role.FLAIR: flair}).drawn_on is None
+
+
+@pytest.mark.parametrize(
+    ("label", "type_"),
+    [
+        ("Rim of lesion 3", LESION),
+        ("rims of lesions", None),
+        ("Perilesional tissue", None),
+        ("x", Code("110706", "DCM", "Perilesional White Matter")),
+        ("x", Code("LESION-RIM", "99EMBER", "Rim of a lesion")),
+        ("Lesions", Code("RAISED-TSPO", "99EMBER", "Region of raised TSPO signal")),
+    ],
+)
+def test_what_lies_around_a_lesion_and_what_is_ours_is_no_lesion(label: str, type_: Code | None) -> None:
+    from node.domain.codes import Code as OurCode
+
+    coded = None if type_ is None else OurCode(type_.value, type_.scheme_designator, type_.meaning)
+    assert not is_lesion(SegmentLabel(1, label, coded), RULES)
 
 
 @pytest.mark.parametrize("seed", range(5))
