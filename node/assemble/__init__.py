@@ -15,9 +15,10 @@ without a zone, as scanners write it.
 
 What each file holds: `parts` and `header` the nouns of one instance, `attributes`, `tags`, `enhanced`, `enhanced_pet` and `names` how they
 are read, `slices` the slices of a multi-frame object; `geometry` and `series` what a series is; `tables`, `rules`, `tracer` and `roles` the
-site's word; `choice` and `identity`; `drawings` who drew a SEG of lesions, and when. Of the reading of pixels and numbers: `stored` opens files; `mr`, `activity` and `lesions` read
-pixels; `units` and `body` what values are; `corrections`, `subject` and `injection` who and how much; `decay`, `frames` and `zero` when;
-`uptake` the SUV of a cross-check and `chain` all of that with its sources; `pet` and `read` put it together.
+site's word; `choice` and `identity`; `drawings` who drew a SEG of lesions, and when. Of the reading of pixels and numbers: `stored` opens
+files; `mr`, `activity` and `lesions` read pixels; `units` and `body` what values are; `corrections`, `subject` and `injection` who and how
+much; `decay`, `frames` and `zero` when; `uptake` the SUV of a cross-check and `chain` all of that with its sources; `pet` and `read` put it
+together.
 
 Decisions
 ---------
