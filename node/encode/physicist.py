@@ -16,6 +16,7 @@ from node.encode.flow import Column, Row, Section, TableRow, fill, paragraphs, s
 from node.encode.material import Material
 from node.encode.objects import Encoded, Kind
 from node.encode.page import BODY_BOTTOM, BODY_TOP, LEFT, NO_FREE_REGION, RIGHT, close_pages, start_page
+from node.encode.pages.motion import motion_lines
 from node.encode.plot import MARKS, PALETTE, Axes, Line, draw_legend, draw_plot
 from node.encode.words import MISSING, number_words, region_words, shown
 
@@ -58,7 +59,9 @@ def _curves(material: Material, kinetics: Kinetics) -> Canvas:
     logan = _linear(kinetics, "Logan")
     draw_plot(page, boxes[1], Axes("Logan plot (hollow: before t*)", "(∫R + R/k2′) / T, min", "∫T / T, min", floor=0.0), logan)
     draw_plot(page, boxes[2], Axes("Residuals of MRTM2", "min after time zero", "% of the curve's peak", 0.0, 0.0), _residuals(kinetics))
-    draw_plot(page, boxes[3], Axes("Motion of the head", "min after time zero", "mm, largest in the head", 0.0, 1.0), _motion(material))
+    draw_plot(
+        page, boxes[3], Axes("Motion of the head", "min after time zero", "mm, largest in the head", 0.0, 1.0), motion_lines(material)
+    )
     draw_legend(page, Box(LEFT, boxes[3].bottom + 16, side - GUTTER, BODY_BOTTOM), curves)
     fill(page, Box(side, BODY_TOP, RIGHT, BODY_BOTTOM), (_model(kinetics), _fits(kinetics)))
     return page
@@ -94,17 +97,6 @@ def _residuals(kinetics: Kinetics) -> list[Line]:
         mark = MARKS[number % len(MARKS)]
         lines.append(Line(fit.x[fit.used] / 60.0, residual[fit.used], "", _colour(number), mark, joined=False))
     return lines
-
-
-def _motion(material: Material) -> list[Line]:
-    timing = material.exam.pet.timing
-    middle = (timing.start_s + timing.end_s) / 120.0
-    moved = np.array(material.alignment.motion_mm or np.full(len(timing), np.nan))
-    limits = [check.limit for check in material.alignment.checks if check.name == "frame_motion" and check.limit is not None]
-    return [
-        Line(middle, moved, "", PALETTE[1], "circle"),
-        *(Line(middle[[0, -1]], np.full(2, limit), "", PALETTE[2]) for limit in limits),
-    ]
 
 
 def _chosen(kinetics: Kinetics, model: str) -> list[tuple[int, Fit]]:

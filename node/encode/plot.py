@@ -37,6 +37,7 @@ class Line:
     label : for the legend, empty for none
     joined : whether the points are joined
     hollow : (n,) bool, points drawn hollow because they were not used; None draws all alike
+    error : (n,) half the length of each point's error bar, NaN for none; None draws no bar
     """
 
     x: Array
@@ -46,28 +47,45 @@ class Line:
     mark: str = ""
     joined: bool = True
     hollow: Array | None = None
+    error: Array | None = None
+
+
+@dataclass(frozen=True)
+class Band:
+    """A range of y values over a range of x values, filled."""
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+    colour: Colour
 
 
 @dataclass(frozen=True)
 class Axes:
-    """Title and the words along the axes, unit included; `floor` and `ceiling` are held within the y axis where they are given."""
+    """Title and the words along the axes, unit included.
+
+    `floor` and `ceiling` are held within the y axis where they are given; `x_ticks` are places along x with their words, round numbers
+    where there are none: the first and the last are the ends of the axis.
+    """
 
     title: str
     x: str
     y: str
     floor: float | None = None
     ceiling: float | None = None
+    x_ticks: tuple[tuple[float, str], ...] = ()
 
 
-def draw_plot(canvas: Canvas, box: Box, axes: Axes, lines: Sequence[Line]) -> None:
-    """Draw a plot into a box of the page."""
+def draw_plot(canvas: Canvas, box: Box, axes: Axes, lines: Sequence[Line], bands: Sequence[Band] = ()) -> None:
+    """Draw a plot into a box of the page, bands below lines."""
     inner = Box(box.left + LEFT_ROOM, box.top + TOP_ROOM, box.right - RIGHT_ROOM, box.bottom - BOTTOM_ROOM)
-    x_ticks = nice_ticks(*_span([line.x for line in lines]))
-    y_ticks = nice_ticks(*_span([line.y for line in lines], axes.floor, axes.ceiling))
+    x_ticks = np.array([x for x, _ in axes.x_ticks]) if axes.x_ticks else nice_ticks(*_span([line.x for line in lines]))
+    heights = [*(reach for line in lines for reach in _reach(line)), *(np.array(band.y) for band in bands)]
+    y_ticks = nice_ticks(*_span(heights, axes.floor, axes.ceiling))
     limits = (x_ticks[0], x_ticks[-1], y_ticks[0], y_ticks[-1])
-    canvas.paste(_data(inner, limits, lines, x_ticks, y_ticks), inner.left - BLEED, inner.top - BLEED)
+    canvas.paste(_data(inner, limits, lines, bands, x_ticks, y_ticks), inner.left - BLEED, inner.top - BLEED)
     canvas.text(box.left, box.top, axes.title, Style.SMALL_STRONG)
-    _ticks(canvas, inner, x_ticks, y_ticks)
+    x_words = [words for _, words in axes.x_ticks] or [_number(value, x_ticks) for value in x_ticks]
+    _ticks(canvas, inner, x_ticks, x_words, y_ticks)
     canvas.text(inner.right, inner.bottom + 28, axes.x, Style.SMALL, SOFT, anchor="ra")
     canvas.text(box.right - RIGHT_ROOM, box.top, axes.y, Style.SMALL, SOFT, anchor="ra")
 
@@ -101,11 +119,23 @@ def _span(values: Sequence[Array], *held: float | None) -> tuple[float, float]:
     return (float(everything.min()), float(everything.max())) if everything.size else (0.0, 1.0)
 
 
-def _data(inner: Box, limits: tuple[float, ...], lines: Sequence[Line], x_ticks: Array, y_ticks: Array) -> Array:
+def _reach(line: Line) -> tuple[Array, ...]:
+    """The line's y values, and the ends of its error bars."""
+    if line.error is None:
+        return (line.y,)
+    error = np.nan_to_num(line.error)
+    return line.y - error, line.y + error
+
+
+def _data(inner: Box, limits: tuple[float, ...], lines: Sequence[Line], bands: Sequence[Band], x_ticks: Array, y_ticks: Array) -> Array:
     width, height = inner.width, inner.bottom - inner.top
     image = Image.new("RGB", ((width + 2 * BLEED) * FINE, (height + 2 * BLEED) * FINE), GROUND)
     draw = ImageDraw.Draw(image)
     left, top = BLEED * FINE, BLEED * FINE
+    for band in bands:
+        (x0, x1), (y0, y1) = (_place(np.array(ends), part, size) for ends, part, size in _ends(band, limits, width, height))
+        corners = (x0 * FINE + left, (height - 1 - y1) * FINE + top, x1 * FINE + left, (height - 1 - y0) * FINE + top)
+        draw.rectangle([float(corner) for corner in corners], band.colour)
     for y in (height - 1 - _place(y_ticks, limits[2:], height)) * FINE + top:
         draw.line((left, y, left + width * FINE, y), RULE, FINE - 1)
     for x in _place(x_ticks, limits[:2], width) * FINE + left:
@@ -114,12 +144,27 @@ def _data(inner: Box, limits: tuple[float, ...], lines: Sequence[Line], x_ticks:
         good = np.isfinite(line.x) & np.isfinite(line.y)
         right, up = _place(line.x[good], limits[:2], width), _place(line.y[good], limits[2:], height)
         points = np.stack([right * FINE + left, (height - 1 - up) * FINE + top], axis=1)
+        if line.error is not None:
+            _draw_errors(draw, points, line.error[good] / (limits[3] - limits[2]) * (height - 1) * FINE, line.colour)
         _draw_line(draw, points, line, np.zeros(good.sum(), bool) if line.hollow is None else line.hollow[good])
     return np.asarray(image.reduce(FINE))
 
 
 def _place(values: Array, limits: tuple[float, ...], size: int) -> Array:
     return np.asarray((values - limits[0]) / (limits[1] - limits[0]) * (size - 1))
+
+
+def _ends(band: Band, limits: tuple[float, ...], width: int, height: int) -> tuple[tuple[tuple[float, ...], tuple[float, ...], int], ...]:
+    return (band.x, limits[:2], width), (band.y, limits[2:], height)
+
+
+def _draw_errors(draw: ImageDraw.ImageDraw, points: Array, lengths: Array, colour: Colour) -> None:
+    cap = 4 * FINE
+    for (x, y), length in zip(points.tolist(), lengths.tolist(), strict=True):
+        if np.isfinite(length):
+            draw.line((x, y - length, x, y + length), colour, FINE)
+            for end in (y - length, y + length):
+                draw.line((x - cap, end, x + cap, end), colour, FINE)
 
 
 def _draw_line(draw: ImageDraw.ImageDraw, points: Array, line: Line, hollow: Array) -> None:
@@ -147,9 +192,9 @@ def _sample(line: Line) -> Array:
     return np.asarray(image.reduce(FINE))
 
 
-def _ticks(canvas: Canvas, inner: Box, x_ticks: Array, y_ticks: Array) -> None:
-    for value, x in zip(x_ticks, _place(x_ticks, (x_ticks[0], x_ticks[-1]), inner.width), strict=True):
-        canvas.text(inner.left + round(float(x)), inner.bottom + 6, _number(value, x_ticks), Style.SMALL, SOFT, anchor="ma")
+def _ticks(canvas: Canvas, inner: Box, x_ticks: Array, x_words: Sequence[str], y_ticks: Array) -> None:
+    for words, x in zip(x_words, _place(x_ticks, (x_ticks[0], x_ticks[-1]), inner.width), strict=True):
+        canvas.text(inner.left + round(float(x)), inner.bottom + 6, words, Style.SMALL, SOFT, anchor="ma")
     height = inner.bottom - inner.top
     for value, y in zip(y_ticks, _place(y_ticks, (y_ticks[0], y_ticks[-1]), height), strict=True):
         canvas.text(inner.left - 8, inner.bottom - round(float(y)), _number(value, y_ticks), Style.SMALL, SOFT, anchor="rm")
