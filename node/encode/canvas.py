@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 
 from node.domain.volume import Array
 from node.encode.languages import ENGLISH, Speech, speech
+from node.encode.strokes import Block, Disc, Picture, Stroke, Words
 from node.encode.typeface import font
 
 WIDTH, HEIGHT, MARGIN, GUTTER = 1600, 1200, 40, 30
@@ -28,6 +29,9 @@ RULE: Colour = (54, 61, 71)
 WARNING: Colour = (255, 183, 77)
 GOOD: Colour = (64, 201, 162)
 BAD: Colour = (255, 112, 92)
+
+HALO = 3
+"""Pixels of dark ground around a letter on a picture."""
 
 FINE = 4
 """Pixels of a drawn shape for one of the page, along each axis: its edges are smooth."""
@@ -78,23 +82,29 @@ class Box:
 
 
 class Canvas:
-    """One page while it is drawn: `title` is its name in English, as headers tell it; `say` the language that it speaks."""
+    """One page while it is drawn: `title` is its name in English, as headers tell it; `say` the language that it speaks.
+
+    What is drawn is kept in `strokes` as well, so that the same page can be printed.
+    """
 
     def __init__(self, title: str = "", say: Speech | None = None) -> None:
         self.title = title
         self.say = say or speech(ENGLISH)
         self._image = Image.new("RGB", (WIDTH, HEIGHT), GROUND)
         self._draw = ImageDraw.Draw(self._image)
+        self.strokes: list[Stroke] = []
 
     def text(self, x: int, y: int, text: str, style: Style, colour: Colour = INK, *, anchor: str = "la") -> None:
         """One line of text. `anchor` as in Pillow: "la" hangs from its top left, "ra" from its top right."""
         size, bold, _ = style.value
         self._draw.text((x, y), text, colour, font(size, bold=bold), anchor=anchor)
+        self.strokes.append(Words(x, y, text, size, bold, colour, anchor))
 
     def mark(self, x: int, y: int, letter: str, *, anchor: str) -> None:
         """A letter on a picture, readable on black and on white."""
         size, bold, _ = Style.STRONG.value
-        self._draw.text((x, y), letter, INK, font(size, bold=bold), anchor=anchor, stroke_width=3, stroke_fill=GROUND)
+        self._draw.text((x, y), letter, INK, font(size, bold=bold), anchor=anchor, stroke_width=HALO, stroke_fill=GROUND)
+        self.strokes.append(Words(x, y, letter, size, bold, INK, anchor, HALO))
 
     def lines(self, x: int, y: int, width: int, text: str, style: Style, colour: Colour = INK) -> int:
         """Text broken into lines; where the next line would begin."""
@@ -106,14 +116,17 @@ class Canvas:
     def rule(self, left: int, right: int, y: int, colour: Colour = RULE) -> None:
         """A thin horizontal line."""
         self._draw.line((left, y, right - 1, y), colour, 1)
+        self.strokes.append(Block(left, y, right, y + 1, colour))
 
     def frame(self, box: Box, colour: Colour) -> None:
         """A rectangle's outline."""
         self._draw.rectangle((box.left, box.top, box.right - 1, box.bottom - 1), outline=colour, width=2)
+        self.strokes.append(Block(box.left, box.top, box.right, box.bottom, colour, 2))
 
     def panel(self, box: Box, colour: Colour = PANEL) -> None:
         """A filled rectangle, behind what belongs together."""
         self._draw.rectangle((box.left, box.top, box.right - 1, box.bottom - 1), fill=colour)
+        self.strokes.append(Block(box.left, box.top, box.right, box.bottom, colour))
 
     def disc(self, x: int, y: int, radius: int, colour: Colour, *, line: Colour | None = None) -> None:
         """A filled circle about a point, with a line around it in a colour of its own."""
@@ -122,10 +135,17 @@ class Canvas:
         big = self._image.crop(box).resize((size, size), Image.Resampling.NEAREST)
         ImageDraw.Draw(big).ellipse((0, 0, size - 1, size - 1), fill=colour, outline=line or colour, width=2 * FINE)
         self._image.paste(big.reduce(FINE), box[:2])
+        self.strokes.append(Disc(x, y, radius, colour, line or colour))
 
     def paste(self, rgb: Array, left: int, top: int) -> None:
-        """A picture (R, C, 3) uint8."""
+        """A picture (R, C, 3) uint8, which print leaves as it is."""
         self._image.paste(Image.fromarray(np.ascontiguousarray(rgb)), (left, top))
+        self.strokes.append(Picture(rgb, left, top))
+
+    def paste_drawing(self, rgb: Array, left: int, top: int, *, fine: int) -> None:
+        """A drawing (R, C, 3) uint8 in the page's own ground and ink, `fine` of its pixels for one of the page along each axis."""
+        self._image.paste(Image.fromarray(np.ascontiguousarray(rgb)).reduce(fine), (left, top))
+        self.strokes.append(Picture(rgb, left, top, fine, drawn=True))
 
     def pixels(self) -> Array:
         """(HEIGHT, WIDTH, 3) uint8."""
