@@ -12,6 +12,8 @@ import json
 import os
 import types
 import typing
+import zipfile
+import zlib
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
@@ -25,6 +27,9 @@ from node.errors import DataError
 from node.workflow.masks import is_packed, pack, unpack
 
 T = TypeVar("T")
+
+_UNREADABLE = (OSError, KeyError, TypeError, ValueError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What reading a file raises that was cut off, swapped or made by another version."""
 
 
 def save(folder: Path, name: str, value: Any) -> None:
@@ -48,12 +53,41 @@ def load(folder: Path, name: str, kind: type[T]) -> T:
     ------
     DataError : there is none, or it is not of that kind
     """
+    return _load(folder, name, kind, lambda plain: plain)
+
+
+def load_part(folder: Path, name: str, kind: type[T]) -> T:
+    """Read a part of an artefact back.
+
+    Parameters
+    ----------
+    kind : a dataclass with some of the fields of what was saved, and so on within its fields; arrays that it leaves out are not read
+
+    Raises
+    ------
+    DataError : there is none, or it has not these fields
+    """
+    return _load(folder, name, kind, lambda plain: _pruned(plain, kind))
+
+
+def _load(folder: Path, name: str, kind: type[T], prepared: typing.Callable[[Any], Any]) -> T:
     try:
-        plain = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        plain = prepared(json.loads((folder / f"{name}.json").read_text(encoding="utf-8")))
         with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
             return typing.cast(T, _from_plain(plain, kind, arrays))
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except _UNREADABLE as error:
         raise DataError(f"artefact {name} in {folder.name}: expected a whole {kind.__name__}; found {error}") from error
+
+
+def _pruned(plain: Any, kind: Any) -> Any:
+    """Without the fields that a dataclass does not have."""
+    options = [option for option in typing.get_args(kind) if isinstance(option, type) and is_dataclass(option)]
+    if typing.get_origin(kind) in (typing.Union, types.UnionType) and options and plain is not None:
+        return _pruned(plain, options[0])
+    if not (isinstance(kind, type) and is_dataclass(kind)):
+        return plain
+    hints = _types(kind)
+    return {key: _pruned(item, hints[key]) for key, item in plain.items() if key in hints}
 
 
 def _write(path: Path, write: typing.Callable[[typing.BinaryIO], object]) -> None:

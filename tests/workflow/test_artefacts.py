@@ -102,3 +102,42 @@ def test_a_mask_that_does_not_fit_its_box_is_refused(spoil: tuple[str, np.ndarra
     arrays = masks.pack("a0", np.ones((8, 8), dtype=bool)) | {f"a0.{spoil[0]}": spoil[1]}
     with pytest.raises(ValueError, match="mask a0"):
         masks.unpack("a0", arrays)
+
+
+@dataclass(frozen=True, eq=False)
+class Whole:
+    name: str
+    inner: Masked
+    large: Array
+    other: Check | None = None
+
+
+@dataclass(frozen=True)
+class CheckPart:
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    inner: Masked
+    other: CheckPart | None
+
+
+def test_a_part_is_read_without_the_rest(tmp_path: Path) -> None:
+    """Of a file of hundreds of megabytes only what is asked for is read: the rest of it may even be spoilt."""
+    mask = np.eye(3, dtype=bool)
+    artefacts.save(tmp_path, "whole", Whole("x", Masked((mask,)), np.arange(1000), Check("a", True, "b")))
+    part = artefacts.load_part(tmp_path, "whole", Part)
+    np.testing.assert_array_equal(part.inner.masks[0], mask)
+    assert part.other == CheckPart("a")
+    assert artefacts.load_part(tmp_path, "whole", CheckPart) == CheckPart("x")
+
+
+def test_a_file_cut_off_or_of_another_kind_is_a_data_error(tmp_path: Path) -> None:
+    artefacts.save(tmp_path, "whole", Whole("x", Masked(()), np.arange(1000)))
+    with pytest.raises(DataError, match="expected a whole Check"):
+        artefacts.load_part(tmp_path, "whole", Check)
+    file = tmp_path / "whole.npz"
+    file.write_bytes(file.read_bytes()[:-30])
+    with pytest.raises(DataError, match="artefact whole"):
+        artefacts.load(tmp_path, "whole", Whole)
