@@ -74,9 +74,10 @@ def name_formers(dataset: Dataset, kind: Kind, description: str, formers: Sequen
 
 
 def _of_series(kind: Kind, description: str, formers: Sequence[Former]) -> list[Former]:
-    """The former of a series: the one of its kind; where that kind had several, the one of the same description."""
+    """The former of a series: the latest of its kind; where that kind had several, the one of the same description."""
     place = _SAME_PLACE.get(kind, kind)
-    mine = [former for former in formers if _SAME_PLACE.get(former.kind, former.kind) is place]
+    there = [former for former in formers if _SAME_PLACE.get(former.kind, former.kind) is place]
+    mine = [former for former in there if former.version == replaced_version(there)]
     return mine if len(mine) < 2 else [former for former in mine if former.description.partition(" (version ")[0] == description]
 
 

@@ -87,7 +87,9 @@ def ball(volume: Volume, radius_mm: float, centre_mm: tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Plan:
-    """What the phantom is to be like. `charset` and `name` are SpecificCharacterSet and PatientName of every file."""
+    """What the phantom is to be like. `charset` and `name` are SpecificCharacterSet and PatientName of every file; `extra` is set in
+    every file as well, and `mr_extra` after it in those of the MR.
+    """
 
     studies: int = 2
     flair: bool = True
@@ -97,6 +99,7 @@ class Plan:
     name: str = "Phantom^Ball"
     offset: str = ""
     extra: tuple[tuple[str, Any], ...] = ()
+    mr_extra: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,8 +250,8 @@ def _head(plan: Plan, study: str, series: str, modality: str, sop_class: str, ui
     d.SeriesDate, d.SeriesTime = d.StudyDate, d.StudyTime
     d.StudyID, d.AccessionNumber, d.StudyDescription = f"S{study[-1]}", f"A{study[-1]}", "Brain"
     d.ReferringPhysicianName, d.Manufacturer, d.PositionReferenceIndicator = "Doctor^Any", "Maker", ""
-    for keyword, value in plan.extra:
-        setattr(d, keyword, value)
+    for keyword, value in (*plan.extra, *(plan.mr_extra if modality == "MR" else ())):
+        setattr(d, keyword, list(value) if isinstance(value, tuple) else value)
     return d
 
 

@@ -13,7 +13,8 @@ from pydicom import Dataset, dcmread
 
 from node.domain.result import Provenance
 from node.encode import Encoded, EncodeOptions, Kind, encode, encode_refusal
-from node.encode.objects import DEFAULT_OBJECTS
+from node.encode.headers import Maker, describe
+from node.encode.objects import DEFAULT_OBJECTS, series_number
 from node.encode.segmentation import encode_lesions
 from node.encode.uids import UidMaker
 from node.errors import DataError
@@ -175,6 +176,31 @@ def test_a_name_keeps_its_bytes_in_every_character_set(tmp_path: Path, charset: 
         assert d.SpecificCharacterSet == (list(charset) if len(charset) > 1 else charset[0])
 
 
+@pytest.mark.parametrize(
+    ("charset", "name"),
+    [
+        (("GB18030",), "Zhang^XiaoDong=张^小东"),
+        (("", "ISO 2022 IR 149"), "Hong^Gildong=洪^吉洞=홍^길동"),
+        (("ISO_IR 100",), "Müller^Jörg"),
+    ],
+)
+def test_each_study_keeps_its_own_character_set(tmp_path: Path, charset: tuple[str, ...], name: str) -> None:
+    """A PET in Kanji and an MR in another set: each object speaks that of its study."""
+    mr = (("SpecificCharacterSet", charset), ("PatientName", name), ("InstitutionName", "Clinic"))
+    plan = Plan(charset=("", "ISO 2022 IR 87"), name="Yamada^Tarou=山田^太郎", extra=(("InstitutionName", "病院"),), mr_extra=mr)
+    phantom = make_phantom(tmp_path, plan)
+    folder = tmp_path / "out"
+
+    written = one_of_each(run(phantom, folder, EncodeOptions(objects=("summary", "lesions"))))
+
+    of_pet, of_mr = written[Kind.SUMMARY], written[Kind.LESIONS]
+
+    assert (str(of_pet.PatientName), of_pet.SpecificCharacterSet) == ("Yamada^Tarou=山田^太郎", ["", "ISO 2022 IR 87"])
+    assert of_pet.InstitutionName == "病院"
+    assert (str(of_mr.PatientName), of_mr.InstitutionName) == (name, "Clinic")
+    assert of_mr.SpecificCharacterSet == (list(charset) if len(charset) > 1 else charset[0])
+
+
 def test_dates_are_those_of_the_provenance(encoded: tuple[Encoded, ...]) -> None:
     for d in one_of_each(encoded).values():
         for name in ("Content", "Series", "InstanceCreation"):
@@ -205,6 +231,37 @@ def test_series_are_numbered_after_the_scanners_and_say_research(phantom: Phanto
     assert {int(d.SeriesNumber) for d in second.values()} == {9011, 9012, 9013, 9014, 9016, 9017, 9211}
     assert all(d.SeriesDescription.startswith("RESEARCH ") and len(d.SeriesDescription) <= 64 for d in second.values())
     assert all(d.SeriesDescription.endswith("(version 2)") for d in second.values())
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_no_version_takes_a_number_of_another(kind: Kind) -> None:
+    others = {
+        series_number(other, version) for other in Kind for version in range(1, 101) if other not in (kind, Kind.REFUSAL, Kind.SUMMARY)
+    }
+    own = [series_number(kind, version) for version in range(1, 101)]
+
+    assert own == sorted(set(own))
+    assert not others & set(own)
+
+
+def test_series_are_numbered_by_hand() -> None:
+    assert [series_number(Kind.SUMMARY, version) for version in (1, 2, 20, 21, 41)] == [9001, 9011, 9191, 10001, 11001]
+    assert series_number(Kind.REGISTRATION, 21, 9) == 10210
+    with pytest.raises(ValueError, match="at most 10 series of registration"):
+        series_number(Kind.REGISTRATION, 1, 10)
+
+
+@pytest.mark.parametrize(("version", "end"), [(1, "x" * 55), (2, " (version 2)"), (1234, " (version 1234)")])
+def test_a_long_description_is_cut_and_its_version_is_not(phantom: Phantom, version: int, end: str) -> None:
+    provenance = replace(phantom.result.provenance, version=version)
+    d = Dataset()
+    d.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+    header = phantom.material().pet_header
+
+    describe(d, Kind.SUMMARY, header, Maker(provenance, EncodeOptions(), Path()), cited=(), description="RESEARCH " + "x" * 60)
+
+    assert len(d.SeriesDescription) == 64
+    assert d.SeriesDescription.endswith(end)
 
 
 def test_objects_name_their_maker(encoded: tuple[Encoded, ...]) -> None:

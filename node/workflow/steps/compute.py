@@ -18,6 +18,7 @@ from node.workflow import artefacts
 from node.workflow.states import Verb
 from node.workflow.steps import outbox
 from node.workflow.steps.choices import encode_options, lesion_program, quantify_options, site_atlas
+from node.workflow.steps.formers import formers
 from node.workflow.store.database import Store
 from node.workflow.store.rows import ExamRow
 from node.workflow.story import version_folder
@@ -135,6 +136,7 @@ class ComputeSteps:
                 storage=self._storage,
                 folder=place,
                 options=encode_options(self._settings),
+                formers=formers(self._store, self._storage, row),
             )
             outbox.freeze(folder, "objects", encoded)
         return outbox.post(self._store, self._settings, row, folder, "objects")
@@ -156,6 +158,7 @@ class ComputeSteps:
                 storage=self._storage,
                 folder=place,
                 options=encode_options(self._settings),
+                formers=formers(self._store, self._storage, row),
             )
             outbox.freeze(folder, "refusal", encoded)
         return outbox.post(self._store, self._settings, row, folder, "refusal")
@@ -176,7 +179,7 @@ class ComputeSteps:
             software=f"Ember {__version__}",
             settings_digest=settings_module.digest(self._settings),
             seed=self._settings.analysis.seed,
-            made_at=row.made_at,
+            made_at=row.made_at.astimezone(),  # the node's own zone: objects of a study that names none tell their times in it
             # A multi-frame object stands once for each of its slices.
             inputs=tuple(dict.fromkeys((item.sop_instance_uid, item.digest) for source in sources for item in source.instances)),
             parameters=(*parameters, *((f"corrected {one.what.value}", f"{one.text}, by {one.author}: {one.reason}") for one in said)),

@@ -24,7 +24,10 @@ REFUSAL, REJECTION, PAGES = "refusal", "rejection", "summary"
 
 @dataclass(frozen=True)
 class Frozen:
-    """One object in the outbox: `path` relative to the version's folder, `digest` SHA-256 of the file; `held` says why it is not sent."""
+    """One object in the outbox: `path` relative to the version's folder, `digest` SHA-256 of the file; `held` says why it is not sent.
+
+    Study and series are empty in artefacts of before they were told; the file's header has them.
+    """
 
     kind: str
     sop_instance_uid: str
@@ -33,6 +36,8 @@ class Frozen:
     path: str
     digest: str
     held: str = ""
+    study_uid: str = ""
+    series_uid: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,8 @@ def takes(settings: Settings, destination: Destination, kind: str) -> bool:
 def _frozen(item: Encoded, folder: Path) -> Frozen:
     digest = hashlib.sha256(item.path.read_bytes()).hexdigest()
     path, held = item.path.relative_to(folder).as_posix(), "; ".join(str(complaint) for complaint in item.complaints[:3])
-    return Frozen(item.kind.value, item.sop_instance_uid, item.sop_class_uid, item.transfer_syntax_uid, path, digest, held)
+    uids = (item.sop_instance_uid, item.sop_class_uid, item.transfer_syntax_uid)
+    return Frozen(item.kind.value, *uids, path, digest, held, item.study_uid, item.series_uid)
 
 
 def _posting(item: Frozen, destination: Destination, row: ExamRow, place: Path) -> Posting:
