@@ -73,7 +73,8 @@ def load_part(folder: Path, name: str, kind: type[T]) -> T:
 def _load(folder: Path, name: str, kind: type[T], prepared: typing.Callable[[Any], Any]) -> T:
     try:
         plain = prepared(json.loads((folder / f"{name}.json").read_text(encoding="utf-8")))
-        with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
+        # Opened here, because NumPy leaves the file of a spoilt archive open.
+        with (folder / f"{name}.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return typing.cast(T, _from_plain(plain, kind, arrays))
     except _UNREADABLE as error:
         raise DataError(f"artefact {name} in {folder.name}: expected a whole {kind.__name__}; found {error}") from error
