@@ -1,0 +1,140 @@
+"""Page 2, the lesions: a small picture and the numbers of each, first those that smoulder, each kind by falling volume.
+
+An exam without a lesion has no such page: the first page says "none found" or "not assessed", and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from node.domain.history import Fate
+from node.domain.result import Lesion, LesionOrigin, Phenotype
+from node.domain.volume import Array
+from node.encode.canvas import SOFT, Box, Canvas, Style, wrap
+from node.encode.flow import Row, TableRow, soft
+from node.encode.material import Material
+from node.encode.page import BODY_BOTTOM, BODY_TOP, LEFT, LESIONS, RIGHT, columns, start_page
+from node.encode.pages.lesion_row import COLUMNS as CELLS
+from node.encode.pages.lesion_row import NUMBER, LesionRow, heads, lesion_row, text_start
+from node.encode.pages.thumbnails import draw_thumbnails
+from node.encode.pages.tiles import lesions_told
+from node.encode.words import number_words, shown, told
+
+SIZES = (120, 104, 92)
+"""Of the pictures, pixels: the largest with which the table takes no more pages than with the smallest."""
+
+ORDER = (
+    *(Phenotype.RIM_ACTIVE, Phenotype.OVERALL_ACTIVE, Phenotype.INDETERMINATE),
+    *(Phenotype.INACTIVE, Phenotype.NOT_RESOLVABLE, None),
+)
+COLUMNS = 2
+HEAD = 40
+STEP = 4
+
+
+def draw_lesions(material: Material) -> list[Canvas]:
+    """As many pages as the lesions need, none where there is no lesion."""
+    listed = in_order(material.result.lesions)
+    if not listed:
+        return []
+    explained = _explained(material)
+    top = BODY_TOP + Style.LEAD_STRONG.step + HEAD
+    bottom = BODY_BOTTOM - len(explained) * Style.SMALL.step - 10
+    size = _picture_size(material, listed, bottom - top)
+    parts = _balanced(_rows(material, listed, draw_thumbnails(material, listed, size)), bottom - top)
+    pages = []
+    for first in range(0, len(parts), COLUMNS):
+        page = start_page(material, LESIONS)
+        page.text(LEFT, BODY_TOP, lesions_told(material), Style.LEAD_STRONG)
+        for part, box in zip(parts[first : first + COLUMNS], columns(COLUMNS, top=top, bottom=bottom), strict=False):
+            _column(page, material, part, box)
+        for number, line in enumerate(explained):
+            page.text(LEFT, bottom + 10 + number * Style.SMALL.step, line, Style.SMALL, SOFT)
+        pages.append(page)
+    return pages
+
+
+def in_order(lesions: Sequence[Lesion]) -> list[Lesion]:
+    """Rim-active lesions first, then the other kinds as in `ORDER`, each by falling volume."""
+    return sorted(lesions, key=lambda lesion: (ORDER.index(lesion.phenotype), -lesion.volume_ml, lesion.number))
+
+
+def _rows(material: Material, listed: Sequence[Lesion], pictures: Mapping[int, tuple[Array, ...]]) -> list[Row]:
+    """A row for each lesion, and at their end what is no longer seen."""
+    rows: list[Row] = [lesion_row(material, lesion, pictures[lesion.number]) for lesion in listed]
+    for change in material.history.lesions:
+        if change.fate is Fate.VANISHED:
+            volume = number_words(change.before_ml)
+            rows.append(soft(material.say("{number}: no longer seen, {volume} mL before", number=change.number, volume=volume)))
+    return rows
+
+
+def _picture_size(material: Material, listed: Sequence[Lesion], height: int) -> int:
+    def pages(size: int) -> int:
+        blank = dict.fromkeys((lesion.number for lesion in listed), (np.zeros((size, size, 3), np.uint8),) * 2)
+        return -(-len(_stacks(_rows(material, listed, blank), height)) // COLUMNS)
+
+    fewest = pages(SIZES[-1])
+    return next(size for size in SIZES if pages(size) == fewest)
+
+
+def _balanced(rows: Sequence[Row], height: int) -> list[list[Row]]:
+    """Rows in columns no higher than `height`, as even as they come on as many pages as they need."""
+    most = -(-len(_stacks(rows, height)) // COLUMNS) * COLUMNS
+    lowest = max(row.height(columns(COLUMNS)[0].width) for row in rows)
+    return next(stacks for limit in range(lowest, height + STEP, STEP) if len(stacks := _stacks(rows, min(limit, height))) <= most)
+
+
+def _stacks(rows: Sequence[Row], height: int) -> list[list[Row]]:
+    """Rows one below the other, a new column wherever the next would reach below `height`."""
+    width = columns(COLUMNS)[0].width
+    stacks: list[list[Row]] = [[]]
+    y = 0
+    for row in rows:
+        high = row.height(width)
+        if stacks[-1] and y + high > height:
+            stacks.append([])
+            y = 0
+        stacks[-1].append(row)
+        y += high
+    return stacks
+
+
+def _column(page: Canvas, material: Material, rows: Sequence[Row], box: Box) -> None:
+    start = next((text_start(row.pictures) for row in rows if isinstance(row, LesionRow)), 0)
+    page.text(box.left + start - NUMBER, box.top - HEAD + 6, material.say("No."), Style.SMALL_STRONG, SOFT)
+    TableRow(heads(material), CELLS, Style.SMALL_STRONG, SOFT).draw(page, box.left + start, box.top - HEAD + 6, box.width - start)
+    page.rule(box.left, box.right, box.top - 8)
+    y = box.top
+    for row in rows:
+        row.draw(page, box.left, y, box.width)
+        y += row.height(box.width)
+
+
+def _explained(material: Material) -> list[str]:
+    """What the table means, in lines as wide as the page."""
+    say, result = material.say, material.result
+    quantity = result.primary.quantity.value
+    sentences = [
+        origin(material),
+        say("Core and rim: {quantity} as measured; the rim is the 2 mm of white matter around the lesion.", quantity=quantity),
+        say(
+            "Phenotype: called from core and rim with the scanner's blur taken out; confidence: share of draws from the errors that agree."
+        ),
+        say("Pictures: axial {series}, without and with the map as on the first page.", series=material.reading.contrast.value),
+    ]
+    sentences += [told(say, note) for note in material.history.notes]
+    return wrap(" ".join(sentences), Style.SMALL, RIGHT - LEFT)
+
+
+def origin(material: Material) -> str:
+    """Who drew the lesions, one sentence."""
+    say, imported = material.say, material.exam.lesions
+    if material.segmentation.lesion_origin is LesionOrigin.IMPORTED and imported is not None:
+        return say("Lesions drawn by {creator}.", creator=shown(imported.creator) or say("somebody unnamed"))
+    if material.segmentation.lesion_origin is LesionOrigin.PROGRAM:
+        program = dict(material.result.provenance.parameters).get("lesion program", "")
+        return say("Lesions drawn by {program}, not confirmed by a reader.", program=shown(program) or say("a program of the site"))
+    return say("Lesions found by the node on the FLAIR, not confirmed by a reader.")

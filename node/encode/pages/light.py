@@ -1,0 +1,133 @@
+"""The quality light: the checks of an exam as one of three words, and the sentences behind it by gravity.
+
+Told by place, mark and word as well as by colour: a lamp's place in the row is the same for a colour-blind reader and in a grey print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+
+from node.domain.exam import Check, Gravity
+from node.encode.canvas import BAD, GOOD, GROUND, INK, RULE, SOFT, WARNING, Box, Canvas, Colour, Style, wrap
+from node.encode.flow import Row, paragraphs
+from node.encode.material import Material
+from node.encode.page import QUALITY
+from node.encode.words import told
+
+
+class Light(Enum):
+    """The three lights: word, mark, colour, in the order of the lamps."""
+
+    GREEN = ("GREEN", "✓", GOOD)
+    AMBER = ("AMBER", "!", WARNING)
+    RED = ("RED", "✗", BAD)
+
+    @property
+    def word(self) -> str:
+        """The light's name, a phrase of the pages."""
+        return self.value[0]
+
+    @property
+    def mark(self) -> str:
+        """The sign inside the lamp."""
+        return self.value[1]
+
+    @property
+    def colour(self) -> Colour:
+        """The lamp's colour."""
+        return self.value[2]
+
+
+RADIUS = 15
+MARKS = {Gravity.NOTE: "•", Gravity.WARNING: "!", Gravity.HOLD: "✗"}
+
+
+def light(checks: Iterable[Check]) -> Light:
+    """Red where a check failed that holds an exam (a person has released it, or there would be no page), amber where a warning did."""
+    failed = {check.gravity for check in checks if not check.passed}
+    return Light.RED if Gravity.HOLD in failed else Light.AMBER if Gravity.WARNING in failed else Light.GREEN
+
+
+def by_gravity(checks: Iterable[Check]) -> list[Check]:
+    """The checks that did not pass, the gravest first."""
+    order = list(Gravity)
+    return sorted((check for check in checks if not check.passed), key=lambda check: -order.index(check.gravity))
+
+
+def draw_light(page: Canvas, material: Material, left: int, right: int, top: int) -> int:
+    """Three lamps, of which one is lit, and its word; where they end."""
+    lit = light(material.result.checks)
+    for number, lamp in enumerate(Light):
+        x, y = left + RADIUS + number * (2 * RADIUS + 10), top + RADIUS
+        page.disc(x, y, RADIUS, lamp.colour if lamp is lit else GROUND, line=lamp.colour if lamp is lit else RULE)
+        if lamp is lit:
+            page.text(x, y, lamp.mark, Style.STRONG, GROUND, anchor="mm")
+    x = left + len(Light) * (2 * RADIUS + 10) + 8
+    lines = wrap(f"{material.say(lit.word)}: {_meaning(material, lit)}", Style.STRONG, right - x)
+    y = top + RADIUS - len(lines) * Style.STRONG.step // 2 + 2
+    for number, line in enumerate(lines):
+        page.text(x, y + number * Style.STRONG.step, line, Style.STRONG, lit.colour)
+    return top + max(2 * RADIUS, len(lines) * Style.STRONG.step) + 12
+
+
+def draw_quality_box(page: Canvas, material: Material, box: Box) -> None:
+    """The light and as many sentences of failed checks as there is room for; how many more there are, and where."""
+    say, checks = material.say, material.result.checks
+    page.panel(box)
+    inner = box.inside(14)
+    page.text(inner.left, inner.top, say("Quality"), Style.TITLE)
+    passed = sum(check.passed for check in checks)
+    count = say("{passed} of {count} checks passed", passed=passed, count=len(checks))
+    page.text(inner.right, inner.top + 2, count, Style.SMALL, SOFT, anchor="ra")
+    y = draw_light(page, material, inner.left, inner.right, inner.top + 34)
+    failed = by_gravity(checks)
+    rows = tuple(row for check in failed for row in check_rows(material, check))
+    room = Box(inner.left, y, inner.right, inner.bottom - Style.SMALL.step)
+    shown = _as_many(page, rows, room)
+    if shown < len(rows):
+        more = say("{count} more on the page {title}", count=len(rows) - shown, title=say(QUALITY))
+        page.text(inner.left, inner.bottom - Style.SMALL.step, more, Style.SMALL, SOFT)
+
+
+def check_rows(material: Material, check: Check) -> tuple[Row, ...]:
+    """A check as a reader meets it: its mark, its sentence."""
+    text = told(material.say, check.message)
+    if check.passed:
+        return paragraphs(text, mark="✓", style=Style.SMALL, colour=SOFT, mark_colour=SOFT)
+    colour = BAD if check.gravity is Gravity.HOLD else WARNING
+    return paragraphs(text, mark=MARKS[check.gravity], style=Style.SMALL, colour=INK, mark_colour=colour)
+
+
+def banner(material: Material) -> str:
+    """What stands above everything else where a check failed that a reader must know of; empty where none did."""
+    say, failed = material.say, by_gravity(material.result.checks)
+    held = sum(check.gravity is Gravity.HOLD for check in failed)
+    warned = sum(check.gravity is Gravity.WARNING for check in failed)
+    if held == 1:
+        return say("1 check failed that holds an exam back; a person released it. Read Quality before any number.")
+    if held:
+        return say("{count} checks failed that hold an exam back; a person released it. Read Quality before any number.", count=held)
+    if warned == 1:
+        return say("1 warning: read Quality before the numbers.")
+    return say("{count} warnings: read Quality before the numbers.", count=warned) if warned else ""
+
+
+def _meaning(material: Material, lit: Light) -> str:
+    say = material.say
+    return {
+        Light.GREEN: say("no warning"),
+        Light.AMBER: say("usable, with the warnings below"),
+        Light.RED: say("held back, released by a person"),
+    }[lit]
+
+
+def _as_many(page: Canvas, rows: tuple[Row, ...], box: Box) -> int:
+    y = box.top
+    for number, row in enumerate(rows):
+        high = row.height(box.width)
+        if y + high > box.bottom:
+            return number
+        row.draw(page, box.left, y, box.width)
+        y += high
+    return len(rows)
