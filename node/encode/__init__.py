@@ -8,6 +8,7 @@ kind                  SOP class                  study           what it is
 ====================  =========================  ==============  ====================================================================
 SUMMARY               Secondary Capture          the PET's       the page to read first; further pages with what did not fit
 OVERLAY               Secondary Capture          the MR's        the map in colour on the MR, one image a slice of the reading series
+OVERLAY_T1            Secondary Capture          the MR's        the same on the T1, where that is not the reading series
 LESIONS               Segmentation               the MR's        the lesions, one segment each, coloured and coded by phenotype
 RAISED                Segmentation               the MR's        the region of raised TSPO signal
 RIMS                  Segmentation               the MR's        the 2 mm rims of the lesions, where the result holds them
@@ -79,7 +80,7 @@ from node.encode.headers import Maker, contributions
 from node.encode.key_objects import encode_key_objects
 from node.encode.material import gather
 from node.encode.objects import Encoded, EncodeOptions, Kind
-from node.encode.overlay import encode_overlay
+from node.encode.overlay import encode_overlay, encode_overlay_t1
 from node.encode.parametric_map import encode_parametric_maps
 from node.encode.physicist import encode_physicist
 from node.encode.refusal import encode_refusal
@@ -94,6 +95,7 @@ __all__ = ["Encoded", "EncodeOptions", "Former", "Kind", "encode", "encode_refus
 OBJECTS = (
     (Kind.SUMMARY, encode_summary),
     (Kind.OVERLAY, encode_overlay),
+    (Kind.OVERLAY_T1, encode_overlay_t1),
     (Kind.LESIONS, encode_lesions),
     (Kind.RAISED, encode_raised),
     (Kind.RIMS, encode_rims),

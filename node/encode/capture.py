@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from pydicom import Dataset
@@ -10,14 +10,16 @@ from pydicom.uid import SecondaryCaptureImageStorage
 
 from node.domain.exam import SeriesSource
 from node.domain.volume import Array
+from node.encode.canvas import Canvas
 from node.encode.headers import MANUFACTURER, MODEL, Maker, describe, write
 from node.encode.material import Material
 from node.encode.objects import Encoded, Kind
-from node.encode.slices import Slices
+from node.encode.page import NO_FREE_REGION, close_pages
+from node.encode.slice_series import keep_loss, lay_on_slices, turn_to_slice
 
 
 def write_page(
-    rgb: Array, kind: Kind, study: Dataset, maker: Maker, *, cited: tuple[SeriesSource, ...], description: str, number: int
+    rgb: Array, kind: Kind, study: Dataset, maker: Maker, *, cited: tuple[SeriesSource, ...], description: str, number: int, title: str
 ) -> Encoded:
     """A page to read: it names the patient in its pixels, and says so.
 
@@ -27,52 +29,62 @@ def write_page(
     study : header of one instance of the study that it goes into
     cited : the series that the page was made from
     number : of the page, from 1
+    title : of the page, in English: what a list of images can show of it
     """
     dataset = _picture(rgb)
     dataset.BurnedInAnnotation = "YES"
     dataset.PatientOrientation = ""
+    dataset.ImageComments = title
     dataset.SourceImageSequence = [_source(i.sop_class_uid, i.sop_instance_uid) for series in cited for i in series.instances]
     describe(dataset, kind, study, maker, cited=cited, description=description, number=number)
-    return _finish(dataset, kind, maker)
+    return write(_captured(dataset, maker), kind, maker)
 
 
-def write_pages(pages: Sequence[Array], kind: Kind, material: Material, *, description: str) -> tuple[Encoded, ...]:
-    """Pages (R, C, 3) uint8 of one exam, in the PET's study."""
+def write_pages(pages: Sequence[Canvas], kind: Kind, material: Material, *, description: str) -> tuple[Encoded, ...]:
+    """Drawn pages of one exam, given their feet, as one series in the PET's study."""
+    pixels = close_pages(pages, material.result.provenance, remark=NO_FREE_REGION)
+    header, maker, cited = material.pet_header, material.maker, material.cited()
     return tuple(
-        write_page(rgb, kind, material.pet_header, material.maker, cited=material.cited(), description=description, number=number)
-        for number, rgb in enumerate(pages, start=1)
+        write_page(rgb, kind, header, maker, cited=cited, description=description, number=number, title=page.title)
+        for number, (page, rgb) in enumerate(zip(pages, pixels, strict=True), start=1)
     )
 
 
-def write_slice(rgb: Array, kind: Kind, material: Material, *, index: int, description: str) -> Encoded:
-    """A picture of one slice of the reading series, in its place.
+def write_slices(
+    pictures: Iterable[Array], kind: Kind, material: Material, *, start: tuple[int, int], description: str
+) -> tuple[Encoded, ...]:
+    """Pictures of the reading series' slices, each in its place.
 
     Position, orientation and frame of reference are no part of the Secondary Capture IOD; they make it a Standard Extended SOP class
     (PS3.2 3.11.3), which is what lets a viewer scroll it in step with the MR.
 
     Parameters
     ----------
-    rgb : (R, C, 3) uint8; its first pixel is the slice's first pixel
-    index : of the slice, from 0
+    pictures : (R, C, 3) uint8 each, of one size, for every slice in its order
+    start : (row, column) index in the MR image of the pictures' first pixel
     """
+    dataset, written = Dataset(), []
+    for index, rgb in enumerate(pictures):
+        if index == 0:
+            dataset = _slice(rgb, kind, material, description)
+        source = material.slices.sources[index]
+        dataset.PixelData = _bytes(rgb)
+        dataset.SourceImageSequence = [_source(source.sop_class_uid, source.sop_instance_uid, source.frame)]
+        turn_to_slice(dataset, kind, material, index, start=start)
+        written.append(write(dataset, kind, material.maker))
+    return tuple(written)
+
+
+def _slice(rgb: Array, kind: Kind, material: Material, description: str) -> Dataset:
+    """Everything but one slice's own."""
     dataset = _picture(rgb)
     # No text in it names the patient; a head can be recognised.
     dataset.BurnedInAnnotation = "NO"
     dataset.RecognizableVisualFeatures = "YES"
     keep_loss(dataset, material.slices.header)
-    _place(dataset, material.slices, index, material.reading.volume.frame_of_reference_uid)
-    source = material.slices.sources[index]
-    dataset.SourceImageSequence = [_source(source.sop_class_uid, source.sop_instance_uid, source.frame)]
-    describe(
-        dataset,
-        kind,
-        material.slices.header,
-        material.maker,
-        cited=material.cited_for_slice(index),
-        description=description,
-        number=index + 1,
-    )
-    return _finish(dataset, kind, material.maker)
+    lay_on_slices(dataset, material)
+    describe(dataset, kind, material.slices.header, material.maker, cited=material.cited_for_slice(0), description=description)
+    return _captured(dataset, material.maker)
 
 
 def _picture(rgb: Array) -> Dataset:
@@ -87,36 +99,13 @@ def _picture(rgb: Array) -> Dataset:
     dataset.Rows, dataset.Columns = rgb.shape[:2]
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 8, 8, 7, 0
     dataset.LossyImageCompression = "00"
-    pixels = np.ascontiguousarray(rgb).tobytes()
-    dataset.PixelData = pixels + b"\0" * (len(pixels) % 2)
+    dataset.PixelData = _bytes(rgb)
     return dataset
 
 
-def keep_loss(dataset: Dataset, source: Dataset) -> None:
-    """What was lossy once stays so (PS3.3 C.7.6.1.1.5)."""
-    if source.get("LossyImageCompression") == "01":
-        for keyword in ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod"):
-            if keyword in source:
-                dataset[keyword] = source[keyword]
-
-
-def _place(dataset: Dataset, slices: Slices, index: int, frame_of_reference_uid: str) -> None:
-    source = slices.sources[index]
-    dataset.FrameOfReferenceUID = frame_of_reference_uid
-    dataset.PositionReferenceIndicator = ""
-    dataset.ImagePositionPatient = list(source.position_mm)
-    dataset.ImageOrientationPatient = list(slices.orientation)
-    dataset.PixelSpacing = list(slices.pixel_spacing)
-    dataset.SliceThickness, dataset.SpacingBetweenSlices = slices.thickness, slices.step
-    dataset.PatientOrientation = patient_orientation(slices.orientation)
-
-
-def patient_orientation(orientation: tuple[str, ...]) -> list[str]:
-    """PatientOrientation (PS3.3 C.7.6.1.1.1) of rows and columns: the letter of the axis that each runs along most."""
-    letters = (("R", "L"), ("A", "P"), ("F", "H"))
-    cosines = np.array(orientation, dtype=np.float64).reshape(2, 3)
-    axes = np.abs(cosines).argmax(axis=1)
-    return [letters[axis][int(cosine[axis] > 0)] for axis, cosine in zip(axes, cosines, strict=True)]
+def _bytes(rgb: Array) -> bytes:
+    pixels = np.ascontiguousarray(rgb).tobytes()
+    return pixels + b"\0" * (len(pixels) % 2)
 
 
 def _source(sop_class_uid: str, sop_instance_uid: str, frame: int | None = None) -> Dataset:
@@ -130,9 +119,10 @@ def _source(sop_class_uid: str, sop_instance_uid: str, frame: int | None = None)
     return item
 
 
-def _finish(dataset: Dataset, kind: Kind, maker: Maker) -> Encoded:
+def _captured(dataset: Dataset, maker: Maker) -> Dataset:
+    # SC Equipment and SC Image, PS3.3 C.8.6.1 and C.8.6.2
     dataset.SecondaryCaptureDeviceManufacturer = MANUFACTURER
     dataset.SecondaryCaptureDeviceManufacturerModelName = MODEL
     dataset.SecondaryCaptureDeviceSoftwareVersions = maker.provenance.software
     dataset.DateOfSecondaryCapture, dataset.TimeOfSecondaryCapture = dataset.ContentDate, dataset.ContentTime
-    return write(dataset, kind, maker)
+    return dataset

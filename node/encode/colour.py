@@ -96,5 +96,27 @@ def ring(mask: Array, width: int = 1) -> Array:
     return np.asarray(ndimage.binary_dilation(mask, iterations=width) & ~mask)
 
 
+def rings(labels: Array) -> Array:
+    """The lines around labels, in the plane.
+
+    Parameters
+    ----------
+    labels : (R, C) integers, 0 background
+
+    Returns
+    -------
+    (R, C) the label that a pixel of the background touches by a side, the greatest where it touches several; 0 elsewhere
+    """
+    wide = np.pad(labels, 1)
+    near = np.maximum.reduce([wide[:-2, 1:-1], wide[2:, 1:-1], wide[1:-1, :-2], wide[1:-1, 2:]])
+    return np.where(labels == 0, near, 0)
+
+
+def dotted(line: Array) -> Array:
+    """A line (R, C) bool with gaps, two pixels on and two off along rows, columns and diagonals."""
+    rows, columns = np.indices(line.shape)
+    return np.asarray(line & ((rows + 2 * columns) % 4 < 2))
+
+
 def _table() -> Array:
     return np.asarray(mpl.colormaps[MAP_NAME](np.arange(256), bytes=True))[:, :3]

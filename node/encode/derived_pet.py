@@ -29,11 +29,11 @@ from pydicom.uid import PositronEmissionTomographyImageStorage
 from node import imaging
 from node.domain.result import ParametricMap, Quantity
 from node.domain.volume import Array, Volume
-from node.encode.capture import keep_loss, patient_orientation
-from node.encode.headers import describe, own_scheme, refer, reference, write
+from node.encode.headers import describe, own_scheme, reference, write
 from node.encode.material import Material
 from node.encode.objects import Encoded, Kind
 from node.encode.quantities import described, dicom, measure, plain, window
+from node.encode.slice_series import keep_loss, lay_on_slices, turn_to_slice
 from node.encode.words import window_words
 
 LARGEST = 32767
@@ -94,11 +94,8 @@ def _encode(material: Material, kind: Kind, made: ParametricMap) -> tuple[Encode
 
 
 def _write_slice(dataset: Dataset, kind: Kind, material: Material, index: int, picture: Array) -> Encoded:
-    # One dataset serves all slices: what differs from slice to slice is set here, all of it.
-    dataset.SOPInstanceUID = material.maker.uid(kind, "instance", index + 1)
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    dataset.InstanceNumber = dataset.ImageIndex = index + 1
-    dataset.ImagePositionPatient = list(material.slices.sources[index].position_mm)
+    turn_to_slice(dataset, kind, material, index)
+    dataset.ImageIndex = index + 1
     dataset.PixelData = picture.tobytes()
     _cite(dataset, material, index)
     return write(dataset, kind, material.maker)
@@ -113,7 +110,6 @@ def _cite(dataset: Dataset, material: Material, index: int) -> None:
     if source.frame is not None:
         anatomy.ReferencedFrameNumber = source.frame
     dataset.SourceImageSequence, dataset.ReferencedImageSequence = [origin], [anatomy]
-    refer(dataset, material.cited_for_slice(index))
 
 
 def _template(material: Material, kind: Kind, made: ParametricMap, slope: float) -> Dataset:
@@ -125,7 +121,8 @@ def _template(material: Material, kind: Kind, made: ParametricMap, slope: float)
     _fill_series(dataset, material, made)
     _fill_isotope(dataset, material)
     _fill_image(dataset, material, made, slope)
-    _fill_plane(dataset, material)
+    lay_on_slices(dataset, material)
+    _fill_pixels(dataset, material)
     description = f"RESEARCH {_name(made, material)} on {material.reading.contrast.value}"
     describe(dataset, kind, material.slices.header, material.maker, cited=material.cited_for_slice(0), description=description[:50])
     dataset.CodingSchemeIdentificationSequence = [own_scheme()]
@@ -203,13 +200,8 @@ def _real_world(made: ParametricMap, slope: float) -> hd.pm.RealWorldValueMappin
     )
 
 
-def _fill_plane(dataset: Dataset, material: Material) -> None:
-    # Frame of Reference, C.7.4.1; Image Plane, C.7.6.2; Image Pixel, C.7.6.3: the reading series' own numbers.
-    slices, volume = material.slices, material.reading.volume
-    dataset.FrameOfReferenceUID, dataset.PositionReferenceIndicator = volume.frame_of_reference_uid, ""
-    dataset.ImageOrientationPatient, dataset.PixelSpacing = list(slices.orientation), list(slices.pixel_spacing)
-    dataset.SliceThickness, dataset.SpacingBetweenSlices = slices.thickness, slices.step
-    dataset.PatientOrientation = patient_orientation(slices.orientation)
+def _fill_pixels(dataset: Dataset, material: Material) -> None:
+    # Image Pixel, C.7.6.3
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
-    dataset.Rows, dataset.Columns = volume.shape[1:]
+    dataset.Rows, dataset.Columns = material.reading.volume.shape[1:]
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 16, 15, 1

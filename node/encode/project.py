@@ -82,6 +82,11 @@ def label_shares(labels: Volume, grid: Volume, labels_from_grid: Transform) -> I
             yield label, window, part
 
 
+def part_of(volume: Volume, box: Box) -> Volume:
+    """The part of a volume in a box, where it lies."""
+    return _moved(volume, volume.array[box], [b.start for b in box])
+
+
 def _boxes(labels: Array) -> list[tuple[int, Box]]:
     """Each label with the smallest box that holds it."""
     return [(number, box) for number, box in enumerate(ndimage.find_objects(labels), start=1) if box is not None]
