@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from pathlib import Path
+from zlib import crc32
 
 from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
@@ -209,7 +210,14 @@ def write(dataset: Dataset, kind: Kind, maker: Maker) -> Encoded:
         str(dataset.StudyInstanceUID),
         str(dataset.SeriesInstanceUID),
         kind,
+        content_sum(dataset),
     )
+
+
+def content_sum(dataset: Dataset) -> int | None:
+    """CRC-32 of an object's pixels or printed document; None where it has neither. The gate compares it with what the file holds."""
+    keywords = ("PixelData", "FloatPixelData", "EncapsulatedDocument")
+    return next((crc32(dataset[keyword].value) for keyword in keywords if keyword in dataset), None)
 
 
 def _copy_study(dataset: Dataset, header: Dataset) -> None:

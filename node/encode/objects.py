@@ -123,7 +123,7 @@ SOP_CLASSES = {
 OBJECT_NAMES = tuple(kind.value for kind in Kind if kind not in (Kind.REFUSAL, Kind.REJECTION))
 """What a site may ask for; refusals and withdrawals are written whatever it asks for."""
 
-_BY_DEFAULT = (Kind.SUMMARY, Kind.OVERLAY, Kind.LESIONS, Kind.RAISED, Kind.PHYSICIST, Kind.MAP, Kind.REPORT)
+_BY_DEFAULT = (Kind.SUMMARY, Kind.OVERLAY, Kind.LESIONS, Kind.RAISED, Kind.MAP, Kind.REPORT)
 
 DEFAULT_OBJECTS = tuple(kind.value for kind in _BY_DEFAULT)
 """What is written where a site chooses nothing; why, is said in the folder's page."""
@@ -137,7 +137,7 @@ class EncodeOptions:
     ----------
     reading : the MR series on whose grid results are shown, where the exam has it; the T1 otherwise
     map_range : SUVR or DVR at the bottom and at the top of the colour bar; the same for every exam, so that colours can be compared
-    physicist_page : when the pages on how the numbers were made are written
+    physicist_page : when the pages on how the numbers were made are written, where `objects` names them
     device_serial_number : as printed in the objects' equipment module, for instance the node's AE title
     seg_form : of every SEG. FRACTIONAL holds the share of each voxel that a segment fills; LABELMAP is BINARY where segments overlap
     language : of the pages; names of quantities and units stay as they are
@@ -195,6 +195,7 @@ class Encoded:
     ----------
     path : the file, in the folder that was asked for
     kind : which kind of object it is
+    content_sum : CRC-32 of its pixels, or of its printed document, as handed over for writing; None where it has neither
     complaints : what the gate found wrong with it; where there is any, it must not be sent
     """
 
@@ -205,4 +206,5 @@ class Encoded:
     study_uid: str
     series_uid: str
     kind: Kind
+    content_sum: int | None = None
     complaints: tuple[Complaint, ...] = ()
