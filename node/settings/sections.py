@@ -46,7 +46,7 @@ Profile = Literal["minimal", "standard", "everything"]
 
 PROFILES: dict[Profile, tuple[ObjectName, ...]] = {
     "minimal": ("summary", "overlay"),
-    "standard": ("summary", "overlay", "lesions", "raised", "physicist", "map", "report"),
+    "standard": ("summary", "overlay", "lesions", "raised", "map", "report"),
     "everything": get_args(ObjectName),
 }
 """Ready-made choices of objects for a destination."""

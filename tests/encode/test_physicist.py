@@ -105,7 +105,7 @@ def test_the_physicists_pages_tell_the_model_the_frames_and_the_chain(tmp_path: 
 @pytest.mark.parametrize(("wanted", "dynamic", "expected"), [("dynamic", True, True), ("dynamic", False, False), ("always", False, True)])
 def test_the_site_says_when_the_physicists_pages_are_written(tmp_path: Path, wanted: str, dynamic: bool, expected: bool) -> None:
     phantom = dynamic_phantom(tmp_path) if dynamic else make_phantom(tmp_path)
-    options = EncodeOptions(physicist_page=wanted)  # type: ignore[arg-type]
+    options = EncodeOptions(physicist_page=wanted, objects=("physicist",))  # type: ignore[arg-type]
 
     written = encode(*phantom.parts, storage=tmp_path, folder=tmp_path, options=options)
 
