@@ -84,7 +84,13 @@ def study_words(header: Dataset, say: Speech) -> tuple[str, ...]:
     """One study: when and under which accession number, and its description."""
     when = say("study {when}", when=dicom_moment_words(str(header.get("StudyDate", "") or ""), str(header.get("StudyTime", "") or "")))
     what = shown(str(header.get("StudyDescription", "") or ""))
-    return (f"{when}{_accession(header, say)}", *((what,) if what else ()))
+    return (f"{when}, {accession_words(header, say)}", *((what,) if what else ()))
+
+
+def accession_words(header: Dataset, say: Speech) -> str:
+    """A study's accession number, or that it has none."""
+    number = shown(str(header.get("AccessionNumber", "") or ""))
+    return say("acc. {number}", number=number) if number else say("no accession number")
 
 
 def series_words(description: str, acquired_at: datetime | None, say: Speech) -> tuple[str, ...]:
@@ -144,12 +150,7 @@ def _age(age: str, say: Speech) -> str:
 def _scan(header: Dataset, scanned_at: datetime | None, say: Speech) -> str:
     modality = {"PT": "PET"}.get(str(header.Modality), str(header.Modality))
     when = moment_words(scanned_at) if scanned_at else say("at an unknown time")
-    return f"{modality} {when}{_accession(header, say)}"
-
-
-def _accession(header: Dataset, say: Speech) -> str:
-    number = shown(str(header.get("AccessionNumber", "") or ""))
-    return ", " + (say("acc. {number}", number=number) if number else say("no accession number"))
+    return f"{modality} {when}, {accession_words(header, say)}"
 
 
 def _made(say: Speech, provenance: Provenance) -> str:

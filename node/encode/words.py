@@ -36,6 +36,12 @@ REGIONS = {
 
 MISSING = "–"
 
+CONTRAST_SENTENCES = (
+    "The contrast score cannot see diffuse activation of the NAWM, rises where the NAWM is homogeneous, and is blind to a shift of the "
+    "whole brain."
+)
+"""To be printed wherever the score is."""
+
 
 def region_words(key: str, say: Speech | None = None) -> str:
     """A region's name for a reader; in English where no speech is given."""

@@ -19,7 +19,7 @@ from node.encode.pages.sentences import answer
 from node.encode.pages.tiles import draw_tiles
 from node.encode.words import told
 
-COLUMNS_HEIGHT = 246
+COLUMNS_HEIGHT = 268
 SIGNATURE_HEIGHT = 36
 PICTURES_WIDTH = 930
 GAP = 12
@@ -44,11 +44,13 @@ def draw_answer(material: Material) -> list[Canvas]:
 
 
 def carried_over(material: Material) -> tuple[Section, ...]:
-    """What the first page has no room for, whole, for the page Quality: sections that it shows in part, and each series with its UID."""
+    """What the first page has no room for, whole, for the page Quality: series and methods where it shows a part, and each series' UID.
+
+    What was not computed, and the checks, that page has anyhow.
+    """
     blank = Canvas(ANSWER, material.say)
-    parts = _sections(material)
-    boxes = columns(len(parts), top=0, bottom=COLUMNS_HEIGHT)
-    cut = tuple(part for part, box in zip(parts, boxes, strict=True) if fill(blank, box, (part,)))
+    parts = (context.sources(material), context.methods(material))
+    cut = tuple(part for part, box in zip(parts, columns(3, top=0, bottom=COLUMNS_HEIGHT), strict=False) if fill(blank, box, (part,)))
     return (*cut, context.identifiers(material))
 
 

@@ -7,33 +7,28 @@ from node.domain.result import Finding, Quantity
 from node.encode.canvas import SOFT, Style
 from node.encode.flow import Column, Row, Section, TableRow, paragraphs
 from node.encode.material import Material
-from node.encode.page import series_words, study_words
+from node.encode.page import accession_words, series_words
 from node.encode.pages.tiles import REGIONS, last_visit
-from node.encode.words import moment_words, shown, told, window_words
+from node.encode.words import CONTRAST_SENTENCES, moment_words, shown, told, window_words
 
 NOT_SPECIFIC = (
     "TSPO is on microglia, macrophages, astrocytes and endothelium, in MS not only on activated ones (Nutma 2019). "
     "No TSPO tracer is licensed, as far as we know."
 )
-CONTRAST_SENTENCES = (
-    "The contrast score cannot see diffuse activation of the NAWM, rises where the NAWM is homogeneous, and is blind to a shift of the "
-    "whole brain."
-)
-"""To be printed wherever the score is."""
-
 _FACTS = (Column(132, "left"), Column(358, "left"))
+_SERIES = (Column(72, "left"), Column(418, "left"))
 
 
 def sources(material: Material) -> Section:
     """The series that the result was made from, with their times."""
     say, exam = material.say, material.exam
     rows = [
-        *_series(material, "PET", exam.pet.source, ()),
+        *_series(material, "PET", exam.pet.source),
         *_mr(material, "T1", exam.t1),
-        *(_mr(material, "FLAIR", exam.flair) if exam.flair else (_fact("FLAIR", say("none")),)),
+        *(_mr(material, "FLAIR", exam.flair) if exam.flair else (TableRow(("FLAIR", say("none")), _SERIES, Style.SMALL),)),
     ]
     if exam.lesions:
-        rows += _series(material, "SEG", exam.lesions.source, ())
+        rows += _series(material, "SEG", exam.lesions.source)
     return Section(say("Made from"), tuple(rows))
 
 
@@ -44,10 +39,10 @@ def methods(material: Material) -> Section:
         (say("Tracer"), f"{shown(tracer.name)}, {_dose(material)}"),
         (say("Genotype"), f"rs6971 {_genotype(material)}"),
         (say("Value"), _value(material)),
-        *(((say("SUVR"), window_words(tracer)),) if material.result.kinetics else ()),
-        (say("Blur"), say("not taken out of these numbers")),
         (say("Norm"), _norm(material)),
         (say("Repeatability"), _repeatability(material)),
+        *((("SUVR", window_words(tracer)),) if material.result.kinetics else ()),
+        (say("Blur"), say("not taken out of these numbers")),
     )
     return Section(say("Measured how"), tuple(_fact(name, value) for name, value in facts))
 
@@ -66,7 +61,9 @@ def identifiers(material: Material) -> Section:
     exam = material.exam
     optional = (("FLAIR", exam.flair), ("SEG", exam.lesions))
     named = (("PET", exam.pet.source), ("T1", exam.t1.source), *((name, item.source) for name, item in optional if item is not None))
-    return Section(material.say("Series by UID"), tuple(_fact(name, source.series_uid) for name, source in named))
+    return Section(
+        material.say("Series by UID"), tuple(TableRow((name, source.series_uid), _SERIES, Style.SMALL) for name, source in named)
+    )
 
 
 def to_bear_in_mind(material: Material) -> tuple[str, ...]:
@@ -79,16 +76,18 @@ def _fact(name: str, value: str) -> Row:
     return TableRow((name, value), _FACTS, Style.SMALL)
 
 
-def _series(material: Material, name: str, source: SeriesSource, more: tuple[str, ...]) -> list[Row]:
-    lines = (*series_words(source.description, source.acquired_at, material.say), *more)
-    return [_fact(name if number == 0 else "", line) for number, line in enumerate(lines)]
+def _series(material: Material, name: str, source: SeriesSource, *more: str) -> list[Row]:
+    description, acquired = series_words(source.description, source.acquired_at, material.say)
+    lines = (description, ", ".join((acquired, *more)))
+    return [TableRow((name if number == 0 else "", line), _SERIES, Style.SMALL) for number, line in enumerate(lines)]
 
 
 def _mr(material: Material, name: str, series: MrSeries) -> list[Row]:
-    header = material.slices.header
-    elsewhere = series.source.study_uid != material.exam.pet.source.study_uid and series.source.study_uid == header.StudyInstanceUID
-    words = study_words(header, material.say)[:1] if elsewhere and series is material.exam.t1 else ()
-    return _series(material, name, series.source, words)
+    """An MR series; the accession number where it is another than the PET's, which the page's head has."""
+    elsewhere = series.source.study_uid != material.exam.pet.source.study_uid
+    known = series.source.study_uid == material.slices.header.StudyInstanceUID
+    more = (accession_words(material.slices.header, material.say),) if elsewhere and known else ()
+    return _series(material, name, series.source, *more)
 
 
 def _dose(material: Material) -> str:
@@ -106,7 +105,7 @@ def _genotype(material: Material) -> str:
     genotype, say = material.exam.subject.genotype, material.say
     if genotype:
         return genotype
-    return say("unknown") if material.result.tracer.genotype_sensitive else say("unknown, matters little for this tracer")
+    return say("unknown") if material.result.tracer.genotype_sensitive else say("unknown, matters little here")
 
 
 def _value(material: Material) -> str:

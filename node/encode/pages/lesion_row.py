@@ -17,9 +17,9 @@ CONFIDENT = 0.8
 """A phenotype that fewer draws than this share agree on is marked as uncertain (quantification E2)."""
 
 BETWEEN, BESIDE, GAP, STEP = 4, 14, 8, Style.SMALL.step
-CHIP, NUMBER = 24, 66
+CHIP, NUMBER = 22, 58
 """Room for the chip, and for chip and number of three figures."""
-COLUMNS = (Column(178, "left"), Column(100, "left"), Column(182, "left"))
+COLUMNS = (Column(168, "left"), Column(92, "left"), Column(185, "left"))
 """Place and volume, core and rim, phenotype and confidence."""
 MARKS = {Fate.NEW: "+", Fate.ENLARGED: "▲", Fate.SAME: "●", Fate.SMALLER: "▼", Fate.VANISHED: "–"}
 

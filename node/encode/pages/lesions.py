@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from node.domain.history import Fate
-from node.domain.result import Lesion, LesionOrigin, Phenotype
+from node.domain.result import Lesion, Phenotype
 from node.domain.volume import Array
 from node.encode.canvas import SOFT, Box, Canvas, Style, wrap
 from node.encode.flow import Row, TableRow, soft
@@ -19,10 +19,10 @@ from node.encode.page import BODY_BOTTOM, BODY_TOP, LEFT, LESIONS, RIGHT, column
 from node.encode.pages.lesion_row import COLUMNS as CELLS
 from node.encode.pages.lesion_row import NUMBER, LesionRow, heads, lesion_row, text_start
 from node.encode.pages.thumbnails import draw_thumbnails
-from node.encode.pages.tiles import lesions_told
-from node.encode.words import number_words, shown, told
+from node.encode.pages.tiles import lesions_told, origin
+from node.encode.words import number_words, told
 
-SIZES = (120, 104, 92)
+SIZES = (112, 100, 90)
 """Of the pictures, pixels: the largest with which the table takes no more pages than with the smallest."""
 
 ORDER = (
@@ -127,14 +127,3 @@ def _explained(material: Material) -> list[str]:
     ]
     sentences += [told(say, note) for note in material.history.notes]
     return wrap(" ".join(sentences), Style.SMALL, RIGHT - LEFT)
-
-
-def origin(material: Material) -> str:
-    """Who drew the lesions, one sentence."""
-    say, imported = material.say, material.exam.lesions
-    if material.segmentation.lesion_origin is LesionOrigin.IMPORTED and imported is not None:
-        return say("Lesions drawn by {creator}.", creator=shown(imported.creator) or say("somebody unnamed"))
-    if material.segmentation.lesion_origin is LesionOrigin.PROGRAM:
-        program = dict(material.result.provenance.parameters).get("lesion program", "")
-        return say("Lesions drawn by {program}, not confirmed by a reader.", program=shown(program) or say("a program of the site"))
-    return say("Lesions found by the node on the FLAIR, not confirmed by a reader.")

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 from node.domain.exam import Check, Gravity
-from node.encode.canvas import BAD, GOOD, GROUND, INK, RULE, SOFT, WARNING, Box, Canvas, Colour, Style, wrap
+from node.encode.canvas import BAD, GOOD, GROUND, INK, SOFT, WARNING, Box, Canvas, Colour, Style, wrap
 from node.encode.flow import Row, paragraphs
 from node.encode.material import Material
 from node.encode.page import QUALITY
@@ -40,6 +40,7 @@ class Light(Enum):
 
 
 RADIUS = 15
+UNLIT: Colour = (96, 104, 116)
 MARKS = {Gravity.NOTE: "•", Gravity.WARNING: "!", Gravity.HOLD: "✗"}
 
 
@@ -60,7 +61,7 @@ def draw_light(page: Canvas, material: Material, left: int, right: int, top: int
     lit = light(material.result.checks)
     for number, lamp in enumerate(Light):
         x, y = left + RADIUS + number * (2 * RADIUS + 10), top + RADIUS
-        page.disc(x, y, RADIUS, lamp.colour if lamp is lit else GROUND, line=lamp.colour if lamp is lit else RULE)
+        page.disc(x, y, RADIUS, lamp.colour if lamp is lit else GROUND, line=lamp.colour if lamp is lit else UNLIT)
         if lamp is lit:
             page.text(x, y, lamp.mark, Style.STRONG, GROUND, anchor="mm")
     x = left + len(Light) * (2 * RADIUS + 10) + 8

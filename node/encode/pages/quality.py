@@ -14,6 +14,7 @@ from node.encode.canvas import GUTTER, SOFT, Box, Canvas, Style
 from node.encode.flow import Column, Row, Section, TableRow, fill, paragraphs
 from node.encode.material import Material
 from node.encode.page import BODY_BOTTOM, BODY_TOP, LEFT, QUALITY, RIGHT, columns, start_page
+from node.encode.pages.answer import carried_over
 from node.encode.pages.check_table import failed_section, passed_sections
 from node.encode.pages.contours import draw_layers, layers
 from node.encode.pages.motion import motion_lines
@@ -33,8 +34,15 @@ def draw_quality(material: Material) -> list[Canvas]:
     bottom = draw_layers(page, Box(LEFT, BODY_TOP, LEFT + PICTURES_WIDTH, BODY_BOTTOM), material, layers(material))
     side = Box(LEFT + PICTURES_WIDTH + GUTTER, BODY_TOP, RIGHT, BODY_BOTTOM)
     top = _motion(page, material, side)
-    told = (failed_section(material), _not_computed(material), _corrections(material), _dose(material), *passed_sections(material))
-    told = tuple(section for section in told if section.rows)
+    told = (
+        failed_section(material),
+        _not_computed(material),
+        _corrections(material),
+        _dose(material),
+        *carried_over(material),
+        *passed_sections(material),
+    )
+    told = tuple(section for section in (*told, *passed_sections(material)) if section.rows)
     rest = fill(page, Box(side.left, top, side.right, side.bottom), told)
     rest = fill(page, Box(LEFT, bottom + GUTTER, LEFT + PICTURES_WIDTH, BODY_BOTTOM), rest)
     return [page, *_further(material, rest)]

@@ -10,8 +10,7 @@ from node.encode.flow import Column, Paragraph, Row, Section, TableRow, soft
 from node.encode.languages import Speech
 from node.encode.material import Material
 from node.encode.pages.strip import StripRow, norm_strip, own_strip
-from node.encode.sections import CONTRAST_SENTENCES
-from node.encode.words import MISSING, number_words, region_words, shown, sided
+from node.encode.words import CONTRAST_SENTENCES, MISSING, number_words, region_words, shown, sided
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("whole_brain", ()),

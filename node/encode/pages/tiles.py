@@ -13,7 +13,7 @@ from node.domain.result import Finding, LesionOrigin, Norm, Phenotype, Quantity
 from node.encode.canvas import INK, SOFT, WARNING, Box, Canvas, Colour, Style, width_of, wrap
 from node.encode.material import Material
 from node.encode.phenotypes import lesion_rgb
-from node.encode.words import MISSING, moment_words, number_words
+from node.encode.words import MISSING, moment_words, number_words, shown
 
 REGIONS = ("nawm", "thalamus", "cortex", "lesions")
 """Whose numbers are large."""
@@ -21,7 +21,7 @@ REGIONS = ("nawm", "thalamus", "cortex", "lesions")
 CONTRAST_LIMIT = 2.0
 """A contrast score beyond it is told as above or below: two robust standard deviations, as in the region of raised signal; ours."""
 
-PAD, NARROW, BETWEEN = 14, 262, 12
+PAD, NARROW, BETWEEN, CHIP = 14, 262, 12, 22
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,12 @@ def draw_tiles(page: Canvas, material: Material, left: int, right: int, top: int
     say = material.say
     names = (say("Normal-appearing WM"), say("Thalamus"), say("Cortex, inner"), say("In lesions"))
     tiles = [_tile(material, region, name) for region, name in zip(REGIONS, names, strict=True)]
-    bottom = top + max(*(_height(tile) for tile in tiles), _kinds_height(material))
+    start = left + len(tiles) * (NARROW + BETWEEN)
+    bottom = top + max(*(_height(tile) for tile in tiles), _kinds_height(material, right - start - 2 * PAD))
     for number, tile in enumerate(tiles):
-        start = left + number * (NARROW + BETWEEN)
-        _draw(page, tile, Box(start, top, start + NARROW, bottom))
-    _draw_kinds(page, material, Box(left + len(tiles) * (NARROW + BETWEEN), top, right, bottom))
+        x = left + number * (NARROW + BETWEEN)
+        _draw(page, tile, Box(x, top, x + NARROW, bottom))
+    _draw_kinds(page, material, Box(start, top, right, bottom))
     return bottom
 
 
@@ -61,6 +62,17 @@ def lesions_told(material: Material) -> str:
         return say("Lesions: none found")
     volume = number_words(sum(lesion.volume_ml for lesion in lesions), 1)
     return say("Lesions: {count}, together {volume} mL", count=len(lesions), volume=volume)
+
+
+def origin(material: Material) -> str:
+    """Who drew the lesions, one sentence."""
+    say, imported = material.say, material.exam.lesions
+    if material.segmentation.lesion_origin is LesionOrigin.IMPORTED and imported is not None:
+        return say("Lesions drawn by {creator}.", creator=shown(imported.creator) or say("somebody unnamed"))
+    if material.segmentation.lesion_origin is LesionOrigin.PROGRAM:
+        program = dict(material.result.provenance.parameters).get("lesion program", "")
+        return say("Lesions drawn by {program}, not confirmed by a reader.", program=shown(program) or say("a program of the site"))
+    return say("Lesions found by the node on the FLAIR, not confirmed by a reader.")
 
 
 def _tile(material: Material, region: str, name: str) -> Tile:
@@ -147,36 +159,54 @@ def _kinds(material: Material) -> list[tuple[int, Phenotype | None]]:
     return [(called.count(kind), kind) for kind in (*Phenotype, None) if kind in called]
 
 
-def _kinds_lines(material: Material) -> int:
-    """Lines of two phenotypes each, or the one that says why there is none."""
-    return max((len(_kinds(material)) + 1) // 2, 1)
+Chips = list[tuple[int, Phenotype | None, str]]
+"""How far to the right each chip stands, its phenotype, its words."""
 
 
-def _kinds_height(material: Material) -> int:
-    return 10 + Style.LEAD_STRONG.step + (_kinds_lines(material) + len(_below(material))) * Style.SMALL.step + 10
+def _chips(material: Material, width: int) -> list[Chips]:
+    """The phenotypes that occur, with their counts, in as many lines as that takes."""
+    lines: list[Chips] = [[]]
+    x = 0
+    for count, kind in _kinds(material):
+        words = f"{count} {material.say.sentence(kind.value) if kind else material.say('not called')}"
+        wide = CHIP + width_of(words, Style.SMALL)
+        if lines[-1] and x + wide > width:
+            lines.append([])
+            x = 0
+        lines[-1].append((x, kind, words))
+        x += wide + CHIP
+    return lines
 
 
 def _draw_kinds(page: Canvas, material: Material, box: Box) -> None:
-    say = material.say
     page.panel(box)
-    left, top = box.left + PAD, box.top + 10
-    page.text(left, top, lesions_told(material), Style.LEAD_STRONG)
-    top += Style.LEAD_STRONG.step
-    for number, (count, kind) in enumerate(_kinds(material)):
-        x, y = left + number % 2 * (box.width - PAD) // 2, top + number // 2 * Style.SMALL.step
-        page.disc(x + 7, y + 11, 6, lesion_rgb(kind))
-        word = say.sentence(kind.value) if kind else say("not called")
-        page.text(x + 22, y, f"{count} {word}", Style.SMALL)
-    if not material.result.lesions:
-        page.text(left, top, _why_missing(material, "lesions"), Style.SMALL, SOFT)
-    y = top + _kinds_lines(material) * Style.SMALL.step
+    left, y, width = box.left + PAD, box.top + 10, box.width - 2 * PAD
+    page.text(left, y, lesions_told(material), Style.LEAD_STRONG)
+    y += Style.LEAD_STRONG.step
+    for chips in _chips(material, width):
+        for x, kind, words in chips:
+            page.disc(left + x + 7, y + 11, 6, lesion_rgb(kind))
+            page.text(left + x + CHIP, y, words, Style.SMALL)
+        y += Style.SMALL.step if chips else 0
     for text in _below(material):
-        page.text(left, y, text, Style.SMALL)
-        y += Style.SMALL.step
+        y = page.lines(left, y, width, text, Style.SMALL)
+
+
+def _kinds_height(material: Material, width: int) -> int:
+    chips = sum(1 for line in _chips(material, width) if line)
+    below = sum(len(wrap(text, Style.SMALL, width)) for text in _below(material))
+    return 10 + Style.LEAD_STRONG.step + (chips + below) * Style.SMALL.step + 10
 
 
 def _below(material: Material) -> tuple[str, ...]:
-    return (*_fates(material), _raised(material))
+    return (*_why_none(material), *_fates(material), _raised(material))
+
+
+def _why_none(material: Material) -> tuple[str, ...]:
+    say = material.say
+    if material.segmentation.lesion_origin is LesionOrigin.NONE:
+        return (say("The exam has neither a FLAIR nor a lesion segmentation."),)
+    return () if material.result.lesions else (origin(material),)
 
 
 def _fates(material: Material) -> tuple[str, ...]:
