@@ -90,14 +90,16 @@ class Orthanc:
     Parameters
     ----------
     folder : its storage, settings and log, made where missing
+    plugins : paths of shared libraries that it loads
     """
 
     ae_title = "TESTPACS"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, plugins: Sequence[str] = ()) -> None:
         self.folder = folder
         self.dicom_port = free_port()
-        self._http_port = free_port()
+        self.http_port = free_port()
+        self._plugins = list(plugins)
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Orthanc:
@@ -141,8 +143,8 @@ class Orthanc:
             "Name": self.ae_title,
             "StorageDirectory": str(self.folder / "storage"),
             "IndexDirectory": str(self.folder / "storage"),
-            "Plugins": [],
-            "HttpPort": self._http_port,
+            "Plugins": self._plugins,
+            "HttpPort": self.http_port,
             "RemoteAccessAllowed": False,
             "AuthenticationEnabled": False,
             "DicomAet": self.ae_title,
@@ -170,7 +172,7 @@ class Orthanc:
         raise RuntimeError("Orthanc did not start: " + (self.folder / "orthanc.log").read_text()[-2000:])
 
     def _read(self, path: str) -> bytes:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._http_port}{path}", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=30) as answer:
             return bytes(answer.read())
 
     def _get(self, path: str) -> Any:
