@@ -75,19 +75,34 @@ class Axes:
     x_ticks: tuple[tuple[float, str], ...] = ()
 
 
-def draw_plot(canvas: Canvas, box: Box, axes: Axes, lines: Sequence[Line], bands: Sequence[Band] = ()) -> None:
-    """Draw a plot into a box of the page, bands below lines."""
+@dataclass(frozen=True)
+class Frame:
+    """Where a plot's axes lie on the page: the field, and the values (x0, x1, y0, y1) at its borders."""
+
+    field: Box
+    limits: tuple[float, float, float, float]
+
+    def at(self, x: float, y: float) -> tuple[int, int]:
+        """The pixel of a point."""
+        x0, x1, y0, y1 = self.limits
+        right, up = (x - x0) / (x1 - x0) * (self.field.width - 1), (y - y0) / (y1 - y0) * (self.field.height - 1)
+        return self.field.left + round(right), self.field.bottom - 1 - round(up)
+
+
+def draw_plot(canvas: Canvas, box: Box, axes: Axes, lines: Sequence[Line], bands: Sequence[Band] = ()) -> Frame:
+    """Draw a plot into a box of the page, bands below lines; where its axes lie."""
     inner = Box(box.left + LEFT_ROOM, box.top + TOP_ROOM, box.right - RIGHT_ROOM, box.bottom - BOTTOM_ROOM)
     x_ticks = np.array([x for x, _ in axes.x_ticks]) if axes.x_ticks else nice_ticks(*_span([line.x for line in lines]))
     heights = [*(reach for line in lines for reach in _reach(line)), *(np.array(band.y) for band in bands)]
     y_ticks = nice_ticks(*_span(heights, axes.floor, axes.ceiling))
-    limits = (x_ticks[0], x_ticks[-1], y_ticks[0], y_ticks[-1])
+    limits = (float(x_ticks[0]), float(x_ticks[-1]), float(y_ticks[0]), float(y_ticks[-1]))
     canvas.paste(_data(inner, limits, lines, bands, x_ticks, y_ticks), inner.left - BLEED, inner.top - BLEED)
     canvas.text(box.left, box.top, axes.title, Style.SMALL_STRONG)
     x_words = [words for _, words in axes.x_ticks] or [_number(value, x_ticks) for value in x_ticks]
     _ticks(canvas, inner, x_ticks, x_words, y_ticks)
     canvas.text(inner.right, inner.bottom + 28, axes.x, Style.SMALL, SOFT, anchor="ra")
     canvas.text(box.right - RIGHT_ROOM, box.top, axes.y, Style.SMALL, SOFT, anchor="ra")
+    return Frame(inner, limits)
 
 
 def draw_legend(canvas: Canvas, box: Box, lines: Sequence[Line]) -> int:
