@@ -14,7 +14,8 @@ from click.testing import CliRunner, Result
 
 from node import __version__
 from node.app import SystemClock
-from node.cli import VALUES, main
+from node.cli import main
+from node.commands.persons import VALUES
 from node.domain.correction import Correctable
 from node.domain.result import Quantity
 from node.settings import shipped_folder
@@ -121,11 +122,35 @@ def test_a_node_that_never_ran_has_nothing_to_list(config: Path) -> None:
     assert "has not run with these settings yet" in told.output
 
 
-def test_release_and_reject_take_only_what_is_held(config: Path, store: Store) -> None:
-    for verb in ("release", "reject"):
+def test_what_a_person_says_is_taken_only_where_it_can_take_effect(config: Path, store: Store) -> None:
+    for verb, words in (("release", "not HELD"), ("reject", "no result to reject"), ("accept", "not DELIVERED")):
         told = ember(config, verb, "E00001", "--reason", "x")
         assert told.exit_code == 1
-        assert "not HELD" in told.output
+        assert words in told.output
+
+
+def test_a_verdict_is_shown_with_who_said_it_and_why(config: Path, store: Store) -> None:
+    store.exams.move(1, State.DELIVERED, "sent", plan={"series": {}})
+    assert ember(config, "accept", "E00001", "--by", "A. Smith", "--reason", "looks right").exit_code == 0
+
+    assert "A. Smith: looks right" in ember(config, "show", "E00001").output
+    (listed,) = json.loads(ember(config, "list", "--json").output)
+    assert (listed["verdict"]["verdict"], listed["verdict"]["author"], listed["verdict"]["version"]) == ("accepted", "A. Smith", 1)
+
+
+def test_what_was_delivered_is_withdrawn_when_it_is_rejected(config: Path, store: Store) -> None:
+    store.exams.move(1, State.DELIVERED, "sent", plan={"series": {}})
+    store.deliveries.post([Posting("9.9", "pacs", 1, 1, "lesions", "1.2.3", "1.2.4", "x.dcm", "cc")])
+    store.deliveries.receipts("pacs").stored("9.9", "answered 0x0000")
+
+    told = ember(config, "reject", "E00001", "--by", "A. Smith", "--reason", "wrong side", "--unsafe")
+
+    assert told.exit_code == 0, told.output
+    assert "withdrawn; the rejection note is on its way" in told.output
+    exam = store.exams.get(1)
+    assert (exam.state, exam.progress) == (State.WITHDRAWN, "rejection note owed")
+    assert exam.reason == "withdrawn, rejected for patient safety by A. Smith: wrong side"
+    assert "ember rerun E00001" in ember(config, "show", "E00001").output
 
 
 @pytest.mark.parametrize(

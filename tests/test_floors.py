@@ -53,7 +53,7 @@ EXCEPTIONS: dict[str, set[str]] = {
 The steps call the verbs and hand them the template and the peer; the demo's PACS is a C-STORE SCP.
 """
 
-ABOVE = {"app", "cli", "check", "demo", "statement", "train"}
+ABOVE = {"app", "cli", "check", "commands", "demo", "statement", "train"}
 """The composition root, and the faces to people beside the web: they see everything."""
 
 

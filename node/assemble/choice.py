@@ -24,12 +24,13 @@ Judged = tuple[SeriesSummary, Judgement]
 
 @dataclass(frozen=True)
 class Chosen:
-    """The series for a role, what was said when it was judged, and why it was preferred."""
+    """The series for a role, what was said when it was judged, and why it was preferred among how many."""
 
     role: Role
     summary: SeriesSummary
     judgement: Judgement
     why: str
+    among: int = 1
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def _best(role: Role, candidates: Sequence[Judged], criteria: Sequence[Criterion
         second = ranked[1][0]
         telling = next((words for words, rank in criteria if rank(best) != rank(second)), "comes first by its UID, being alike in all else")
         why = f"of {len(ranked)} series that may be the {role.value}, this one {telling}"
-    return Chosen(role, best, judgement, why)
+    return Chosen(role, best, judgement, why, len(ranked))
 
 
 def _segmentation(judged: Sequence[Judged], chosen: Sequence[Chosen]) -> Chosen | None:

@@ -1,4 +1,4 @@
-"""Names made comparable: the same person is written Müller, Mueller, MULLER or in two alphabets, by two consoles."""
+"""Names, made comparable and readable: the same person is written Müller, Mueller, MULLER or in two alphabets, by two consoles."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ import unicodedata
 
 _DIGRAPHS = (("ae", "a"), ("oe", "o"), ("ue", "u"))
 _OWN_LETTERS = str.maketrans({"ø": "o", "œ": "oe", "æ": "ae", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
+
+
+def readable(name: str) -> str:
+    """A person name (VR PN) as people write it: given name first; the first of its groups that is filled (PS3.5 6.2)."""
+    group = next((group for group in name.split("=") if group.strip("^ ")), "")
+    family, given, middle, *_ = [*group.split("^"), "", "", ""]
+    return " ".join(part.strip() for part in (given, middle, family) if part.strip())
 
 
 def name_key(name: str) -> str:

@@ -14,6 +14,16 @@ What a person corrects is a row of its own with author and reason, for the versi
 refuses to change it; instead of a changed header, because the files are evidence and a number must be traceable to who said it. A
 correction said before a version has begun joins that version, because there is nothing yet that a new one would replace.
 
+A reader answers a result: by lesions that are sent back, which begin a new version of the exam whose MR they lie on (`steps.reading_back`),
+or by a verdict (`steps.judging`). Each object that may be an answer is looked at once and kept with what became of it, in the transaction
+that acts on it, so that a kill loses no answer and gives none twice; and nothing that the node made itself is an answer, however it comes
+back. A SEG that fits no exam of its patient is told in the story and waits; one that came alone, of a patient whom we know, is HELD after
+the deadline, since somebody waits for what follows from it.
+
+What was delivered and then rejected is WITHDRAWN, a state of its own, because REJECTED means that there never was a result, looks at an
+exam again when images come, and owes a page and not a note. Only what a destination stored is taken back there. A version that follows a
+withdrawn one takes its place in nothing, since an archive may hide what was taken back.
+
 Whatever ends for one version leaves the next one alone (`of_version`): a person corrects an exam while it is being computed or sent, and
 the end of the old work must not be taken for an end of the new.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from node.domain.exam import Role
-from node.workflow.states import ENDED, PATH, State, Verb
+from node.workflow.states import ENDED, OWING, PATH, State, Verb
 
 
 class Action(Enum):
@@ -53,7 +53,8 @@ class Facts:
     quiet_s, quiet_needed_s : time since the last image, and the site's
     deadline_s : the site's, counted from the last image
     begun : whether this version's series are fixed already
-    owes_page : whether a REJECTED exam's page has not been delivered yet
+    owes : whether the page of a REJECTED exam, or the note of a WITHDRAWN one, has not been delivered yet
+    unclaimed : why a reader's lesion segmentation, which came alone, is of no exam, one sentence; empty where there is none
     """
 
     state: State
@@ -67,7 +68,8 @@ class Facts:
     quiet_needed_s: float = 0.0
     deadline_s: float = 0.0
     begun: bool = False
-    owes_page: bool = False
+    owes: bool = False
+    unclaimed: str = ""
 
     def candidate(self, role: Role) -> Candidate | None:
         """The series chosen for a role."""
@@ -92,10 +94,16 @@ class Decision:
     passing: bool = False
 
 
+OWED_TOLD = {
+    State.REJECTED: "rejected; the page that says why is next",
+    State.WITHDRAWN: "withdrawn; the rejection note that says so is next",
+}
+
+
 def decide(facts: Facts) -> Decision:
     """What is next."""
-    if facts.state is State.REJECTED and facts.owes_page:
-        return Decision(Action.STEP, "rejected; the page that says why is next", Verb.REFUSE)
+    if facts.state in OWING and facts.owes:
+        return Decision(Action.STEP, OWED_TOLD[facts.state], OWING[facts.state])
     if facts.state in ENDED:
         return Decision(Action.REST, f"the exam is {facts.state.value}")
     for state, verb, _ in PATH:
@@ -138,6 +146,8 @@ def _gathered(facts: Facts) -> Decision:
 def _without_pet(facts: Facts) -> Decision:
     if facts.chosen:
         return _until_deadline(facts, f"no TSPO PET has arrived for this MR ({_here(facts)})", Action.IGNORE, _others(facts))
+    if facts.unclaimed:
+        return _until_deadline(facts, facts.unclaimed, Action.HOLD)
     return Decision(Action.IGNORE, f"nothing here that the site's rules analyse{_others(facts)}")
 
 

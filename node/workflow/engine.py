@@ -18,7 +18,7 @@ import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
 from node.errors import ConflictError, DataError, NodeError, QualityError, TemporaryError
-from node.workflow.states import COMPUTE, State, Verb
+from node.workflow.states import COMPUTE, ENDED, OWING, State, Verb
 from node.workflow.store.exams import Exams
 
 log = structlog.get_logger()
@@ -29,6 +29,9 @@ WORKFLOW_VERSION = "1"
 ALIVE = frozenset({"PENDING", "ENQUEUED", "DELAYED"})
 RECOVERIES = 50
 """Deaths of the worker during one run before DBOS gives that run up; `ensure` then starts the next."""
+
+OWED = tuple((state, verb, state) for state, verb in OWING.items())
+"""Verbs that leave the state as it is."""
 
 
 class Work(Protocol):
@@ -71,9 +74,11 @@ class Engine:
         }
         DBOS(config=config)
         self._functions: dict[str, Callable[[int, int], None]] = {
-            name: DBOS.workflow(name=name, max_recovery_attempts=RECOVERIES)(_plain(function))
-            for name, function in (("analyse", self._analyse), ("deliver", self._deliver), ("refuse", self._refuse))
+            name: DBOS.workflow(name=name, max_recovery_attempts=RECOVERIES)(_plain(function)) for name, function in self._named()
         }
+
+    def _named(self) -> tuple[tuple[str, Callable[[int, int], None]], ...]:
+        return (("analyse", self._analyse), ("deliver", self._deliver), ("refuse", self._refuse), ("withdraw", self._withdraw))
 
     def launch(self) -> None:
         """Start running, beginning with what was cut off."""
@@ -87,7 +92,7 @@ class Engine:
 
     def ensure(self, verb: Verb, exam: int, version: int) -> None:
         """See to it that the work that begins with a verb is alive."""
-        name = {Verb.DELIVER: "deliver", Verb.REFUSE: "refuse"}.get(verb, "analyse")
+        name = {Verb.DELIVER: "deliver", Verb.REFUSE: "refuse", Verb.WITHDRAW: "withdraw"}.get(verb, "analyse")
         stem = f"{name}-E{exam:05d}-v{version}"
         run = self._runs.get(stem, 1)
         while (status := DBOS.get_workflow_status(f"{stem}-{run}")) is not None:
@@ -112,8 +117,14 @@ class Engine:
             DBOS.sleep(delay)
 
     def _refuse(self, exam: int, version: int) -> None:
+        self._make_and_send(Verb.REFUSE, exam, version)
+
+    def _withdraw(self, exam: int, version: int) -> None:
+        self._make_and_send(Verb.WITHDRAW, exam, version)
+
+    def _make_and_send(self, verb: Verb, exam: int, version: int) -> None:
         try:
-            if DBOS.run_step({"name": "refuse"}, self._compute, exam, version, Verb.REFUSE.value):
+            if DBOS.run_step({"name": verb.value}, self._compute, exam, version, verb.value):
                 self._deliver(exam, version)
         finally:
             self._work.release(exam, version)
@@ -124,13 +135,13 @@ class Engine:
     def _compute(self, exam: int, version: int, verb_name: str) -> bool:
         """One verb, tried again after an end of the compute process; whether the exam goes on."""
         verb = Verb(verb_name)
-        before, after = next(((a, b) for a, v, b in COMPUTE if v is verb), (State.REJECTED, State.REJECTED))
+        before, after = next(((a, b) for a, v, b in (*COMPUTE, *OWED) if v is verb))
         while True:
             row = self._exams.get(exam)
             if row.version != version:
                 return False
             if row.state is not before and not (verb is Verb.ASSEMBLE and row.state is State.WAITING):
-                return row.state not in (State.HELD, State.REJECTED, State.FAILED, State.IGNORED)
+                return row.state not in ENDED - {State.DELIVERED}
             try:
                 text = self._work.compute(exam, version, verb)
             except TemporaryError as error:
@@ -142,13 +153,13 @@ class Engine:
                 self._end(exam, version, verb, error)
                 return False
             else:
-                if verb is not Verb.REFUSE:
+                if before is not after:
                     self._exams.reached(exam, after, text, of_version=version)
                 return True
 
     def _end(self, exam: int, version: int, verb: Verb, error: Exception) -> None:
         """The exam stops here, unless a person has begun another version meanwhile: whose fault decides which end it is."""
-        if verb is Verb.REFUSE or not isinstance(error, NodeError):
+        if verb in OWING.values() or not isinstance(error, NodeError):
             told = f"{verb.value} failed by a fault of the node; the traceback is kept"
             self._fail(exam, version, told, str(error) or traceback.format_exc())
         elif isinstance(error, DataError):

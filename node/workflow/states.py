@@ -22,6 +22,7 @@ class State(Enum):
     IGNORED = "IGNORED"  #: not ours by the site's rules: filed, counted, nothing sent
     HELD = "HELD"  #: a person must look: conflict, failed check, or a refusal by the PACS
     REJECTED = "REJECTED"  #: ours, but the data cannot be used; a page in the PACS says why
+    WITHDRAWN = "WITHDRAWN"  #: a reader rejected what was delivered; a rejection note takes it back
     FAILED = "FAILED"  #: our fault; the traceback is kept
 
 
@@ -35,6 +36,7 @@ class Verb(Enum):
     ENCODE = "encode"
     DELIVER = "deliver"
     REFUSE = "refuse"  #: make the page that says why an exam was not analysed
+    WITHDRAW = "withdraw"  #: make the rejection note that takes back what was delivered
 
 
 PATH: tuple[tuple[State, Verb, State], ...] = (
@@ -50,5 +52,8 @@ PATH: tuple[tuple[State, Verb, State], ...] = (
 COMPUTE: tuple[tuple[State, Verb, State], ...] = PATH[:-1]
 """The part of the path that runs in the compute process."""
 
-ENDED = frozenset({State.DELIVERED, State.IGNORED, State.HELD, State.REJECTED, State.FAILED})
+ENDED = frozenset({State.DELIVERED, State.IGNORED, State.HELD, State.REJECTED, State.WITHDRAWN, State.FAILED})
 """States that nothing leaves by itself."""
+
+OWING: dict[State, Verb] = {State.REJECTED: Verb.REFUSE, State.WITHDRAWN: Verb.WITHDRAW}
+"""States that may owe the PACS an object, and the verb that makes it. One is owed while `progress` is not empty."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from node.workflow.states import State
-from node.workflow.store.rows import CorrectionRow, DeliveryRow, ExamRow
+from node.workflow.store.rows import CorrectionRow, DeliveryRow, ExamRow, VerdictRow
 from node.workflow.store.snapshot import Snapshot
 
 Table = dict[str, Any]
@@ -26,7 +26,8 @@ def version_folder(storage: Path, exam: ExamRow) -> Path:
 
 def listing(store: Snapshot) -> list[Table]:
     """One entry an exam, oldest first."""
-    return [_head(exam) for exam in store.exams()]
+    said = store.verdicts()
+    return [_head(exam) | {"verdict": _last_verdict(said.get(exam.number, ()), exam)} for exam in store.exams()]
 
 
 def listing_text(store: Snapshot, width: int) -> str:
@@ -44,6 +45,7 @@ def showing(store: Snapshot, storage: Path, exam: ExamRow) -> Table:
         "anchor": exam.anchor,
         "plan": exam.plan,
         "corrections": [_correction(row) for row in store.corrections(exam.number)],
+        "verdicts": [_verdict(row) for row in store.verdicts().get(exam.number, ())],
         "events": [
             {"version": event.version, "at": event.at.isoformat(), "state": event.state.value, "text": event.text, "detail": event.detail}
             for event in store.events(exam.number)
@@ -59,6 +61,7 @@ def showing_text(store: Snapshot, storage: Path, exam: ExamRow, width: int) -> s
     parts = [f"{exam.name}  version {exam.version}  {exam.state.value}", textwrap.fill(_reason(exam), width)]
     parts.append(_section("Series", _series(exam.plan), width))
     parts.append(_section("Corrections", _corrections(store.corrections(exam.number)), width))
+    parts.append(_section("Verdicts", _verdicts(store.verdicts().get(exam.number, ())), width))
     result = _result(version_folder(storage, exam))
     if result:
         parts.append(textwrap.fill(result["headline"], width))
@@ -83,6 +86,8 @@ def _advice(exam: ExamRow) -> str:
         return f"Next: correct the images where they come from and send them again, then `ember rerun {name}`; or `ember reject {name}`."
     if exam.state is State.HELD:
         return f"Next: look at what failed, then `ember release {name}` or `ember reject {name}`."
+    if exam.state is State.WITHDRAWN:
+        return f"Next: `ember rerun {name}`, or send corrected lesions, for another version."
     if exam.state in (State.REJECTED, State.FAILED):
         return (
             f"Next: mend what the reason says, then `ember rerun {name}`; or `ember correct {name}`, where a value in the header is wrong."
@@ -113,6 +118,21 @@ def _result(folder: Path) -> Table | None:
 def _correction(row: CorrectionRow) -> Table:
     kept = ("version", "text", "header", "author", "reason")
     return {"what": row.what.value, "at": row.made_at.isoformat()} | {key: getattr(row, key) for key in kept}
+
+
+def _verdict(row: VerdictRow) -> Table:
+    kept = ("version", "author", "reason")
+    return {"verdict": row.verdict.value, "at": row.made_at.isoformat()} | {key: getattr(row, key) for key in kept}
+
+
+def _last_verdict(rows: Sequence[VerdictRow], exam: ExamRow) -> Table | None:
+    """What was said last of the present version."""
+    mine = [row for row in rows if row.version == exam.version]
+    return _verdict(mine[-1]) if mine else None
+
+
+def _verdicts(rows: Sequence[VerdictRow]) -> list[tuple[str, ...]]:
+    return [(_time(row.made_at), f"v{row.version}", row.verdict.value, f"{row.author}: {row.reason}") for row in rows]
 
 
 def _corrections(rows: Sequence[CorrectionRow]) -> list[tuple[str, ...]]:

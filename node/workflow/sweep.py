@@ -12,13 +12,13 @@ import structlog
 from node.domain.ports import Clock
 from node.errors import NodeError
 from node.workflow.decide import Action, Decision, Facts, decide
-from node.workflow.states import ENDED, State, Verb
+from node.workflow.states import ENDED, OWING, State, Verb
 from node.workflow.store.exams import Exams
 from node.workflow.store.rows import ExamRow
 
 log = structlog.get_logger()
 
-OPEN_STATES = tuple(state for state in State if state not in ENDED or state is State.REJECTED)
+OPEN_STATES = tuple(state for state in State if state not in ENDED or state in OWING)
 
 
 class Intake(Protocol):
@@ -64,7 +64,7 @@ class Sweep:
         self._intake.read_headers()
         self._intake.open_exams()
         for exam in self._exams.in_states(*OPEN_STATES):
-            if exam.state is State.REJECTED and exam.progress is None:
+            if exam.state in OWING and exam.progress is None:
                 continue
             try:
                 self._act(exam, decide(self._intake.facts(exam)))

@@ -128,6 +128,6 @@ def test_each_storage_class_is_accepted_and_no_other(one_site) -> None:
 
 
 def test_each_storage_class_is_proposed_once_beside_echo() -> None:
-    assert len(set(STORAGE_CLASSES)) == 18
+    assert len(set(STORAGE_CLASSES)) == 19
     assert all(uid.startswith("1.2.840.10008.5.1.4.1.1.") for uid in STORAGE_CLASSES)
-    assert len(supported_contexts()) == 19
+    assert len(supported_contexts()) == 20

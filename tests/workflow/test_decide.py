@@ -75,5 +75,5 @@ def test_an_exam_that_was_begun_is_assembled_whatever_arrives() -> None:
 
 
 def test_a_rejected_exam_owes_the_radiologist_a_page() -> None:
-    assert decide(Facts(State.REJECTED, owes_page=True)).verb is Verb.REFUSE
+    assert decide(Facts(State.REJECTED, owes=True)).verb is Verb.REFUSE
     assert decide(Facts(State.REJECTED)).action is Action.REST

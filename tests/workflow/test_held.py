@@ -1,4 +1,4 @@
-"""A person releases or rejects what is HELD, and nothing else."""
+"""A person releases what is HELD, and nothing else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from node.domain.ports import DeliveryState
 from node.errors import ConflictError
 from node.workflow import artefacts
 from node.workflow.states import State
-from node.workflow.steps.held import reject, release
+from node.workflow.steps.held import release
 from node.workflow.store.database import Store
 from node.workflow.store.rows import Posting
 
@@ -51,15 +51,12 @@ def test_nobody_releases_two_people_fused_into_one(store: Store, tmp_path: Path)
         release(store, tmp_path, store.exams.get(1), "it will be all right")
 
 
-def test_only_what_is_held_can_be_released_or_rejected(store: Store, tmp_path: Path) -> None:
+def test_only_what_is_held_can_be_released(store: Store, tmp_path: Path) -> None:
     with pytest.raises(ConflictError, match="not HELD"):
         release(store, tmp_path, store.exams.get(1), "x")
-    with pytest.raises(ConflictError, match="not HELD"):
-        reject(store, store.exams.get(1), "x")
 
 
-def test_a_rejected_exam_owes_its_page(store: Store) -> None:
-    store.exams.move(1, State.HELD, "the head moved", plan={"series": {}})
-    reject(store, store.exams.get(1), "too much motion")
-    exam = store.exams.get(1)
-    assert (exam.state, exam.progress) == (State.REJECTED, "page owed")
+def test_lesions_that_came_alone_are_nothing_to_release(store: Store, tmp_path: Path) -> None:
+    store.exams.move(1, State.HELD, "waits for its MR", plan={"series": {}, "unclaimed": "waits for its MR"})
+    with pytest.raises(ConflictError, match="no PET and no MR"):
+        release(store, tmp_path, store.exams.get(1), "x")

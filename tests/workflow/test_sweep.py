@@ -38,7 +38,7 @@ class Scripted:
         if exam.number not in self.of:
             raise DataError("series 1.9 cannot be looked at")
         owes = exam.state is State.REJECTED and exam.progress is not None
-        return replace(self.of[exam.number], state=exam.state, begun=exam.plan is not None, owes_page=owes)
+        return replace(self.of[exam.number], state=exam.state, begun=exam.plan is not None, owes=owes)
 
     def plan(self, exam: ExamRow) -> dict[str, object]:
         return {"series": {}}

@@ -1,4 +1,4 @@
-"""What a person says of an exam that is HELD: release it, or reject it."""
+"""`release`: a person lets an exam go on that is HELD; `judging` holds what else may be said of it."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ def release(store: Store, storage: Path, exam: ExamRow, reason: str) -> State:
     """
     if exam.state is not State.HELD:
         raise ConflictError(f"{exam.name} is {exam.state.value}, not HELD: there is nothing to release")
+    if exam.plan is not None and exam.plan.get("unclaimed"):
+        raise ConflictError(f"{exam.name} holds no PET and no MR: send what it waits for")
     if exam.plan is None or exam.plan.get("conflicts"):
         raise ConflictError(f"{exam.name} is held since its series may be of two people: correct and send them again, or reject it")
     states = {row.state for row in store.deliveries.of_exam(exam.number, exam.version)}
@@ -47,15 +49,3 @@ def release(store: Store, storage: Path, exam: ExamRow, reason: str) -> State:
     store.deliveries.send_again(exam.number, exam.version)
     store.exams.move(exam.number, state, f"released by a person: {reason}", released=1)
     return state
-
-
-def reject(store: Store, exam: ExamRow, reason: str) -> None:
-    """The exam is not analysed, and a page says so.
-
-    Raises
-    ------
-    ConflictError : the exam is not HELD
-    """
-    if exam.state is not State.HELD:
-        raise ConflictError(f"{exam.name} is {exam.state.value}, not HELD: there is nothing to reject")
-    store.exams.move(exam.number, State.REJECTED, f"rejected by a person: {reason}", progress="page owed")

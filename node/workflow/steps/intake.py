@@ -12,6 +12,7 @@ from datetime import datetime
 
 from node import settings as settings_module
 from node.assemble.choice import Choice, choose
+from node.assemble.drawings import is_own
 from node.assemble.header import Header, from_json, read_header, to_json
 from node.assemble.identity import conflicts
 from node.assemble.roles import Judgement, judge
@@ -22,7 +23,8 @@ from node.domain.ports import Clock
 from node.errors import DataError
 from node.settings import Settings
 from node.workflow.decide import Candidate, Facts
-from node.workflow.states import ENDED, State
+from node.workflow.states import ENDED, OWING, State
+from node.workflow.steps.reading_back import ANSWERING, ReadingBack, planned_series, unclaimed
 from node.workflow.store.database import Store
 from node.workflow.store.register import HeaderRow, SeriesCount
 from node.workflow.store.rows import ExamRow
@@ -51,6 +53,7 @@ class ExamIntake:
         self._rules = load_rules(settings_module.read_toml(settings.analysis.rules))
         self._judged: dict[str, _Judged] = {}
         self._touched: set[str] = set()
+        self._answers = ReadingBack(store, self._series, self._choose_for)
 
     def read_headers(self) -> int:
         """Read the headers of new images; returns how many."""
@@ -58,7 +61,6 @@ class ExamIntake:
         while unread := self._store.register.unread(BATCH):
             rows = [self._read(uid, path) for uid, path in unread]
             self._store.register.headers_read(rows)
-            self._touched |= {row.study_uid for row in rows if row.study_uid}
             total += len(rows)
         return total
 
@@ -67,11 +69,20 @@ class ExamIntake:
             header = read_header(self._storage / path)
         except DataError as error:
             return HeaderRow(uid, None, None, None, None, str(error))
+        self._notice(header)
         return HeaderRow(uid, patient_key(header), header.study_uid, header.series_uid, to_json(header), None)
 
+    def _notice(self, header: Header) -> None:
+        """What readers send back is looked at one by one; what we made ourselves and a PACS sends round is no news."""
+        if header.sop_class_uid in ANSWERING:
+            self._answers.notice()
+        elif not is_own(header):
+            self._touched.add(header.study_uid)
+
     def open_exams(self) -> None:
-        """Give every study its exam, and open those again whose end new images may have overtaken."""
+        """Give every study its exam, and open those again that a reader has answered, or whose end new images may have overtaken."""
         touched, self._touched = self._touched, set()
+        self._answers.take(patient_key)
         for study_uid, patient in self._store.register.studies_without_exam():
             self._open(study_uid, patient)
         for study_uid in sorted(touched):
@@ -103,7 +114,9 @@ class ExamIntake:
     def _overtaken(self, exam: ExamRow) -> None:
         """New images of an exam that has ended: what was ended for want of images begins again, anything else is only told."""
         text = "new images have arrived"
-        if exam.state is State.IGNORED:
+        if exam.state is State.HELD and (exam.plan or {}).get("unclaimed"):
+            self._store.exams.again(exam.number, f"{text}; looked at again as a new version")
+        elif exam.state is State.IGNORED:
             self._store.exams.move(exam.number, State.RECEIVED, f"{text}; looked at again")
         elif exam.state is State.REJECTED and exam.progress is None:
             self._store.exams.again(exam.number, f"{text}; looked at again as a new version")
@@ -116,9 +129,9 @@ class ExamIntake:
 
     def facts(self, exam: ExamRow) -> Facts:
         """What is known of an exam now."""
-        owes_page = exam.state is State.REJECTED and exam.progress is not None
-        if exam.plan is not None or owes_page:
-            return Facts(exam.state, begun=True, owes_page=owes_page)
+        owes = exam.state in OWING and exam.progress is not None
+        if exam.plan is not None or owes:
+            return Facts(exam.state, begun=True, owes=owes)
         items = self._of_exam(exam)
         choice = self._choose(items)
         relevant = self._relevant(exam, items, choice)
@@ -135,18 +148,34 @@ class ExamIntake:
             quiet_s=self._since(last_at),
             quiet_needed_s=self._rules.quiet_s,
             deadline_s=self._rules.deadline_s,
+            unclaimed="" if choice.chosen else self._unclaimed(exam, items),
         )
+
+    def _unclaimed(self, exam: ExamRow, items: Sequence[_Judged]) -> str:
+        """Why a reader's lesions that came alone wait; of a patient whom no exam knows, they are nobody's answer."""
+        seg = next((item for item in items if item.judgement.role is Role.LESION_SEG), None)
+        others = [other for other in self._store.exams.of_patient(exam.patient_key) if planned_series(other)]
+        return unclaimed(seg.summary.header) if seg is not None and others else ""
 
     def plan(self, exam: ExamRow) -> dict[str, object]:
         """The series chosen for the version that begins now; their studies belong to the exam from now on."""
         items = self._of_exam(exam)
         choice = self._choose(items)
-        series = {one.role.value: _planned(one.summary, one.judgement, one.why) for one in choice.chosen}
+        series = {one.role.value: _planned(one.summary, one.judgement, one.why, one.among) for one in choice.chosen}
         unusable = next((item for item in items if item.judgement.wanted and item.judgement.role is None), None)
         if Role.PET.value not in series and unusable is not None:
             series[Role.PET.value] = _planned(unusable.summary, unusable.judgement, "wanted, and cannot be used")
         self._store.register.assign({one.summary.study_uid for one in choice.chosen} | {exam.anchor}, exam.number)
-        return {"series": series, "not_taken": list(choice.not_taken), "conflicts": list(_conflicts(choice))}
+        lone = "" if choice.chosen else self._unclaimed(exam, items)
+        return {"series": series, "not_taken": list(choice.not_taken), "conflicts": list(_conflicts(choice)), "unclaimed": lone}
+
+    def _series(self, series_uid: str) -> tuple[SeriesSummary, Judgement]:
+        """What a series is that is known to be here."""
+        found = self._judge(self._store.register.series(series_uid)[0])
+        return found.summary, found.judgement
+
+    def _choose_for(self, exam: ExamRow) -> Choice:
+        return self._choose(self._of_exam(exam))
 
     def _choose(self, items: Sequence[_Judged]) -> Choice:
         return choose([(item.summary, item.judgement) for item in items], self._rules)
@@ -190,7 +219,7 @@ def _candidate(role: Role, summary: SeriesSummary) -> Candidate:
     return Candidate(role, summary.series_uid, summary.complete, summary.completeness)
 
 
-def _planned(summary: SeriesSummary, judgement: Judgement, why: str) -> dict[str, object]:
+def _planned(summary: SeriesSummary, judgement: Judgement, why: str, among: int = 1) -> dict[str, object]:
     return {
         "series_uid": summary.series_uid,
         "study_uid": summary.study_uid,
@@ -198,6 +227,7 @@ def _planned(summary: SeriesSummary, judgement: Judgement, why: str) -> dict[str
         "told": summary.completeness,
         "reason": judgement.reason,
         "why": why,
+        "among": among,
     }
 
 

@@ -54,7 +54,7 @@ class Outbox:
 
 def freeze(folder: Path, name: str, encoded: Iterable[Encoded]) -> None:
     """Keep what was written, with its digests, as the artefact `name` of a version's folder."""
-    objects = tuple(_frozen(item, folder) for item in encoded)
+    objects = tuple(frozen(item, folder) for item in encoded)
     artefacts.save(folder, name, Outbox(objects))
 
 
@@ -63,7 +63,7 @@ def post(store: Store, settings: Settings, row: ExamRow, folder: Path, name: str
     outbox = artefacts.load(folder, name, Outbox)
     place = folder.relative_to(settings.node.storage)
     postings = [
-        _posting(item, destination, row, place)
+        posting(item, destination.name, row, place)
         for destination in settings.destination
         for item in outbox.objects
         if takes(settings, destination, item.kind)
@@ -78,17 +78,19 @@ def takes(settings: Settings, destination: Destination, kind: str) -> bool:
     return kind == REJECTION or (PAGES if kind == REFUSAL else kind) in wanted
 
 
-def _frozen(item: Encoded, folder: Path) -> Frozen:
+def frozen(item: Encoded, folder: Path) -> Frozen:
+    """What was written into a version's folder, with its digest."""
     digest = hashlib.sha256(item.path.read_bytes()).hexdigest()
     path, held = item.path.relative_to(folder).as_posix(), "; ".join(str(complaint) for complaint in item.complaints[:3])
     uids = (item.sop_instance_uid, item.sop_class_uid, item.transfer_syntax_uid)
     return Frozen(item.kind.value, *uids, path, digest, held, item.study_uid, item.series_uid)
 
 
-def _posting(item: Frozen, destination: Destination, row: ExamRow, place: Path) -> Posting:
+def posting(item: Frozen, destination: str, row: ExamRow, place: Path) -> Posting:
+    """An object of a version on its way to a destination; `place` is the version's folder below the storage."""
     return Posting(
         sop_instance_uid=item.sop_instance_uid,
-        destination=destination.name,
+        destination=destination,
         exam=row.number,
         version=row.version,
         kind=item.kind,

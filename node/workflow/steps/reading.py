@@ -11,7 +11,7 @@ from node.assemble.roles import judge
 from node.assemble.rules import load_rules
 from node.assemble.series import summarise
 from node.assemble.stored import StoredInstance, source_of
-from node.domain.exam import Exam, Instance, Role, SeriesSource
+from node.domain.exam import Check, Exam, Gravity, Instance, Role, SeriesSource
 from node.errors import DataError
 from node.settings import Settings
 from node.workflow.genotypes import Genotype, load_genotypes
@@ -50,11 +50,19 @@ def read_planned(exam: ExamRow, settings: Settings, store: Store) -> Exam:
         storage=settings.node.storage,
         rules=rules,
         tracers=tracers,
-        checks=[check for judgement in judged.values() for check in judgement.checks],
+        checks=[*(check for judgement in judged.values() for check in judgement.checks), *_several_segs(exam)],
         genotype=genotype.binding,
         genotype_source=genotype.source,
         corrections=store.corrections.standing(exam.number, exam.version),
     )
+
+
+def _several_segs(exam: ExamRow) -> tuple[Check, ...]:
+    """Which of several segmentations of lesions counts, where there are several."""
+    entry = (exam.plan or {}).get("series", {}).get(Role.LESION_SEG.value, {})
+    if entry.get("among", 1) < 2:
+        return ()
+    return (Check("lesion_seg_choice", False, f"SEG series {entry['series_uid']} counts: {entry['why']}", Gravity.NOTE),)
 
 
 def _genotype(header: Header, path: Path | None) -> Genotype:

@@ -13,9 +13,10 @@ from node.domain.ports import DeliveryState
 from node.settings import Destination, Settings
 from node.workflow.child import ComputeProcess
 from node.workflow.states import State, Verb
+from node.workflow.steps.outbox import REJECTION
 from node.workflow.store.database import Store
 from node.workflow.store.deliveries import parcel
-from node.workflow.store.rows import DeliveryRow
+from node.workflow.store.rows import DeliveryRow, ExamRow
 
 log = structlog.get_logger()
 
@@ -87,10 +88,19 @@ class Worker:
         elif now.state is State.REJECTED:
             self._store.exams.move(exam, State.REJECTED, now.reason, of_version=version, progress=None)
             self._store.exams.note(exam, f"the page that says why: {_told(rows)}")
+        elif now.state is State.WITHDRAWN:
+            self._withdrawn(now, tuple(row for row in rows if row.kind == REJECTION))
         elif trouble:
             self._store.exams.move(exam, State.HELD, f"{_told(rows)}; {trouble}", of_version=version, progress=None)
         else:
             self._store.exams.reached(exam, State.DELIVERED, _told(rows), of_version=version)
+
+    def _withdrawn(self, exam: ExamRow, notes: tuple[DeliveryRow, ...]) -> None:
+        """The notes were answered; what an archive did not take, a person must do by hand."""
+        missing = dict.fromkeys(row.destination for row in notes if row.state is not DeliveryState.STORED)
+        by_hand = "".join(f"; {name} did not take the rejection note: take the objects out there by hand" for name in missing)
+        self._store.exams.move(exam.number, State.WITHDRAWN, f"{exam.reason}{by_hand}", of_version=exam.version, progress=None)
+        self._store.exams.note(exam.number, f"the rejection note: {_told(notes)}")
 
 
 def peer(destination: Destination, settings: Settings) -> Peer:

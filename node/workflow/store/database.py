@@ -9,10 +9,12 @@ import sqlalchemy as sa
 
 from node.domain.ports import Clock
 from node.errors import TemporaryError
+from node.workflow.store.answers import Answers
 from node.workflow.store.corrections import Corrections
 from node.workflow.store.deliveries import Deliveries
 from node.workflow.store.exams import Exams
 from node.workflow.store.register import InstanceRegister
+from node.workflow.store.verdicts import Verdicts
 
 BUSY_TIMEOUT_S = 30.0
 """How long one writer waits for another."""
@@ -34,6 +36,8 @@ class Store:
         self.register = InstanceRegister(self._engine, clock)
         self.exams = Exams(self._engine, clock)
         self.corrections = Corrections(self._engine, clock)
+        self.verdicts = Verdicts(self._engine, clock)
+        self.answers = Answers(self._engine, clock)
         self.deliveries = Deliveries(self._engine, clock)
 
     def migrate(self) -> None:

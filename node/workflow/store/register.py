@@ -146,6 +146,10 @@ class InstanceRegister:
         """What is here of some studies, whoever's they say they are, by series."""
         return self._series(instances.c.study_uid.in_(study_uids))
 
+    def series(self, series_uid: str) -> tuple[SeriesCount, ...]:
+        """What is here of one series; one entry a study that it is said to lie in."""
+        return self._series(instances.c.series_uid == series_uid)
+
     def _series(self, condition: sa.ColumnElement[bool]) -> tuple[SeriesCount, ...]:
         query = (
             sa.select(instances.c.series_uid, instances.c.study_uid, sa.func.count(), sa.func.max(instances.c.received_at))

@@ -10,6 +10,7 @@ from typing import Any
 
 from node.domain.correction import Correctable, Correction
 from node.domain.ports import DeliveryState
+from node.domain.verdict import Verdict
 from node.workflow.states import State
 
 
@@ -99,6 +100,17 @@ def standing(rows: Iterable[CorrectionRow], version: int) -> tuple[Correction, .
 
 
 @dataclass(frozen=True)
+class VerdictRow:
+    """What a reader said of a version."""
+
+    version: int
+    verdict: Verdict
+    author: str
+    reason: str
+    made_at: datetime
+
+
+@dataclass(frozen=True)
 class Posting:
     """One object to be sent to one destination; `path` is relative to the storage folder, `digest` SHA-256 of the file."""
 
@@ -143,6 +155,12 @@ def correction_row(row: Mapping[Any, Any]) -> CorrectionRow:
     """A correction from its columns."""
     values = {name: row[name] for name in CorrectionRow.__dataclass_fields__}
     return CorrectionRow(**values | {"what": Correctable(row["what"]), "made_at": datetime.fromisoformat(row["made_at"])})
+
+
+def verdict_row(row: Mapping[Any, Any]) -> VerdictRow:
+    """A verdict from its columns."""
+    made_at = datetime.fromisoformat(row["made_at"])
+    return VerdictRow(row["version"], Verdict(row["verdict"]), row["author"], row["reason"], made_at)
 
 
 def event_row(row: Mapping[Any, Any]) -> Event:

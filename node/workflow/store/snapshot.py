@@ -12,7 +12,18 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from node.errors import TemporaryError
-from node.workflow.store.rows import CorrectionRow, DeliveryRow, Event, ExamRow, correction_row, delivery_row, event_row, exam_row
+from node.workflow.store.rows import (
+    CorrectionRow,
+    DeliveryRow,
+    Event,
+    ExamRow,
+    VerdictRow,
+    correction_row,
+    delivery_row,
+    event_row,
+    exam_row,
+    verdict_row,
+)
 
 BUSY_TIMEOUT_S = 30.0
 
@@ -53,6 +64,13 @@ class Snapshot:
         if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'corrections'"):
             return ()
         return tuple(correction_row(dict(row)) for row in self._rows("SELECT * FROM corrections WHERE exam = ? ORDER BY id", number))
+
+    def verdicts(self) -> dict[int, tuple[VerdictRow, ...]]:
+        """What readers said, by exam, oldest first; nothing where the register is from before there were verdicts."""
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'verdicts'"):
+            return {}
+        rows = self._rows("SELECT * FROM verdicts ORDER BY id")
+        return {exam: tuple(verdict_row(dict(row)) for row in rows if row["exam"] == exam) for exam in {row["exam"] for row in rows}}
 
     def schema(self) -> str:
         """The last migration that was done."""

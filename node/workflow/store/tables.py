@@ -6,7 +6,7 @@ from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, MetaData, Table
 
 metadata = MetaData()
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The last migration: what the register must be at for this code to write to it."""
 
 associations = Table(
@@ -101,6 +101,33 @@ corrections = Table(
     Column("reason", Text, nullable=False),
     Column("made_at", Text, nullable=False),
     Index("corrections_by_exam", "exam"),
+)
+
+# What readers say of results, one row a verdict; nothing in it is ever changed or removed. The last one of a version counts.
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("exam", Integer, ForeignKey("exams.number"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("made_at", Text, nullable=False),
+    Index("verdicts_by_exam", "exam"),
+)
+
+# Objects that readers sent back, segmentations of lesions and rejection notes, once each has been looked at, one row an exam; `exam` is
+# none where it is of none of ours.
+answers = Table(
+    "answers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sop_instance_uid", Text, nullable=False),
+    Column("exam", Integer),
+    Column("told", Text, nullable=False),
+    Column("answered_at", Text, nullable=False),
+    Index("answers_by_object", "sop_instance_uid"),
 )
 
 deliveries = Table(
