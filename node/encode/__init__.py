@@ -84,9 +84,9 @@ from node.encode.overlay import encode_overlay, encode_overlay_t1
 from node.encode.parametric_map import encode_parametric_maps
 from node.encode.physicist import encode_physicist
 from node.encode.refusal import encode_refusal
-from node.encode.rejection import encode_rejection
 from node.encode.region_segments import encode_regions
 from node.encode.registration import encode_registrations
+from node.encode.rejection import encode_rejection
 from node.encode.segmentation import encode_lesions, encode_raised, encode_rims
 from node.encode.structured_report import encode_report
 from node.encode.summary import encode_summary
