@@ -23,6 +23,8 @@ whose kinetics cannot be modelled is measured as if it were static, and says why
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from node.domain.exam import Exam
 from node.domain.result import Alignment, Finding, ParametricMap, Provenance, Result, Segmentation, Tracer
 from node.domain.tracer import TracerProfile
@@ -54,8 +56,13 @@ def quantify(
     tracer: TracerProfile,
     provenance: Provenance,
     options: QuantifyOptions | None = None,
+    tracking: Mapping[int, str] | None = None,
 ) -> Result:
     """Everything that is measured in one exam.
+
+    Parameters
+    ----------
+    tracking : number → tracking UID of lesions that an earlier exam of the patient has named; the others get one of their own
 
     Raises
     ------
@@ -71,7 +78,15 @@ def quantify(
     dvr = None if dynamic is None else dynamic.maps[0].values
     rims = draw_rims(late.segmentation, late.way) if late.segmentation.lesions.array.any() else None
     lesions = measure_lesions(
-        late.segmentation, late.suvr, late.way, primary.scale, exam=provenance.exam, dvr=dvr, blurred=primary.blurred, rims=rims
+        late.segmentation,
+        late.suvr,
+        late.way,
+        primary.scale,
+        exam=provenance.exam,
+        dvr=dvr,
+        blurred=primary.blurred,
+        rims=rims,
+        tracking=tracking,
     )
     corrected, no_correction = corrected_findings(late, primary, scanner, options.partial_volume)
     return Result(

@@ -8,7 +8,7 @@ are measured as volume fractions of PET voxels, never made into voxels of their 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -50,6 +50,7 @@ def measure_lesions(
     dvr: Array | None = None,
     blurred: BlurredMap | None = None,
     rims: Rims | None = None,
+    tracking: Mapping[int, str] | None = None,
 ) -> tuple[Lesion, ...]:
     """Every lesion of the segmentation, by number.
 
@@ -61,13 +62,14 @@ def measure_lesions(
     dvr : (S, R, C) of a dynamic scan, on the same part
     blurred : the map from which phenotypes are told, SUVR or DVR; None where the resolution is not known: then none is called
     rims : of this segmentation, where they were drawn already
+    tracking : number → tracking UID of lesions that an earlier exam has named
     """
     if not segmentation.lesions.array.any():
         return ()
     rims = rims or draw_rims(segmentation, projection)
     fine, fine_projection, rim_labels = rims.segmentation, rims.way, rims.labels.array
     measured = _Measured(lesion_fractions(fine.lesions.array, rim_labels, fine_projection), suvr, dvr, scale)
-    drawn = [measured.means(lesion) for lesion in _drawn(segmentation, exam)]
+    drawn = [measured.means(lesion) for lesion in _drawn(segmentation, exam, tracking or {})]
     if blurred is None:
         return tuple(replace(lesion, note=lesion.note or UNKNOWN_RESOLUTION) for lesion in drawn)
     boxes = ndimage.find_objects(fine.lesions.array)
@@ -86,7 +88,7 @@ def tracking_uid(exam: str, centroid_mm: Array) -> str:
     return f"2.25.{int.from_bytes(hashlib.sha256(text.encode()).digest()[:16])}"
 
 
-def _drawn(segmentation: Segmentation, exam: str) -> Iterator[Lesion]:
+def _drawn(segmentation: Segmentation, exam: str, tracking: Mapping[int, str]) -> Iterator[Lesion]:
     """Every lesion as it is drawn, nothing measured yet."""
     labels, places = segmentation.lesions, Places(segmentation)
     for number, box in enumerate(ndimage.find_objects(labels.array), start=1):
@@ -97,7 +99,7 @@ def _drawn(segmentation: Segmentation, exam: str) -> Iterator[Lesion]:
         centroid = labels.affine[:3, :3] @ index + labels.affine[:3, 3]
         yield Lesion(
             number=number,
-            tracking_uid=tracking_uid(exam, centroid),
+            tracking_uid=tracking.get(number) or tracking_uid(exam, centroid),
             volume_ml=float(inside.sum()) * labels.voxel_ml,
             place=places.of(number, box),
             centroid_mm=(float(centroid[0]), float(centroid[1]), float(centroid[2])),

@@ -24,7 +24,7 @@ def import_lesions(exam: Exam, lesions: LesionImport, alignment: Alignment, grid
     ------
     DataError : the SEG is neither in the frame of reference of the T1 nor in that of the FLAIR, or no lesion of it lies on the grid
     """
-    transform = _labels_from_t1(exam, lesions, alignment)
+    transform = labels_from_t1(exam, lesions, alignment)
     labels = lesions.labels
     out = np.zeros(grid.shape, dtype=bool)
     for number in np.unique(labels.array[labels.array > 0]):
@@ -35,8 +35,13 @@ def import_lesions(exam: Exam, lesions: LesionImport, alignment: Alignment, grid
     return out
 
 
-def _labels_from_t1(exam: Exam, lesions: LesionImport, alignment: Alignment) -> Transform:
-    """LPS mm of the T1 → LPS mm of the SEG."""
+def labels_from_t1(exam: Exam, lesions: LesionImport, alignment: Alignment) -> Transform:
+    """LPS mm of the T1 → LPS mm of the SEG.
+
+    Raises
+    ------
+    DataError : the SEG is neither in the frame of reference of the T1 nor in that of the FLAIR
+    """
     frame, t1, flair = lesions.labels.frame_of_reference_uid, exam.t1.volume, exam.flair
     of_flair = flair is not None and alignment.t1_from_flair is not None and frame == flair.volume.frame_of_reference_uid
     of_t1 = frame == t1.frame_of_reference_uid

@@ -116,22 +116,27 @@ def overlaps(now: Volume, earlier: Earlier) -> tuple[Overlap, ...]:
     return tuple(found)
 
 
-def renumber(labels: Array, numbers: Mapping[int, int], *, above: int) -> Array:
-    """(S, R, C) int32 with other numbers.
+def lasting_numbers(labels: Array, given: Mapping[int, int], *, above: int) -> dict[int, int]:
+    """Label → number of every lesion.
 
     Parameters
     ----------
     labels : (S, R, C) integers, 0 background
-    numbers : label → number that it takes
-    above : labels that are not named there take the numbers after this one and after all that are taken, in their order
+    given : label → number, of those that have one
+    above : the others take the numbers after this one and after all that are given, in their order
     """
-    present = [int(label) for label in np.unique(labels) if label > 0]
-    free = max([above, *numbers.values()], default=0)
-    new = iter(range(free + 1, free + 1 + len(present)))
+    free = max([above, *given.values()], default=0)
+    others = [label for label in np.unique(labels).tolist() if label > 0 and label not in given]
+    return {**given, **{label: free + place for place, label in enumerate(others, start=1)}}
+
+
+def renumber(labels: Volume, numbers: Mapping[int, int]) -> Volume:
+    """(S, R, C) int32 each label as its number; every label of the image is in `numbers`."""
+    present = [label for label in np.unique(labels.array).tolist() if label > 0]
     table = np.zeros(max(present, default=0) + 1, dtype=np.int32)
     for label in present:
-        table[label] = numbers[label] if label in numbers else next(new)
-    return np.asarray(table[labels])
+        table[label] = numbers[label]
+    return labels.like(np.asarray(table[labels.array]))
 
 
 def volumes_ml(labels: Volume) -> dict[int, float]:

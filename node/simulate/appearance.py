@@ -123,18 +123,19 @@ def paint(contrast: Contrast, head: Head, lesions: Array, *, seed: int) -> Volum
     return head.tissue.like(ndimage.gaussian_filter(image, 0.45 / head.tissue.spacing_mm, truncate=3.0), unit="")
 
 
-def acquire(painted: Volume, mr: Volume, template_from_mr: Deformation, contrast: Contrast, *, seed: int) -> Volume:
+def acquire(painted: Volume, mr: Volume, template_from_mr: Deformation, contrast: Contrast, *, seed: int, visit: str = "") -> Volume:
     """The image that the scanner stores, on its own grid: the mean over the thickness of a slice.
 
     Parameters
     ----------
     mr : the grid, slices that touch
+    visit : tells the noise of a later visit from that of the first
 
     Returns
     -------
     (S, R, C) uint16, 12 bits
     """
-    random = random_stream(seed, f"acquire {contrast.name}")
+    random = random_stream(seed, f"acquire {contrast.name}{visit}")
     signal = _over_slices(painted, mr, template_from_mr) * (1.0 + 0.10 * smooth_noise(random, mr, scale_mm=120.0)) * _coil(mr)
     real = signal + contrast.noise * random.standard_normal(mr.shape, dtype=np.float32)
     imaginary = contrast.noise * random.standard_normal(mr.shape, dtype=np.float32)

@@ -17,14 +17,14 @@ from node.simulate.appearance import FLAIR, T1, Contrast, acquire, paint
 from node.simulate.head import Head, build_head
 from node.simulate.headers import Identifiers, studies
 from node.simulate.kinetics import TRACERS, frame_timing
-from node.simulate.lesions import DrawnLesions, draw_lesions
+from node.simulate.lesions import DrawnLesions, at_stage, draw_lesions
 from node.simulate.mr_series import FLAIR_2D, FLAIR_3D, MPRAGE, SPIN_ECHO_2D, MrProtocol, write_mr
 from node.simulate.options import Attenuation, SimulatedExam, SimulationOptions
 from node.simulate.pet_series import PetScan, write_pet
 from node.simulate.truth import PetTruth, Simulation, judge, save_json, write_tacs, write_volumes
 from node.simulate.truth_table import describe
 from node.simulate.uptake import add_noise, distribute, measure, through_scanner
-from node.simulate.warp import axial_mr_grid, frame_poses, individual, late_pose, mr_grid, pet_grid
+from node.simulate.warp import axial_mr_grid, frame_poses, individual, late_pose, lying, mr_grid, pet_grid
 
 ATTENUATION_PER_MM = 0.015
 """How much darker an uncorrected PET gets a millimetre below the skin; roughly, and for looks alone."""
@@ -49,8 +49,8 @@ def write_exam(folder: Path, options: SimulationOptions) -> SimulatedExam:
     ids = Identifiers.of(options)
     mr = mr_grid(options.seed, options.mr_spacing_mm, ids.uid("MR frame of reference"))
     head = _head(max(1.0, options.mr_spacing_mm))
-    drawn = draw_lesions(head, seed=options.seed, count=options.lesions)
-    template_from_mr = individual(options.seed, mr)
+    drawn = at_stage(draw_lesions(head, seed=options.seed, count=options.lesions), head, options.stage)
+    template_from_mr = lying(individual(options.seed, mr), options.stage.lying)
     series = _write_mrs(dicom, options, head, drawn, mr, template_from_mr)
     files = tuple(file for one in series for file in one)
     anatomy = individual_anatomy(head, drawn, mr, template_from_mr)
@@ -80,7 +80,7 @@ def _write_mrs(
     for number, (contrast, protocol, slice_mm) in enumerate(wanted if options.with_flair else wanted[:1]):
         on = axial_mr_grid(options.seed, options.mr_spacing_mm, slice_mm, mr.frame_of_reference_uid) if slice_mm else mr
         painted = paint(contrast, head, drawn.ids.array, seed=options.seed)
-        image = acquire(painted, on, template_from_mr, contrast, seed=options.seed)
+        image = acquire(painted, on, template_from_mr, contrast, seed=options.seed, visit=options.stage.suffix)
         started = options.start + timedelta(minutes=9 + 6 * number)
         series.append(write_mr(dicom, image, protocol, options=options, study=studies(options)[0], started=started))
     return tuple(series)

@@ -20,7 +20,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from node.domain.codes import Code
 from node.domain.volume import Array, Volume
-from node.simulate.options import SimulationOptions, StudyLayout
+from node.simulate.options import SimulationOptions, Stage, StudyLayout
 
 COMMENT = "SIMULATED - NOT A PATIENT - RESEARCH TEST DATA"
 """ImageComments of everything that is written here."""
@@ -37,7 +37,7 @@ class Identifiers:
     @classmethod
     def of(cls, options: SimulationOptions) -> Identifiers:
         """Those of one exam: any other option gives other UIDs."""
-        return cls(repr(options))
+        return cls(repr(options) + ("" if options.stage == Stage() else repr(options.stage)))
 
     def uid(self, name: str) -> str:
         """The UID of what is called `name` in this exam."""

@@ -14,7 +14,7 @@ from scipy import ndimage
 from node.domain.volume import Array, Volume
 from node.simulate.fields import smooth_noise
 from node.simulate.head import LABELS, Head
-from node.simulate.options import random_stream
+from node.simulate.options import Stage, random_stream
 
 
 class LesionKind(Enum):
@@ -59,6 +59,7 @@ SMALLEST_MM3 = 60.0
 """What is left smaller than this after clipping is not kept."""
 
 _GAP_MM = 5.0
+_WHITE = (LABELS["nawm"], LABELS["cereb_wm"], LABELS["brainstem"])
 
 
 def draw_lesions(head: Head, *, seed: int, count: int) -> DrawnLesions:
@@ -84,6 +85,21 @@ def draw_lesions(head: Head, *, seed: int, count: int) -> DrawnLesions:
         kinds.append(kind)
         ids[box][blob] = len(kinds)
     return DrawnLesions(head.tissue.like(ids), tuple(kinds))
+
+
+def at_stage(lesions: DrawnLesions, head: Head, stage: Stage) -> DrawnLesions:
+    """The lesions as they are at one visit; they keep their numbers, and grow into white matter that is no other lesion's."""
+    ids = np.where(np.isin(lesions.ids.array, stage.absent), 0, lesions.ids.array).astype(np.uint8)
+    for number, moved_mm in stage.grown_mm:
+        inside = ids == number
+        if not inside.any():
+            raise ValueError(f"a lesion that grows is there; found none of number {number}")
+        outer = ndimage.distance_transform_edt(~inside, sampling=lesions.ids.spacing_mm)
+        inner = ndimage.distance_transform_edt(inside, sampling=lesions.ids.spacing_mm)
+        free = (ids == 0) & np.isin(head.tissue.array, _WHITE)
+        ids[free & (outer <= moved_mm)] = number
+        ids[inside & (inner <= -moved_mm)] = 0
+    return DrawnLesions(lesions.ids.like(ids), lesions.kinds)
 
 
 def _plan(random: np.random.Generator, count: int) -> list[tuple[LesionKind, Place, float]]:
@@ -146,5 +162,5 @@ def _blob(random: np.random.Generator, head: Head, centre: Array, radius: float,
         shift = random.normal(0.0, 0.4 * radius, 3) if lobe else np.zeros(3)
         radii = radius * random.uniform(0.75, 1.05, 3) * (0.7 if lobe else 1.0)
         level = np.maximum(level, 1.0 - np.linalg.norm((points - shift) / radii, axis=-1))
-    white = np.isin(head.tissue.array[box], (LABELS["nawm"], LABELS["cereb_wm"], LABELS["brainstem"]))
+    white = np.isin(head.tissue.array[box], _WHITE)
     return box, (level + 0.12 * surface[box] > 0.0) & white

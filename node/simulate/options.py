@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import Enum
 from pathlib import Path
@@ -88,6 +88,31 @@ class Nod:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """One of several visits of the same head: options that differ in their stage and `start` alone are the same person, later.
+
+    Lesions are numbered here in the order in which they are drawn, which is the same at each visit of up to nine lesions.
+
+    Parameters
+    ----------
+    visit : another one brings other noise and another receive field
+    lying : how the head lies in the MR, against the first visit; the PET's `pose` is against this MR
+    absent : lesions that are not there
+    grown_mm : lesion, and by how much its border has moved outwards (inwards below 0)
+    """
+
+    visit: int = 1
+    lying: Pose = Pose((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+    absent: tuple[int, ...] = ()
+    grown_mm: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def suffix(self) -> str:
+        """What tells its random streams from those of the first visit."""
+        return "" if self.visit == 1 else f", visit {self.visit}"
+
+
+@dataclass(frozen=True)
 class SimulationOptions:
     """What exam is wanted. The defaults make a full-size, flawless one; `small_options` a quick one.
 
@@ -106,6 +131,7 @@ class SimulationOptions:
     missing_pet_slices : so many slices of the last frame are not written
     with_weight : False leaves the weight out of the header
     pet_units : DICOM Units; the values are Bq/mL whatever it says
+    stage : which visit of the head it is
     pet_coded : whether the header has codes for tracer and radionuclide; free text alone otherwise
 
     Raises
@@ -136,6 +162,7 @@ class SimulationOptions:
     pet_units: str = "BQML"
     pet_coded: bool = True
     attenuation: Attenuation = Attenuation.CORRECTED
+    stage: Stage = field(default=Stage(), repr=False)  # UIDs follow from the text of these options, see `Identifiers.of`
 
     def __post_init__(self) -> None:
         if not 0.7 <= self.mr_spacing_mm <= 3.0:

@@ -113,7 +113,7 @@ def add_noise(suv: Volume, timing: FrameTiming, tracer: TracerKinetics, options:
     """(F, S, R, C) float32 with Gaussian noise of Poisson-like variance, correlated as by a reconstruction; never below 0."""
     if options.noise == 0:
         return suv
-    random = random_stream(options.seed, "pet noise")
+    random = random_stream(options.seed, f"pet noise{options.stage.suffix}")
     late = decay_constant_per_s(tracer) * (timing.start_s + timing.duration_s / 2.0 - np.mean(tracer.window_s))
     sd = options.noise * VOXEL_NOISE * np.sqrt(1.2 * np.exp(late) * 300.0 / timing.duration_s)
     sigma = 0.85 * options.psf_fwhm_mm / FWHM_PER_SIGMA / suv.spacing_mm

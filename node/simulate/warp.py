@@ -43,6 +43,14 @@ def individual(seed: int, mr: Volume) -> Deformation:
     return Deformation(Transform(matrix).inverse(), _displacement(random, mr))
 
 
+def lying(template_from_mr: Deformation, pose: Pose) -> Deformation:
+    """`template_from_mr` of the same head when it lies otherwise in the MR: turned and shifted by a pose."""
+    first_from_now = pet_from_mr(pose).inverse()
+    field = template_from_mr.displacement
+    moved = replace(field, affine=first_from_now.inverse().matrix @ field.affine)
+    return Deformation(template_from_mr.affine @ first_from_now, moved)
+
+
 def _displacement(random: np.random.Generator, mr: Volume) -> Volume:
     on = lattice(mr, 8.0)
     wide = [smooth_noise(random, on, scale_mm=60.0) for _ in range(3)]

@@ -1,0 +1,254 @@
+"""An exam beside the patient's earlier ones: the visits are fixed and aligned, lesions keep their numbers, and what has changed is told.
+
+`keep_priors` runs once, when a version begins to be aligned, and leaves in the version's folder all that the later steps need: an old exam
+whose files are deleted meanwhile changes nothing. `keep_numbers` gives the lesions their lasting numbers, `keep_history` tells the change.
+
+We chose the latest visit that can be aligned for the lesions, whatever its tracer, because lesions are seen on MR; and the latest that is
+alike for the numbers, because a number of another tracer says nothing. A lesion is followed from visit to visit: one that has vanished
+and comes back is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from node.align import t1_from_prior
+from node.domain.exam import Exam
+from node.domain.history import Change, History, LesionChange, Visit
+from node.domain.result import Alignment, LesionOrigin, Segmentation
+from node.domain.tracer import TracerProfile
+from node.domain.volume import Volume
+from node.errors import DataError
+from node.quantify.change import find_changes
+from node.quantify.fates import Kin, find_fates, kin_told
+from node.quantify.likeness import remarks, unlike
+from node.segment.imported import labels_from_t1
+from node.segment.numbering import Earlier, Family, cut_to_lesions, lasting_numbers, match_lesions, renumber
+from node.workflow import artefacts
+from node.workflow.steps.visits import Parts, Prior, find_priors, read_parts, tracking_of
+from node.workflow.store.database import Store
+from node.workflow.store.rows import ExamRow
+from node.workflow.story import version_folder
+
+PRIORS, NUMBERS, HISTORY = "priors", "numbers", "history"
+"""Names of the artefacts."""
+
+MOST_TRIED = 3
+"""Visits whose T1 is laid onto the new one, from the latest back, until one fits."""
+
+_DRAWN = {
+    LesionOrigin.IMPORTED: "drawn elsewhere",
+    LesionOrigin.FOUND: "found by the node",
+    LesionOrigin.PROGRAM: "drawn by the site's program",
+    LesionOrigin.NONE: "not looked for",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Priors:
+    """The visits of one version, fixed.
+
+    Parameters
+    ----------
+    visits : oldest first
+    matched : name of the visit whose T1 was aligned and whose lesions are followed; empty where there is none
+    lesions : (S, R, C) its lesions by their numbers, on the part of its T1 grid that holds them
+    own : tracking UID and number of each lesion of this exam's version before, by which a SEG that a reader sends back is read
+    notes : one sentence each
+    """
+
+    visits: tuple[Prior, ...]
+    matched: str
+    lesions: Volume | None
+    own: tuple[tuple[str, int], ...]
+    notes: tuple[str, ...]
+
+    def visit(self, name: str) -> Visit | None:
+        """The visit of that name."""
+        return next((one.visit for one in self.visits if one.visit.exam == name), None)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What the lesions are called: `tracking` are (number, UID) of those that had a name before, `kin` which are the visit's."""
+
+    tracking: tuple[tuple[int, str], ...]
+    kin: tuple[Kin, ...]
+
+
+def keep_priors(folder: Path, store: Store, storage: Path, row: ExamRow, *, seed: int) -> Priors:
+    """The visits of an exam whose alignment is done; made where they are not there yet."""
+    if not artefacts.exists(folder, PRIORS):
+        exam, alignment = artefacts.load(folder, "exam", Exam), artefacts.load(folder, "alignment", Alignment)
+        visits, notes = find_priors(store, storage, row, subject=exam.subject, pet=exam.pet.source)
+        own = _own(storage, row) if exam.lesions is not None and exam.lesions.tracking else ()
+        artefacts.save(folder, PRIORS, _aligned(Priors(visits, "", None, own, tuple(notes)), alignment, storage, seed))
+    return artefacts.load(folder, PRIORS, Priors)
+
+
+def keep_numbers(folder: Path, segmentation: Segmentation) -> Segmentation:
+    """The segmentation with lasting numbers; which lesion is whose is kept beside it."""
+    exam, alignment = artefacts.load(folder, "exam", Exam), artefacts.load(folder, "alignment", Alignment)
+    numbered, numbers = number(segmentation, artefacts.load(folder, PRIORS, Priors), exam, alignment)
+    artefacts.save(folder, NUMBERS, numbers)
+    return numbered
+
+
+def keep_history(folder: Path, tracer: TracerProfile) -> None:
+    """Tell the history of an exam whose result is there, where it was not told yet."""
+    if not artefacts.exists(folder, HISTORY) and artefacts.exists(folder, NUMBERS):
+        priors, numbers = artefacts.load(folder, PRIORS, Priors), artefacts.load(folder, NUMBERS, Numbers)
+        artefacts.save(folder, HISTORY, tell(priors, numbers, read_parts(folder), tracer))
+
+
+def read_history(folder: Path) -> History | None:
+    """The history of an exam; None for one that was begun before exams were compared."""
+    return artefacts.load(folder, HISTORY, History) if artefacts.exists(folder, HISTORY) else None
+
+
+def tracking(folder: Path) -> Mapping[int, str]:
+    """Number and tracking UID of the lesions that had a name before; none in an exam that was begun before lesions were followed."""
+    return dict(artefacts.load(folder, NUMBERS, Numbers).tracking) if artefacts.exists(folder, NUMBERS) else {}
+
+
+def parameters(folder: Path) -> tuple[tuple[str, str], ...]:
+    """The earlier exams that a result was made beside, as parameters of its Provenance: other visits give other objects."""
+    if not artefacts.exists(folder, PRIORS):
+        return ()
+    visits = artefacts.load(folder, PRIORS, Priors).visits
+    return tuple((f"earlier exam {one.visit.exam}", f"version {one.version}, result {one.digest}") for one in visits)
+
+
+def number(segmentation: Segmentation, priors: Priors, exam: Exam, alignment: Alignment) -> tuple[Segmentation, Numbers]:
+    """Give lesions their lasting numbers.
+
+    A label of an incoming SEG that carries a tracking UID of ours keeps that lesion's name; the others go by overlap with the visit's;
+    what is left takes numbers that no lesion of the patient has had.
+    """
+    visit = priors.visit(priors.matched)
+    used = {lesion.number for prior in priors.visits for lesion in prior.visit.lesions}
+    known = {uid: own for uid, own in priors.own if own not in used} | dict(tracking_of(visit.lesions) if visit else ())
+    claimed = {label: known[uid] for label, uid in _claimed(segmentation, exam, alignment).items() if uid in known}
+    families = _families(segmentation, priors, visit)
+    free = {one.now: one.before for one in families if one.now not in claimed and one.before not in claimed.values()}
+    given = claimed | free
+    numbers = lasting_numbers(segmentation.lesions.array, given, above=max(used | set(dict(priors.own).values()), default=0))
+    uids = {number: uid for uid, number in known.items()}
+    told = Numbers(tuple(sorted((number, uids[number]) for number in given.values())), _kin(families, given, numbers, used))
+    return replace(segmentation, lesions=renumber(segmentation.lesions, numbers)), told
+
+
+def tell(priors: Priors, numbers: Numbers, now: Parts, tracer: TracerProfile) -> History:
+    """What has changed."""
+    visits = tuple(replace(one.visit, unlike=unlike(now.method, one.method)) for one in priors.visits)
+    lesions, notes = _fates(priors, numbers, now)
+    changes, more = _changes(priors, visits, now, tracer)
+    return History(visits, changes, lesions, (*priors.notes, *notes, *more))
+
+
+def _aligned(priors: Priors, alignment: Alignment, storage: Path, seed: int) -> Priors:
+    """With the latest visit aligned whose T1 fits, and its lesions."""
+    notes = list(priors.notes)
+    for prior in priors.visits[::-1][:MOST_TRIED]:
+        if prior.origin is LesionOrigin.NONE:
+            notes.append(f"{prior.visit.exam} has no lesions to follow: it had neither a FLAIR nor lesions drawn elsewhere.")
+            continue
+        try:
+            fitted, lesions = _fitted(prior, alignment, storage, seed)
+        except DataError as error:
+            notes.append(f"Lesions of {prior.visit.exam} were not followed: {error}")
+            continue
+        visits = tuple(fitted if one is prior else one for one in priors.visits)
+        return replace(priors, visits=visits, matched=prior.visit.exam, lesions=lesions, notes=tuple(notes))
+    return replace(priors, notes=tuple(notes))
+
+
+def _fitted(prior: Prior, alignment: Alignment, storage: Path, seed: int) -> tuple[Prior, Volume]:
+    """A visit with its transform, and its lesions; DataError where its T1 does not fit, or cannot be read."""
+    folder = storage / "exams" / prior.visit.exam / f"v{prior.version}"
+    t1 = artefacts.load_part(folder, "alignment", _T1).t1
+    lesions = artefacts.load_part(folder, "segmentation", _Lesions).lesions
+    transform, checks = t1_from_prior(alignment.t1, alignment.brain, t1, seed=seed)
+    failed = next((check.message for check in checks if not check.passed), "")
+    if failed:
+        raise DataError(failed)
+    return replace(prior, visit=replace(prior.visit, t1=prior.t1, t1_from_t1=transform)), cut_to_lesions(lesions)
+
+
+def _own(storage: Path, row: ExamRow) -> tuple[tuple[str, int], ...]:
+    """Names of the lesions of this exam's latest version before that can be read."""
+    for version in range(row.version - 1, 0, -1):
+        try:
+            return tuple(tracking_of(read_parts(version_folder(storage, replace(row, version=version))).lesions))
+        except DataError:
+            continue
+    return ()
+
+
+def _claimed(segmentation: Segmentation, exam: Exam, alignment: Alignment) -> dict[int, str]:
+    """Label on the T1 → tracking UID that the incoming SEG gives it."""
+    if exam.lesions is None or not exam.lesions.tracking:
+        return {}
+    uids = dict(exam.lesions.tracking)
+    drawn = Earlier(exam.lesions.labels, labels_from_t1(exam, exam.lesions, alignment).inverse())
+    return {one.now: uids[one.before] for one in match_lesions(segmentation.lesions, drawn) if one.before in uids}
+
+
+def _families(segmentation: Segmentation, priors: Priors, visit: Visit | None) -> tuple[Family, ...]:
+    if visit is None or visit.t1_from_t1 is None or priors.lesions is None:
+        return ()
+    return match_lesions(segmentation.lesions, Earlier(priors.lesions, visit.t1_from_t1))
+
+
+def _kin(families: tuple[Family, ...], given: Mapping[int, int], numbers: Mapping[int, int], of_visits: set[int]) -> tuple[Kin, ...]:
+    """Which lesions are the visit's, with those that have joined or parted and go by no name of their own.
+
+    Parameters
+    ----------
+    given : label → number, of lesions that have a name
+    numbers : label → number, of all
+    """
+    family = {(one.now, one.before): one for one in families}
+    kin = []
+    for label, number in given.items():
+        if number not in of_visits:
+            continue
+        one = family.get((label, number), Family(number, label))
+        joined = tuple(before for before in one.joined if before not in given.values())
+        kin.append(Kin(number, joined, tuple(numbers[now] for now in one.parted if now not in given)))
+    return tuple(sorted(kin, key=lambda one: one.number))
+
+
+def _fates(priors: Priors, numbers: Numbers, now: Parts) -> tuple[tuple[LesionChange, ...], tuple[str, ...]]:
+    """What has become of the lesions; told only where both exams' were drawn in one way."""
+    prior = next((one for one in priors.visits if one.visit.exam == priors.matched), None)
+    if prior is None:
+        return (), ()
+    since = prior.visit.exam
+    if now.origin is not prior.origin:
+        drawn = f"Lesions of {since} were {_DRAWN[prior.origin]}, those of this exam {_DRAWN[now.origin]}"
+        return (), (f"{drawn}: they keep their numbers, and none is called new, enlarged, smaller or no longer seen.",)
+    return find_fates(now.lesions, prior.visit.lesions, numbers.kin, since=since), kin_told(numbers.kin, since=since)
+
+
+def _changes(priors: Priors, visits: tuple[Visit, ...], now: Parts, tracer: TracerProfile) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+    """What has changed since the latest visit that is alike."""
+    alike = [(prior, visit) for prior, visit in zip(priors.visits, visits, strict=True) if not visit.unlike]
+    if not alike:
+        return (), ()
+    prior, visit = alike[-1]
+    then = visit.findings, visit.lesions
+    changes = find_changes((now.findings, now.lesions), then, method=now.method, tracer=tracer, since=visit.exam)
+    return changes, remarks(now.method, prior.method, since=visit.exam)
+
+
+@dataclass(frozen=True, eq=False)
+class _T1:
+    t1: Volume
+
+
+@dataclass(frozen=True, eq=False)
+class _Lesions:
+    lesions: Volume

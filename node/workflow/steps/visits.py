@@ -1,0 +1,236 @@
+"""Which earlier exams of the patient an exam is compared with, and what is read of them from their folders.
+
+A visit is an exam of this node, of the same person, that was delivered, was not rejected since, and whose PET is of an earlier date.
+What cannot be read of it never fails the new exam: a sentence says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from node.domain.exam import SeriesSource, Subject
+from node.domain.history import Visit
+from node.domain.ports import DeliveryState
+from node.domain.result import Finding, Lesion, LesionOrigin, Quantity, Tracer
+from node.domain.timing import FrameTiming
+from node.errors import DataError
+from node.quantify.likeness import Method
+from node.workflow import artefacts
+from node.workflow.states import State
+from node.workflow.store.database import Store
+from node.workflow.store.rows import ExamRow
+from node.workflow.story import version_folder
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What is read of an analysed exam: who, how and with which numbers."""
+
+    subject: Subject
+    pet: SeriesSource
+    t1: SeriesSource
+    method: Method
+    findings: tuple[Finding, ...]
+    lesions: tuple[Lesion, ...]
+    origin: LesionOrigin
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """An earlier exam as it is kept with the new one.
+
+    Parameters
+    ----------
+    visit : `t1` and `t1_from_t1` only where its T1 was aligned; `unlike` is told once the new exam has numbers
+    t1 : its T1 series
+    version : of the earlier exam
+    digest : SHA-256 of its result, as text
+    """
+
+    visit: Visit
+    t1: SeriesSource
+    version: int
+    digest: str
+    method: Method
+    origin: LesionOrigin
+
+
+def read_parts(folder: Path) -> Parts:
+    """What is compared, from the artefacts of one version of an exam.
+
+    Raises
+    ------
+    DataError : an artefact is missing, or cannot be read
+    """
+    exam = artefacts.load_part(folder, "exam", _Exam)
+    result = artefacts.load_part(folder, "result", _Result)
+    drawn = artefacts.load_part(folder, "segmentation", _Drawn)
+    method = _method(exam.pet, result)
+    return Parts(exam.subject, exam.pet.source, exam.t1.source, method, result.findings, result.lesions, drawn.lesion_origin)
+
+
+def find_priors(store: Store, storage: Path, row: ExamRow, *, subject: Subject, pet: SeriesSource) -> tuple[tuple[Prior, ...], list[str]]:
+    """The visits, oldest first, and a sentence for each that could not be used.
+
+    Parameters
+    ----------
+    row : the new exam
+    subject, pet : its own
+    """
+    found: list[Prior] = []
+    notes: list[str] = []
+    if not subject.patient_id or pet.acquired_at is None:
+        return (), notes
+    for other in store.exams.of_patient(row.patient_key):
+        versions = [] if other.number == row.number else _good_versions(store, other)
+        if not versions:
+            continue
+        prior = _read(store, storage, other, versions, subject, notes)
+        if prior is not None and prior.visit.scanned_at is not None and prior.visit.scanned_at.date() < pet.acquired_at.date():
+            found.append(prior)
+    return tuple(sorted(found, key=_when)), notes
+
+
+def _when(prior: Prior) -> tuple[datetime, str]:
+    assert prior.visit.scanned_at is not None
+    return prior.visit.scanned_at, prior.visit.exam
+
+
+def _good_versions(store: Store, exam: ExamRow) -> list[int]:
+    """The versions that were delivered and that no reader has rejected, the latest first."""
+    delivered = {event.version for event in store.exams.events(exam.number) if event.state is State.DELIVERED}
+    said = {row.version: row.verdict for row in store.verdicts.of_exam(exam.number)}
+    return sorted((one for one in delivered if one not in said or not said[one].rejects), reverse=True)
+
+
+def _read(store: Store, storage: Path, other: ExamRow, versions: list[int], subject: Subject, notes: list[str]) -> Prior | None:
+    """The latest good version that can be read, if it is of this person; else a note."""
+    for version in versions:
+        folder = version_folder(storage, replace(other, version=version))
+        try:
+            parts = read_parts(folder)
+        except DataError:
+            continue
+        if differing := _differing(subject, parts.subject):
+            notes.append(
+                f"{other.name} has the same patient ID and differs in {' and '.join(differing)}: it is not taken for this patient's."
+            )
+            return None
+        return _prior(store, other, version, folder, parts)
+    notes.append(f"{other.name} could not be compared: its files are no longer here, or cannot be read.")
+    return None
+
+
+def _prior(store: Store, other: ExamRow, version: int, folder: Path, parts: Parts) -> Prior:
+    visit = Visit(
+        exam=other.name,
+        scanned_at=parts.pet.acquired_at,
+        study_uid=parts.pet.study_uid,
+        tracer=parts.method.tracer,
+        method=parts.method.words,
+        findings=parts.findings,
+        lesions=parts.lesions,
+        report=_report(store, other.number, version),
+    )
+    digest = hashlib.sha256((folder / "result.json").read_bytes()).hexdigest()
+    return Prior(visit, parts.t1, version, digest, parts.method, parts.origin)
+
+
+def _report(store: Store, exam: int, version: int) -> tuple[str, str] | None:
+    """SOP class and instance of the structured report that a destination has taken."""
+    from node.encode import Kind
+
+    rows = store.deliveries.of_exam(exam, version)
+    stored = (row for row in rows if row.kind == Kind.REPORT.value and row.state is DeliveryState.STORED)
+    return next(((row.sop_class_uid, row.sop_instance_uid) for row in stored), None)
+
+
+def _differing(one: Subject, other: Subject) -> list[str]:
+    """In what two people with one patient ID differ; what a side does not say differs from nothing, as between PET and MR of one exam."""
+    pairs = (
+        ("issuer of the patient ID", one.issuer, other.issuer),
+        ("birth date", one.birth_date, other.birth_date),
+        ("sex", one.sex, other.sex),
+    )
+    return [what for what, a, b in pairs if a and b and a != b]
+
+
+def _method(pet: _Pet, result: _Result) -> Method:
+    quantity = Quantity.SUVR
+    reference, window = result.tracer.reference, result.tracer.window_s
+    if result.kinetics is not None:
+        quantity, reference = Quantity.DVR, result.kinetics.reference.region
+        window = (result.kinetics.t_star_s, float(pet.timing.end_s[-1]))
+    return Method(
+        tracer=result.tracer.name,
+        quantity=quantity,
+        reference=reference,
+        window_s=window,
+        scanner=f"{pet.source.manufacturer} {pet.source.model}".strip(),
+        reconstruction=pet.reconstruction,
+        corrections=pet.corrections,
+        at=pet.source.acquired_at,
+        software=result.provenance.software,
+    )
+
+
+def tracking_of(lesions: tuple[Lesion, ...]) -> Iterator[tuple[str, int]]:
+    """Tracking UID and number of each lesion."""
+    return ((lesion.tracking_uid, lesion.number) for lesion in lesions)
+
+
+# What is read of the artefacts, as `artefacts.load_part` wants it: some of the fields of Exam, Result and Segmentation.
+
+
+@dataclass(frozen=True, eq=False)
+class _Pet:
+    timing: FrameTiming
+    corrections: tuple[str, ...]
+    reconstruction: str
+    source: SeriesSource
+
+
+@dataclass(frozen=True)
+class _T1:
+    source: SeriesSource
+
+
+@dataclass(frozen=True, eq=False)
+class _Exam:
+    subject: Subject
+    pet: _Pet
+    t1: _T1
+
+
+@dataclass(frozen=True)
+class _Curve:
+    region: str
+
+
+@dataclass(frozen=True)
+class _Kinetics:
+    reference: _Curve
+    t_star_s: float
+
+
+@dataclass(frozen=True)
+class _Provenance:
+    software: str
+
+
+@dataclass(frozen=True)
+class _Result:
+    tracer: Tracer
+    findings: tuple[Finding, ...]
+    lesions: tuple[Lesion, ...]
+    provenance: _Provenance
+    kinetics: _Kinetics | None
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    lesion_origin: LesionOrigin
