@@ -13,11 +13,12 @@ from node.encode.capture import write_pages
 from node.encode.material import Material
 from node.encode.objects import Encoded, Kind
 from node.encode.pages.answer import draw_answer
+from node.encode.pages.change import draw_change
 from node.encode.pages.lesions import draw_lesions
 from node.encode.pages.quality import draw_quality
 from node.encode.pages.regions import draw_regions
 
-PAGES: tuple[Callable[[Material], list[Canvas]], ...] = (draw_answer, draw_lesions, draw_regions, draw_quality)
+PAGES: tuple[Callable[[Material], list[Canvas]], ...] = (draw_answer, draw_lesions, draw_regions, draw_change, draw_quality)
 """The pages in the order in which they are read."""
 
 

@@ -42,7 +42,7 @@ def draw_quality(material: Material) -> list[Canvas]:
         *carried_over(material),
         *passed_sections(material),
     )
-    told = tuple(section for section in (*told, *passed_sections(material)) if section.rows)
+    told = tuple(section for section in told if section.rows)
     rest = fill(page, Box(side.left, top, side.right, side.bottom), told)
     rest = fill(page, Box(LEFT, bottom + GUTTER, LEFT + PICTURES_WIDTH, BODY_BOTTOM), rest)
     return [page, *_further(material, rest)]

@@ -30,6 +30,9 @@ MONTHS = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
 MOST_STEPS, MOST_YEARS = 4, 7
 """Steps of a time axis whose ticks are called by month, and by year."""
 
+LEAST_SPAN = 0.1
+"""The axis reaches so far beyond the values, as a share of them: a change of one per cent must not fill the plot."""
+
 SECONDS_A_DAY = 86400.0
 
 
@@ -52,7 +55,9 @@ def draw_timeline(canvas: Canvas, box: Box, material: Material, region: str) -> 
         canvas.text(box.left, box.top, title, Style.SMALL_STRONG)
         canvas.lines(box.left, box.top + 40, box.width, material.say("Not measured."), Style.SMALL, SOFT)
         return
-    axes = Axes(title, "", f"{quantity.value} (1)", x_ticks=date_ticks([stop.at for stop in stops]))
+    low, high = min(stop.value for stop in stops), max(stop.value for stop in stops)
+    ticks = date_ticks([stop.at for stop in stops])
+    axes = Axes(title, "", f"{quantity.value} (1)", (1 - LEAST_SPAN) * low, (1 + LEAST_SPAN) * high, ticks)
     alike, apart = [s for s in stops if not s.letter], [s for s in stops if s.letter]
     lines = [_line(alike, joined=True), _line(apart, joined=False), *_today(material, alike)]
     frame = draw_plot(canvas, box, axes, lines, _bands(material, region, quantity))
