@@ -96,7 +96,7 @@ def draw_plot(canvas: Canvas, box: Box, axes: Axes, lines: Sequence[Line], bands
     heights = [*(reach for line in lines for reach in _reach(line)), *(np.array(band.y) for band in bands)]
     y_ticks = nice_ticks(*_span(heights, axes.floor, axes.ceiling))
     limits = (float(x_ticks[0]), float(x_ticks[-1]), float(y_ticks[0]), float(y_ticks[-1]))
-    canvas.paste(_data(inner, limits, lines, bands, x_ticks, y_ticks), inner.left - BLEED, inner.top - BLEED)
+    canvas.paste_drawing(_data(inner, limits, lines, bands, x_ticks, y_ticks), inner.left - BLEED, inner.top - BLEED, fine=FINE)
     canvas.text(box.left, box.top, axes.title, Style.SMALL_STRONG)
     x_words = [words for _, words in axes.x_ticks] or [_number(value, x_ticks) for value in x_ticks]
     _ticks(canvas, inner, x_ticks, x_words, y_ticks)
@@ -112,7 +112,7 @@ def draw_legend(canvas: Canvas, box: Box, lines: Sequence[Line]) -> int:
     columns = max(1, box.width // wide)
     for number, line in enumerate(named):
         left, top = box.left + (number % columns) * wide, box.top + number // columns * Style.SMALL.step
-        canvas.paste(_sample(line), left, top + 2)
+        canvas.paste_drawing(_sample(line), left, top + 2, fine=FINE)
         canvas.text(left + 38, top, line.label, Style.SMALL, INK)
     return box.top + -(-len(named) // columns) * Style.SMALL.step
 
@@ -162,7 +162,7 @@ def _data(inner: Box, limits: tuple[float, ...], lines: Sequence[Line], bands: S
         if line.error is not None:
             _draw_errors(draw, points, line.error[good] / (limits[3] - limits[2]) * (height - 1) * FINE, line.colour)
         _draw_line(draw, points, line, np.zeros(good.sum(), bool) if line.hollow is None else line.hollow[good])
-    return np.asarray(image.reduce(FINE))
+    return np.asarray(image)
 
 
 def _place(values: Array, limits: tuple[float, ...], size: int) -> Array:
@@ -204,7 +204,7 @@ def _sample(line: Line) -> Array:
     if line.joined:
         draw.line((0, 9 * FINE, 30 * FINE, 9 * FINE), line.colour, 2 * FINE)
     _draw_line(draw, middle, line, np.zeros(1, bool))
-    return np.asarray(image.reduce(FINE))
+    return np.asarray(image)
 
 
 def _ticks(canvas: Canvas, inner: Box, x_ticks: Array, x_words: Sequence[str], y_ticks: Array) -> None:
