@@ -7,6 +7,7 @@ rightly that way is said in words instead of being printed wrongly.
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +24,43 @@ NO_NAME = "no name in the header"
 def font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
     """The typeface at a size in pixels."""
     return ImageFont.truetype(_file(bold=bold), size, layout_engine=ImageFont.Layout.BASIC)
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """One weight of the typeface as print needs it; lengths in thousandths of the type size."""
+
+    name: str
+    file: str
+    box: tuple[int, int, int, int]
+    ascent: int
+    descent: int
+    glyphs: dict[int, int]
+
+    def glyph(self, letter: str) -> int:
+        """The number of a letter's glyph in the file; 0, an empty box, where it has none."""
+        return self.glyphs.get(ord(letter), 0)
+
+    def width(self, letter: str) -> float:
+        """How far a letter moves the next one."""
+        return _LARGE_WIDTH * font(_LARGE, bold=self.name == _BOLD).getlength(letter)
+
+
+_BOLD = "DejaVuSans-Bold"
+_LARGE = 2048
+"""The typeface's own units per em: at this size no hinting moves a letter."""
+_LARGE_WIDTH = 1000 / _LARGE
+
+
+@cache
+def face(*, bold: bool) -> Face:
+    """A weight of the typeface for print."""
+    loaded = FT2Font(_file(bold=bold))
+    thousandths = 1000 / loaded.units_per_EM
+    left, bottom, right, top = (round(edge * thousandths) for edge in loaded.bbox)
+    ascent, descent = round(loaded.ascender * thousandths), round(loaded.descender * thousandths)
+    name = _BOLD if bold else "DejaVuSans"
+    return Face(name, _file(bold=bold), (left, bottom, right, top), ascent, descent, dict(loaded.get_charmap()))
 
 
 def printable(text: str) -> bool:
