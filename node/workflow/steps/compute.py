@@ -12,6 +12,7 @@ from node import __version__
 from node import settings as settings_module
 from node.domain.exam import Check, Exam, Gravity, SeriesSource, Subject
 from node.domain.result import Alignment, Provenance, Result, Segmentation
+from node.domain.tracer import TracerProfile
 from node.errors import ConflictError, DataError, QualityError
 from node.settings import Settings
 from node.workflow import artefacts
@@ -28,7 +29,7 @@ Parameters = tuple[tuple[str, str], ...]
 
 
 class ComputeSteps:
-    """The verbs from assemble to encode, and refuse."""
+    """The verbs from assemble to encode, refuse, and withdraw."""
 
     def __init__(self, settings: Settings, store: Store, progress: Callable[[str], None]) -> None:
         self._settings = settings
@@ -57,6 +58,7 @@ class ComputeSteps:
             Verb.QUANTIFY: self._quantify,
             Verb.ENCODE: self._encode,
             Verb.REFUSE: self._refuse,
+            Verb.WITHDRAW: self._withdraw,
         }
         return work[verb](row, folder)
 
@@ -73,20 +75,26 @@ class ComputeSteps:
     def _align(self, row: ExamRow, folder: Path) -> str:
         from node.align import align
         from node.atlas.template import load_template
+        from node.workflow.steps.priors import keep_priors
 
         if not artefacts.exists(folder, "alignment"):
             exam = artefacts.load(folder, "exam", Exam)
             template = load_template(self._settings.analysis.template)
             artefacts.save(folder, "alignment", align(exam, template, seed=self._settings.analysis.seed))
+        priors = keep_priors(folder, self._store, self._storage, row, seed=self._settings.analysis.seed)
         alignment = artefacts.load(folder, "alignment", Alignment)
         self._hold(row, alignment.checks)
-        return f"aligned: brain {alignment.brain.array.sum() * alignment.brain.voxel_ml:.0f} mL"
+        beside = f", beside {', '.join(one.visit.exam for one in priors.visits)}" if priors.visits else ""
+        return f"aligned: brain {alignment.brain.array.sum() * alignment.brain.voxel_ml:.0f} mL{beside}"
 
     def _segment(self, row: ExamRow, folder: Path) -> str:
         from node.atlas.template import load_template
         from node.segment import segment
+        from node.segment.numbering import volumes_ml
+        from node.workflow.steps.priors import keep_numbers, keep_priors
 
         if not artefacts.exists(folder, "segmentation"):
+            keep_priors(folder, self._store, self._storage, row, seed=self._settings.analysis.seed)
             exam = artefacts.load(folder, "exam", Exam)
             alignment = artefacts.load(folder, "alignment", Alignment)
             template = load_template(self._settings.analysis.template)
@@ -98,32 +106,37 @@ class ComputeSteps:
                 lesion_program=lesion_program(self._settings),
                 atlas=site_atlas(self._settings),
             )
-            artefacts.save(folder, "segmentation", segmentation)
+            artefacts.save(folder, "segmentation", keep_numbers(folder, segmentation))
         segmentation = artefacts.load(folder, "segmentation", Segmentation)
         self._hold(row, segmentation.checks)
-        return f"segmented: {int(segmentation.lesions.array.max())} lesions ({segmentation.lesion_origin.value})"
+        return f"segmented: {len(volumes_ml(segmentation.lesions))} lesions ({segmentation.lesion_origin.value})"
 
     def _quantify(self, row: ExamRow, folder: Path) -> str:
         from node.quantify import quantify
+        from node.workflow.steps import priors
 
         if not artefacts.exists(folder, "result"):
             exam = artefacts.load(folder, "exam", Exam)
-            profile = settings_module.tracers(self._settings.analysis.tracers)[exam.pet.administration.tracer]
             result = quantify(
                 exam,
                 artefacts.load(folder, "alignment", Alignment),
                 artefacts.load(folder, "segmentation", Segmentation),
-                tracer=profile,
-                provenance=self._provenance(row, _sources(exam), parameters=(*_genotype(exam.subject), *self._program())),
+                tracer=self._tracer(exam.pet.administration.tracer),
+                provenance=self._provenance(
+                    row, _sources(exam), parameters=(*_genotype(exam.subject), *self._program(), *priors.parameters(folder))
+                ),
                 options=quantify_options(self._settings),
+                tracking=priors.tracking(folder),
             )
             artefacts.save(folder, "result", result)
         result = artefacts.load(folder, "result", Result)
+        priors.keep_history(folder, self._tracer(result.tracer.key))
         self._hold(row, result.checks)
         return f"quantified: {len(result.findings)} findings, {len(result.lesions)} lesions"
 
     def _encode(self, row: ExamRow, folder: Path) -> str:
         from node.encode import encode
+        from node.workflow.steps.priors import read_history
 
         if not artefacts.exists(folder, "objects"):
             place = folder / "objects"
@@ -137,6 +150,7 @@ class ComputeSteps:
                 folder=place,
                 options=encode_options(self._settings),
                 formers=formers(self._store, self._storage, row),
+                history=read_history(folder),
             )
             outbox.freeze(folder, "objects", encoded)
         return outbox.post(self._store, self._settings, row, folder, "objects")
@@ -162,6 +176,14 @@ class ComputeSteps:
             )
             outbox.freeze(folder, "refusal", encoded)
         return outbox.post(self._store, self._settings, row, folder, "refusal")
+
+    def _withdraw(self, row: ExamRow, folder: Path) -> str:
+        from node.workflow.steps.withdrawing import withdraw
+
+        return withdraw(self._store, self._settings, row, folder, self._provenance(row, ()))
+
+    def _tracer(self, key: str) -> TracerProfile:
+        return settings_module.tracers(self._settings.analysis.tracers)[key]
 
     def _program(self) -> tuple[tuple[str, str], ...]:
         """The site's own lesion program, where there is one."""
