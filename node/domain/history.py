@@ -31,6 +31,7 @@ class Visit:
     t1 : its T1 series; None where it could not be aligned
     t1_from_t1 : LPS mm of its T1 → LPS mm of this exam's T1, rigid; None where it could not be aligned
     report : SOP Class and SOP Instance UID of its structured report, where one was written
+    report_series_uid : of that report; empty where nobody knows it, and then no report of ours names it
     """
 
     exam: str
@@ -44,6 +45,7 @@ class Visit:
     t1: SeriesSource | None = None
     t1_from_t1: Transform | None = None
     report: tuple[str, str] | None = None
+    report_series_uid: str = ""
 
 
 @dataclass(frozen=True)

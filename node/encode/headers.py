@@ -161,13 +161,13 @@ def describe(
     series : which series of its kind, from 0; each has its own instances
     """
     _copy_study(dataset, study)
-    provenance, uid = maker.provenance, maker.uid
-    dataset.SeriesInstanceUID = uid(kind, "series", series)
+    provenance = maker.provenance
+    dataset.SeriesInstanceUID = maker.uid(kind, "series", series)
     dataset.SeriesNumber = series_number(kind, provenance.version, series)
     name = shortened(description, provenance.version)
     dataset.SeriesDescription = f"{name}{_suffix(provenance.version)}"
     dataset.BodyPartExamined = "BRAIN"
-    dataset.SOPInstanceUID = uid(kind, _part(series), number)
+    dataset.SOPInstanceUID = instance_uid(maker, kind, number, series)
     dataset.InstanceNumber = number
     copy_procedure(dataset, study, kind)
     moment = _date(dataset, provenance.made_at)
@@ -182,6 +182,11 @@ def describe(
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.file_meta.ImplementationClassUID = IMPLEMENTATION_UID
     dataset.file_meta.ImplementationVersionName = "EMBER"
+
+
+def instance_uid(maker: Maker, kind: Kind, number: int, series: int = 0) -> str:
+    """The SOP Instance UID of an object: its number in its series, from 1, and the place of that series within its kind, from 0."""
+    return maker.uid(kind, "instance" if series == 0 else f"instance of series {series}", number)
 
 
 def shortened(description: str, version: int) -> str:
@@ -229,10 +234,6 @@ def _copy_study(dataset: Dataset, header: Dataset) -> None:
     for keyword in (*_TYPE_2, "AccessionNumber"):
         if keyword not in dataset:
             setattr(dataset, keyword, "")
-
-
-def _part(series: int) -> str:
-    return "instance" if series == 0 else f"instance of series {series}"
 
 
 def _suffix(version: int) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from node.domain import codes
 from node.domain.codes import PRIVATE_SCHEME, Code
-from node.domain.result import Finding, Quantity
+from node.domain.history import Change, Fate
+from node.domain.result import Finding, Phenotype, Quantity
 from node.encode.quantities import RATIO, measure
 
 VOLUME = Code("118565006", "SCT", "Volume")
@@ -23,6 +24,18 @@ QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
 RADIOPHARMACEUTICAL = Code("349358000", "SCT", "Radiopharmaceutical agent")
 SOURCE = Code("260753009", "SCT", "Source")
 REPRESENTATIVE_POINT = Code("128140", "DCM", "Representative point")
+SOURCE_OF_MEASUREMENT = Code("121112", "DCM", "Source of Measurement")
+PRIOR_REPORT = Code("122075", "DCM", "Prior report for current patient")
+QUALITY_ASSESSMENT = Code("111050", "DCM", "Quality Assessment")
+USABLE = Code("111237", "DCM", "Usable - Meets the quality control standard")
+USABLE_WITH_FAULTS = Code("111236", "DCM", "Usable - Does not meet the quality control standard")
+Z_SCORE = Code("121416", "DCM", "Z-Score of measurement")
+POPULATION_MEAN = Code("373098007", "SCT", "Mean Value of population")
+RANGE_LOWER = Code("385524004", "SCT", "Normal Range Lower Limit")
+RANGE_UPPER = Code("371933006", "SCT", "Normal Range Upper Limit")
+NORM_DESCRIPTION = Code("121405", "DCM", "Population description")
+UNCERTAINTY_UPPER = Code("371886008", "SCT", "+, range of upper measurement uncertainty")
+UNCERTAINTY_LOWER = Code("371885007", "SCT", "-, range of lower measurement uncertainty")
 TITLE = Code("126000", "DCM", "Imaging Measurement Report")
 PET_PROCEDURE = Code("44136-0", "LN", "PET unspecified body region")
 
@@ -30,6 +43,8 @@ MILLILITRE = Code("ml", "UCUM", "ml")
 MILLIMETRE = Code("mm", "UCUM", "mm")
 PER_MINUTE = Code("/min", "UCUM", "/min")
 PER_CENT = Code("%", "UCUM", "%")
+PIXELS = Code("{pixels}", "UCUM", "Pixels")
+BECQUEREL = Code("Bq", "UCUM", "Bq")
 
 PHENOTYPE = Code("PHENOTYPE", PRIVATE_SCHEME, "TSPO phenotype of a lesion")
 CONFIDENCE = Code("CONFIDENCE", PRIVATE_SCHEME, "Share of draws from the errors that agree")
@@ -48,6 +63,18 @@ RESEARCH_USE = Code("RESEARCH-USE", PRIVATE_SCHEME, "What this report may be use
 CAVEAT = Code("CAVEAT", PRIVATE_SCHEME, "What must be known to read it")
 CHECK_NOT_PASSED = Code("CHECK-NOT-PASSED", PRIVATE_SCHEME, "Check that did not pass")
 NOT_COMPUTED = Code("NOT-COMPUTED", PRIVATE_SCHEME, "What was not computed, and why")
+COMPARISON = Code("COMPARISON", PRIVATE_SCHEME, "Comparison with earlier exams")
+FATE = Code("FATE", PRIVATE_SCHEME, "What has become of a lesion since the earlier exam")
+PRIOR_VALUE = Code("PRIOR-VALUE", PRIVATE_SCHEME, "Value at the earlier exam")
+REPEATABILITY = Code("REPEATABILITY", PRIVATE_SCHEME, "Limit of change in 19 of 20 unchanged people")
+REPEATABILITY_OF = Code("REPEAT-SOURCE", PRIVATE_SCHEME, "Whose repeatability, or why there is none")
+EARLIER_EXAM = Code("EARLIER-EXAM", PRIVATE_SCHEME, "Earlier exam that it is compared with")
+MAP_QUANTITY = Code("MAP-QUANTITY", PRIVATE_SCHEME, "Quantity that a map holds")
+SERIES_ROLE = Code("SERIES-ROLE", PRIVATE_SCHEME, "What a series is to the exam")
+
+FATES = {fate: Code(f"FATE-{fate.name}", PRIVATE_SCHEME, f"Lesion {fate.value}") for fate in Fate}
+COUNTS = {kind: Code(f"N-{kind.name.replace('_', '-')}", PRIVATE_SCHEME, f"Number of lesions, {kind.value}") for kind in Phenotype}
+"""A phenotype → the number of its lesions, which has a concept of its own for the reason told above."""
 
 GENOTYPES = {
     "HAB": Code("HAB", PRIVATE_SCHEME, "High-affinity binder"),
@@ -86,6 +113,17 @@ def lesion_concept(quantity: Quantity, part: str) -> Code:
     return Code(f"{_SHORT[quantity]}-{part}", PRIVATE_SCHEME, f"{quantity.value} {_PARTS[part]}")
 
 
+def change_concept(change: Change) -> Code:
+    """The concept of a change, told by quantity, and by the part of a lesion or the phenotype counted where it is of those."""
+    if change.quantity is Quantity.COUNT:
+        kinds = [kind for kind in Phenotype if change.region == f"{kind.value} lesions"]
+        what = COUNTS[kinds[0]] if kinds else LESION_COUNT
+        return Code(f"CH-{what.value}"[:16], PRIVATE_SCHEME, f"Change: {what.meaning}")
+    part = "" if change.lesion is None else " of a lesion's 2 mm rim" if change.region == "rims" else " of a lesion's core"
+    short = {"": "", " of a lesion's core": "-CORE"}.get(part, "-RIM")
+    return Code(f"CH-{change.quantity.name}{short}"[:16], PRIVATE_SCHEME, f"Change: {change.quantity.value}{part}")
+
+
 def finding_concept(finding: Finding) -> Code:
     """The concept of a finding; of its own where it is corrected for partial volume."""
     if finding.quantity is Quantity.VOLUME:
@@ -101,8 +139,8 @@ def finding_concept(finding: Finding) -> Code:
     return Code(f"{finding.quantity.name}-PVC", PRIVATE_SCHEME, f"{finding.quantity.value}, corrected for partial volume")
 
 
-def finding_unit(finding: Finding) -> Code:
-    """The unit of a finding as coded: as the finding names it.
+def finding_unit(finding: Finding | Change) -> Code:
+    """The unit of a finding or a change as coded: as the finding names it.
 
     Raises
     ------

@@ -8,7 +8,8 @@ A point is the voxel of what was measured that lies nearest to its centroid: a c
 series that is scrolled, at the middle of a voxel, because a point between two slices may be drawn on neither. What has no place of its
 own (a sum over lesions where there are none, a clustered reference) has the brain's.
 
-An uncertainty is one standard error, above and below.
+Where earlier exams are known, the groups with numbers say which time point this is (TID 1502), what has changed since the latest that is
+alike, and what has become of each lesion.
 """
 
 from __future__ import annotations
@@ -21,58 +22,24 @@ from highdicom import sr
 
 from node.domain import codes
 from node.domain.codes import Code
-from node.domain.result import Finding, Lesion, Quantity, Region
+from node.domain.result import Finding, Lesion, Phenotype, Quantity, Region
 from node.encode.headers import MANUFACTURER, MODEL
 from node.encode.material import Material
 from node.encode.objects import Kind
 from node.encode.phenotypes import phenotype_code
-from node.encode.quantities import RATIO, dicom, plain
+from node.encode.quantities import dicom, plain
 from node.encode.region_segments import region_category, region_segments, region_tracking
 from node.encode.seg_object import sop_class
 from node.encode.segmentation import lesion_segments, lesion_tracking, lesion_words, raised_tracking
 from node.encode.segments import Tracking
-from node.encode.sr_codes import (
-    ACTIVE_LEVEL,
-    COMMENT,
-    CONFIDENCE,
-    CORE_ACTIVE,
-    INSCRIBED_RADIUS,
-    MEAN,
-    MILLILITRE,
-    MILLIMETRE,
-    PHENOTYPE,
-    PLACES,
-    REFERENCE,
-    REPRESENTATIVE_POINT,
-    RIM_ACTIVE,
-    ROLE,
-    VOLUME,
-    finding_concept,
-    finding_unit,
-    lesion_concept,
-)
+from node.encode.sr_codes import COMMENT, FATE, FATES, PHENOTYPE, PLACES, REFERENCE, REPRESENTATIVE_POINT, ROLE, finding_concept
+from node.encode.sr_evidence import cited_segs
+from node.encode.sr_numbers import Number, counts, finding_number, lesion_numbers, of_lesion, of_region
 from node.encode.sr_points import Point, Points
 from node.encode.words import region_words
 
 UNCERTAINTY = "uncertainty: one standard error"
 CONTAINS = sr.RelationshipTypeValues.CONTAINS
-
-
-@dataclass(frozen=True)
-class Number:
-    """One number: its concept, value, unit, standard error (None where it is not known), and whether it is a mean over voxels."""
-
-    concept: Code
-    value: float
-    unit: Code
-    error: float | None = None
-    mean: bool = False
-
-    def measurement(self) -> sr.Measurement:
-        """As TID 300 has it."""
-        ranges = None if self.error is None else sr.MeasurementProperties(None, None, None, None, None, self.error, self.error)
-        derivation = dicom(MEAN) if self.mean else None
-        return sr.Measurement(dicom(self.concept), self.value, dicom(self.unit), derivation=derivation, properties=ranges)
 
 
 def lesion_groups(material: Material) -> Iterator[sr.ContentSequence]:
@@ -91,44 +58,10 @@ def region_groups(material: Material) -> Iterator[sr.ContentSequence]:
     segment = {region.name: number for number, region in enumerate(region_segments(material), start=1)}
     regions = {region.name: region for region in material.segmentation.regions}
     points = Points(material)
-    for name in dict.fromkeys(finding.region for finding in material.result.findings):
+    for name in dict.fromkeys((*(finding.region for finding in material.result.findings), *_changed(material))):
         found = [finding for finding in material.result.findings if finding.region == name]
         yield _region(name, found, regions.get(name), segment.get(name), material)
         yield _point(_tracking(name, material), points.of_region(name), _region_label(name, found, material), material)
-
-
-def lesion_numbers(lesion: Lesion) -> tuple[Number, ...]:
-    """Every number that is known of a lesion."""
-    parts = (
-        (Quantity.SUVR, lesion.core_suvr, lesion.rim_suvr),
-        (Quantity.DVR, lesion.core_dvr, lesion.rim_dvr),
-        (Quantity.CONTRAST, lesion.core_contrast, lesion.rim_contrast),
-    )
-    measured = [
-        Number(lesion_concept(quantity, part), value, RATIO, mean=True)
-        for quantity, core, rim in parts
-        for part, value in (("CORE", core), ("RIM", rim))
-        if value is not None
-    ]
-    confidence = () if lesion.confidence is None else (Number(CONFIDENCE, lesion.confidence, RATIO),)
-    size = (Number(VOLUME, lesion.volume_ml, MILLILITRE), Number(INSCRIBED_RADIUS, lesion.inscribed_radius_mm, MILLIMETRE))
-    return (*size, *measured, *_unmixed_numbers(lesion), *confidence)
-
-
-def _unmixed_numbers(lesion: Lesion) -> tuple[Number, ...]:
-    un = lesion.unmixed
-    if un is None:
-        return ()
-    told = (
-        ("CORE-UNMIX", un.core, un.core_error),
-        ("RIM-UNMIX", un.rim, un.rim_error),
-        ("DIFF-UNMIX", un.rim - un.core, un.difference_error),
-        ("BG-UNMIX", un.background, None),
-        ("BG", un.measured_background, None),
-    )
-    numbers = (Number(lesion_concept(un.quantity, part), value, RATIO, error) for part, value, error in told if np.isfinite(value))
-    shares = ((ACTIVE_LEVEL, un.active_level), (CORE_ACTIVE, un.core_active), (RIM_ACTIVE, un.rim_active))
-    return (*numbers, *(Number(concept, value, RATIO) for concept, value in shares if np.isfinite(value)))
 
 
 def _lesion_numbers(lesion: Lesion, segment: int | None, material: Material) -> sr.ContentSequence:
@@ -139,8 +72,8 @@ def _lesion_numbers(lesion: Lesion, segment: int | None, material: Material) -> 
         kind=codes.LESION_OF_BRAIN,
         category=codes.ABNORMAL_STRUCTURE,
         site=sr.FindingSite(dicom(codes.BRAIN), topographical_modifier=dicom(PLACES[lesion.place])),
-        numbers=lesion_numbers(lesion),
-        evaluations=tuple(_phenotype(lesion)),
+        numbers=(*lesion_numbers(lesion), *of_lesion(material.history.changes, lesion.number)),
+        evaluations=(*_phenotype(lesion), *_fate(lesion, material)),
         parameters=("core: the lesion as it is drawn", "rim: 2 mm of white matter around it", *words, UNCERTAINTY),
     )
     cites = None if segment is None else _cite(Kind.LESIONS, segment, material.reading.source.series_uid, material)
@@ -166,7 +99,15 @@ def _lesion_label(lesion: Lesion, material: Material) -> str:
     return f"{lesion_words(lesion)}{f': {quantity.value} {told}' if told else ''}"
 
 
+def _changed(material: Material) -> Iterator[str]:
+    """The regions of which a change is known; counts by phenotype are told with the lesions."""
+    kinds = {f"{kind.value} lesions" for kind in Phenotype}
+    yield from ("lesions" if change.region in kinds else change.region for change in material.history.changes if change.lesion is None)
+
+
 def _region_label(name: str, found: Sequence[Finding], material: Material) -> str:
+    if not found:
+        return region_words(name)
     quantity = material.result.primary.quantity
     first = next((finding for finding in found if finding.quantity is quantity and not finding.partial_volume), found[0])
     unit = "" if first.unit == "1" else f" {first.unit}"
@@ -179,6 +120,10 @@ def _phenotype(lesion: Lesion) -> Iterator[tuple[Code, Code]]:
         yield PHENOTYPE, code
 
 
+def _fate(lesion: Lesion, material: Material) -> Iterator[tuple[Code, Code]]:
+    yield from ((FATE, FATES[change.fate]) for change in material.history.lesions if change.number == lesion.number)
+
+
 def _region(name: str, found: Sequence[Finding], region: Region | None, segment: int | None, material: Material) -> sr.ContentSequence:
     about_lesions = name.startswith("lesions")
     code = region.code if region else codes.LESION_OF_BRAIN if about_lesions else codes.RAISED_TSPO_SIGNAL if name == "raised" else None
@@ -188,11 +133,17 @@ def _region(name: str, found: Sequence[Finding], region: Region | None, segment:
         kind=code,
         category=region_category(region.code) if region else codes.ABNORMAL_STRUCTURE if about_lesions else None,
         site=sr.FindingSite(dicom(region.code if region else codes.BRAIN), dicom(region.side) if region and region.side else None),
-        numbers=tuple(_number(finding) for finding in found),
+        numbers=(*(finding_number(finding) for finding in found), *_of_history(name, material)),
         evaluations=((ROLE, REFERENCE),) if name == material.result.tracer.reference else (),
         parameters=(f"region: {name}", *bases, UNCERTAINTY),
     )
     return common.group(_region_cite(name, segment, material), material)
+
+
+def _of_history(name: str, material: Material) -> tuple[Number, ...]:
+    """How many lesions there are of each phenotype, and what has changed."""
+    counted = counts(material.result.lesions) if name == "lesions" else ()
+    return (*counted, *of_region(material.history.changes, name))
 
 
 def _tracking(name: str, material: Material) -> Tracking:
@@ -203,11 +154,6 @@ def _region_cite(name: str, segment: int | None, material: Material) -> sr.Refer
     if name == "raised" and material.raised.array.any():
         return _cite(Kind.RAISED, 1, material.reading.source.series_uid, material)
     return None if segment is None else _cite(Kind.REGIONS, segment, material.exam.t1.source.series_uid, material)
-
-
-def _number(finding: Finding) -> Number:
-    mean = finding.quantity not in (Quantity.VOLUME, Quantity.COUNT, Quantity.K2_REF, Quantity.FRACTION, Quantity.ASYMMETRY)
-    return Number(finding_concept(finding), finding.value, finding_unit(finding), finding.uncertainty, mean=mean)
 
 
 def _basis(finding: Finding) -> str:
@@ -233,9 +179,11 @@ class _Common:
         algorithm = algorithm_of(material, [plain(text) for text in self.parameters])
         numbers = [number.measurement() for number in self.numbers]
         evaluations = [sr.QualitativeEvaluation(dicom(name), dicom(value)) for name, value in self.evaluations]
+        when = time_point(material)
         if cites is None:
             return sr.MeasurementsAndQualitativeEvaluations(
                 tracking,
+                time_point_context=when,
                 finding_type=kind,
                 finding_category=category,
                 finding_sites=[self.site],
@@ -246,6 +194,7 @@ class _Common:
         return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
             tracking,
             referenced_segment=cites,
+            time_point_context=when,
             finding_type=kind,
             finding_category=category,
             finding_sites=[self.site],
@@ -255,24 +204,21 @@ class _Common:
         )
 
 
+def time_point(material: Material) -> sr.TimePointContext | None:
+    """Which of the patient's exams this is, counted from the first that the node knows (TID 1502); None where it knows no other."""
+    visits, exam = material.history.visits, material.result.provenance.exam
+    order = len(visits) + 1
+    return sr.TimePointContext(f"Exam {order}", time_point_order=order, subject_time_point_identifier=plain(exam)) if visits else None
+
+
 def algorithm_of(material: Material, parameters: Sequence[str] = ()) -> sr.AlgorithmIdentification:
     """Who made the numbers, and with what (TID 4019)."""
     software = plain(material.result.provenance.software)
     return sr.AlgorithmIdentification(MODEL, software, list(parameters) or None, manufacturer=MANUFACTURER)
 
 
-def cited_kinds(material: Material) -> tuple[Kind, ...]:
-    """The SEGs that the report cites: those that are written."""
-    there = {
-        Kind.LESIONS: bool(lesion_segments(material)[0]),
-        Kind.RAISED: bool(material.raised.array.any()),
-        Kind.REGIONS: bool(region_segments(material)),
-    }
-    return tuple(kind for kind, holds in there.items() if holds and material.maker.options.wants(kind))
-
-
 def _cite(kind: Kind, segment: int, series_uid: str, material: Material) -> sr.ReferencedSegment | None:
-    if kind not in cited_kinds(material):
+    if kind not in cited_segs(material):
         return None
     uid, source = material.maker.uid(kind, "instance", 1), sr.SourceSeriesForSegmentation(series_uid)
     return sr.ReferencedSegment(sop_class(kind, material.maker.options), uid, segment, source_series=source)

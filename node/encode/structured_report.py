@@ -12,48 +12,29 @@ Decisions
   numbers from that one alone, and shows the other as plain text.
 - **The image library names each series by its first image**: a dynamic PET has thousands, the series is what is meant, and viewers that
   print a report print a line for each. The images of the reading series are all listed as evidence, in the header.
-- **It cites the SEGs that are written**, so that nothing cited is missing from the PACS: its own UID depends on which those are.
+- **It cites the SEGs and maps that are written**, so that nothing cited is missing from the PACS: its own UID depends on which those are.
+  Maps stand in the image library and not below each number, since viewers take an image below a number for the place where it was drawn.
+- **Earlier exams**: the groups say which time point this is (TID 1502), a change is a number of its own with the earlier value and the
+  repeatability as its properties, and the earlier report is named where its series is known. **Norms** are properties (TID 311, 312).
 - **Texts are ASCII**, whatever the character set of the study.
 """
 
 from __future__ import annotations
 
-import hashlib
-import uuid
-from collections.abc import Iterator
-
 from highdicom import sr
 from pydicom import Dataset
 
-from node.domain import codes
 from node.domain.codes import Code
-from node.domain.result import LesionOrigin, Quantity
 from node.encode.headers import MANUFACTURER, MODEL, describe, own_scheme, write
 from node.encode.material import Material
 from node.encode.objects import Encoded, Kind
-from node.encode.page import NO_FREE_REGION, RESEARCH_USE
 from node.encode.quantities import dicom, plain
-from node.encode.sections import CONTRAST_SENTENCES
-from node.encode.sr_codes import (
-    ABSENT,
-    CAVEAT,
-    CHECK_NOT_PASSED,
-    GENOTYPE,
-    GENOTYPES,
-    NOT_ASSESSED,
-    NOT_COMPUTED,
-    PET_PROCEDURE,
-    PRESENT,
-    QUALITATIVE_EVALUATIONS,
-    RADIOPHARMACEUTICAL,
-    SUMMARY,
-    TITLE,
-)
-from node.encode.sr_codes import RESEARCH_USE as USE
-from node.encode.sr_groups import cited_kinds, lesion_groups, region_groups
-from node.encode.sr_library import container, evidence, image_library
-
-CONTAINS = sr.RelationshipTypeValues.CONTAINS
+from node.encode.sr_codes import PET_PROCEDURE, TITLE
+from node.encode.sr_evidence import cited_maps, cited_reports, cited_segs, evidence
+from node.encode.sr_groups import lesion_groups, region_groups
+from node.encode.sr_library import image_library
+from node.encode.sr_statements import evaluations
+from node.encode.uids import device_uid
 
 
 def encode_report(material: Material) -> tuple[Encoded, ...]:
@@ -79,8 +60,9 @@ def encode_report(material: Material) -> tuple[Encoded, ...]:
 
 
 def _name_by_citation(dataset: Dataset, material: Material) -> None:
-    cited = " ".join(kind.value for kind in cited_kinds(material))
-    dataset.SOPInstanceUID = material.maker.uid(Kind.REPORT, f"instance citing {cited}", 1)
+    own = [kind.value for kind in cited_segs(material)] + [one.kind.value for one in cited_maps(material)]
+    earlier = [visit.report[1] for visit in cited_reports(material) if visit.report is not None]
+    dataset.SOPInstanceUID = material.maker.uid(Kind.REPORT, f"instance citing {' '.join((*own, *earlier))}", 1)
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
 
 
@@ -90,46 +72,11 @@ def _content(material: Material) -> sr.MeasurementReport:
     report = sr.MeasurementReport(observer, dicom(PET_PROCEDURE), groups, title=dicom(TITLE))
     content = report[0].ContentSequence
     content.insert(len(content) - 1, image_library(material))
-    content.append(_evaluations(material))
+    content.append(evaluations(material))
     return report
 
 
 def _observer(material: Material) -> sr.ObserverContext:
     serial = material.maker.options.device_serial_number
-    digest = hashlib.sha256(f"{MODEL} {serial}".encode()).digest()
-    uid = f"2.25.{uuid.UUID(bytes=digest[:16], version=5).int}"
-    device = sr.DeviceObserverIdentifyingAttributes(uid, plain(serial), MANUFACTURER, MODEL, plain(serial))
+    device = sr.DeviceObserverIdentifyingAttributes(device_uid(material.maker.options), plain(serial), MANUFACTURER, MODEL, plain(serial))
     return sr.ObserverContext(dicom(Code("121007", "DCM", "Device")), device)
-
-
-def _evaluations(material: Material) -> sr.ContainerContentItem:
-    """What is no number: coded statements first, sentences after them."""
-    item = container(dicom(QUALITATIVE_EVALUATIONS))
-    for name, code in _statements(material):
-        item.ContentSequence.append(sr.CodeContentItem(dicom(name), dicom(code), CONTAINS))
-    for name, text in _sentences(material):
-        item.ContentSequence.append(sr.TextContentItem(dicom(name), plain(text), CONTAINS))
-    return item
-
-
-def _statements(material: Material) -> Iterator[tuple[Code, Code]]:
-    result, tracer = material.result, material.result.tracer
-    yield RADIOPHARMACEUTICAL, tracer.code or Code(tracer.key.upper()[:16], codes.PRIVATE_SCHEME, plain(tracer.name))
-    yield GENOTYPE, GENOTYPES[material.exam.subject.genotype]
-    looked = material.segmentation.lesion_origin is not LesionOrigin.NONE
-    yield codes.LESION_OF_BRAIN, (PRESENT if result.lesions else ABSENT) if looked else NOT_ASSESSED
-    yield codes.RAISED_TSPO_SIGNAL, PRESENT if result.raised.array.any() else ABSENT
-
-
-def _sentences(material: Material) -> Iterator[tuple[Code, str]]:
-    result = material.result
-    yield USE, RESEARCH_USE
-    yield SUMMARY, result.headline
-    yield CAVEAT, NO_FREE_REGION
-    if any(finding.quantity is Quantity.CONTRAST for finding in result.findings):
-        yield CAVEAT, CONTRAST_SENTENCES
-    for check in result.checks:
-        if not check.passed:
-            yield CHECK_NOT_PASSED, f"{check.gravity.value}: {check.message}"
-    for sentence in result.not_computed:
-        yield NOT_COMPUTED, sentence

@@ -20,6 +20,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from node.domain.codes import BRAIN
 from node.domain.exam import Check, Exam, Gravity, Instance, MrSeries, PetSeries, Role, SeriesSource, Subject
+from node.domain.history import History
 from node.domain.result import (
     Alignment,
     Finding,
@@ -117,10 +118,10 @@ class Phantom:
         """The arguments of `encode`."""
         return self.exam, self.alignment, self.segmentation, self.result
 
-    def material(self, options: EncodeOptions | None = None, folder: Path | None = None) -> Material:
+    def material(self, options: EncodeOptions | None = None, folder: Path | None = None, history: History | None = None) -> Material:
         """As `encode` gathers it."""
         maker = Maker(self.result.provenance, options or EncodeOptions(), folder or self.storage)
-        return gather(*self.parts, storage=self.storage, maker=maker)
+        return gather(*self.parts, storage=self.storage, maker=maker, history=history)
 
     def with_result(self, **changes: Any) -> Phantom:
         """The same with another result."""
