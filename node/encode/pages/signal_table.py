@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from node.domain.result import Finding, Quantity
 from node.encode.canvas import SOFT, Style
-from node.encode.flow import Column, Paragraph, Row, Section, TableRow, soft
+from node.encode.flow import Column, Paragraph, Row, Section, TableRow, paragraphs, soft
 from node.encode.languages import Speech
 from node.encode.material import Material
 from node.encode.pages.strip import StripRow, norm_strip, own_strip
@@ -21,7 +21,10 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("deep_gm", ("caudate", "putamen", "striatum", "pallidum", "amygdala", "hippocampus")),
     ("infratentorial", ("brainstem", "cerebellum", "cerebellar_gm", "cerebellar_wm")),
 )
-"""A whole, and its parts; what no group names follows by itself."""
+"""A whole, and its parts; what no group names comes last."""
+
+FURTHER = ""
+"""Stands for the whole of what no group names."""
 
 _INDENT, _NAME, _STRIP = 14, 222, 120
 _TABLED = (Quantity.SUVR, Quantity.SUV, Quantity.CONTRAST)
@@ -36,9 +39,9 @@ def signal_section(material: Material) -> Section:
 
 def _groups(measured: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
     named = {name for whole, parts in GROUPS for name in (whole, *parts)}
-    rest = [(name, ()) for name in measured if name not in named and not sided(name)]
-    kept = [(whole, tuple(part for part in parts if part in measured)) for whole, parts in GROUPS]
-    return [(whole, parts) for whole, parts in (*kept, *rest) if whole in measured or parts]
+    rest = tuple(name for name in measured if name not in named and not sided(name))
+    kept = ((whole, tuple(part for part in parts if part in measured)) for whole, parts in GROUPS)
+    return [(whole, parts) for whole, parts in (*kept, (FURTHER, rest)) if whole in measured or parts]
 
 
 class _Table:
@@ -80,7 +83,8 @@ class _Table:
         return [first, *(self._row(part, part=True) for part in parts), Paragraph("", space=6)]
 
     def _title(self, whole: str) -> Row:
-        return Paragraph(region_words(whole, self.say), style=Style.SMALL_STRONG, space=0)
+        words = region_words(whole, self.say) if whole != FURTHER else self.say("Further regions")
+        return Paragraph(words, style=Style.SMALL_STRONG, space=0)
 
     def _row(self, name: str, *, part: bool) -> Row:
         found = self.by_key.get((name, self.primary))
@@ -116,7 +120,7 @@ def _notes(table: _Table) -> list[Row]:
         _bases(table, say),
         *((say(CONTRAST_SENTENCES),) if Quantity.CONTRAST in table.others else ()),
     ]
-    return [soft(text) for text in told if text]
+    return [soft(piece.text) for text in told for piece in paragraphs(text)]
 
 
 def _norm_words(table: _Table, say: Speech, framed: str) -> tuple[str, ...]:
