@@ -28,9 +28,10 @@ def encode_pdf(material: Material) -> tuple[Encoded, ...]:
     title = f"{material.say(PRODUCT)}: {material.say(RESEARCH_USE)}"
     document = print_pages(pages, Imprint(title, f"{MODEL} {maker.provenance.software}", maker.provenance.made_at, maker.say.code))
     dataset = _document(document)
-    cited = material.cited()
-    dataset.SourceInstanceSequence = [reference(i.sop_class_uid, i.sop_instance_uid) for series in cited for i in series.instances]
-    describe(dataset, Kind.PDF, material.pet_header, maker, cited=cited, description="RESEARCH TSPO signal summary for print")
+    sources = (instance for series in material.cited() for instance in series.instances)
+    dataset.SourceInstanceSequence = [reference(source.sop_class_uid, source.sop_instance_uid) for source in sources]
+    # Common Instance Reference is no part of this IOD.
+    describe(dataset, Kind.PDF, material.pet_header, maker, cited=(), description="RESEARCH TSPO signal summary for print")
     return (write(dataset, Kind.PDF, maker),)
 
 

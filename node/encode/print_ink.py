@@ -40,20 +40,29 @@ def mark(colour: Rgb) -> Rgb:
     return area(colour) if colour in OF_THE_PAGE else colour
 
 
+def edge(colour: Rgb) -> Rgb:
+    """The colour of a mark's border: one that would be lost on white is darkened."""
+    return mark(colour) if luminance(mark(colour)) < 0.5 else _darkened(mark(colour))
+
+
 def ink(colour: Rgb) -> Rgb:
     """The colour of text. What was dark stands on a mark, and is white."""
     if luminance(colour) < luminance(PANEL):
         return PAPER
-    values = turned(np.array(colour, dtype=np.uint8)).astype(np.float32)
-    while luminance(_rgb(values)) > LIGHTEST_TEXT:
-        values = values * 0.95
-    return _rgb(values)
+    return _darkened(area(colour))
 
 
 def luminance(colour: Rgb) -> float:
     """Relative luminance of an sRGB colour, 0 to 1 (IEC 61966-2-1)."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (part / 255.0 for part in colour)]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _darkened(colour: Rgb) -> Rgb:
+    values = np.array(colour, dtype=np.float32)
+    while luminance(_rgb(values)) > LIGHTEST_TEXT:
+        values = values * np.float32(0.95)
+    return _rgb(values)
 
 
 def _rgb(values: Array) -> Rgb:

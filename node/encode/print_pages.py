@@ -9,7 +9,7 @@ from datetime import datetime
 
 from node.encode.canvas import GROUND, HEIGHT, WIDTH, Canvas
 from node.encode.pdf_file import PdfFile, add_font, add_picture, date_string, text_string
-from node.encode.print_ink import area, ink, mark, turned
+from node.encode.print_ink import area, edge, ink, mark, turned
 from node.encode.strokes import Block, Disc, Picture, Rgb, Stroke, Words
 from node.encode.typeface import face, font
 
@@ -113,10 +113,10 @@ def _block(block: Block) -> str:
 
 
 def _disc(disc: Disc) -> str:
-    """Filled, then its line inside its border."""
+    """Filled, then its line inside its border, dark where the mark itself would be lost on white."""
     x, y, radius = disc.x + 0.5, disc.y + 0.5, disc.radius + 0.5
     fill = f"{_colour(mark(disc.colour), 'rg')} {_circle(x, y, radius)} f"
-    return f"{fill}\n{_colour(mark(disc.line), 'RG')} 2 w {_circle(x, y, radius - 1)} s"
+    return f"{fill}\n{_colour(edge(disc.line), 'RG')} 2 w {_circle(x, y, radius - 1)} s"
 
 
 def _circle(x: float, y: float, radius: float) -> str:
