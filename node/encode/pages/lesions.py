@@ -74,32 +74,35 @@ def _rows(material: Material, listed: Sequence[Lesion], pictures: Mapping[int, t
 def _picture_size(material: Material, listed: Sequence[Lesion], height: int) -> int:
     def pages(size: int) -> int:
         blank = dict.fromkeys((lesion.number for lesion in listed), (np.zeros((size, size, 3), np.uint8),) * 2)
-        return -(-len(_stacks(_rows(material, listed, blank), height)) // COLUMNS)
+        return -(-len(_breaks(_heights(_rows(material, listed, blank)), height)) // COLUMNS)
 
     fewest = pages(SIZES[-1])
     return next(size for size in SIZES if pages(size) == fewest)
 
 
-def _balanced(rows: Sequence[Row], height: int) -> list[list[Row]]:
+def _balanced(rows: Sequence[Row], height: int) -> list[Sequence[Row]]:
     """Rows in columns no higher than `height`, as even as they come on as many pages as they need."""
-    most = -(-len(_stacks(rows, height)) // COLUMNS) * COLUMNS
-    lowest = max(row.height(columns(COLUMNS)[0].width) for row in rows)
-    return next(stacks for limit in range(lowest, height + STEP, STEP) if len(stacks := _stacks(rows, min(limit, height))) <= most)
+    heights = _heights(rows)
+    most = -(-len(_breaks(heights, height)) // COLUMNS) * COLUMNS
+    limits = (min(limit, height) for limit in range(max(heights), height + STEP, STEP))
+    breaks = next(breaks for limit in limits if len(breaks := _breaks(heights, limit)) <= most)
+    return [rows[start:end] for start, end in zip(breaks, (*breaks[1:], len(rows)), strict=True)]
 
 
-def _stacks(rows: Sequence[Row], height: int) -> list[list[Row]]:
-    """Rows one below the other, a new column wherever the next would reach below `height`."""
+def _heights(rows: Sequence[Row]) -> list[int]:
     width = columns(COLUMNS)[0].width
-    stacks: list[list[Row]] = [[]]
-    y = 0
-    for row in rows:
-        high = row.height(width)
-        if stacks[-1] and y + high > height:
-            stacks.append([])
+    return [row.height(width) for row in rows]
+
+
+def _breaks(heights: Sequence[int], limit: int) -> list[int]:
+    """Which rows begin a column, where each column is filled before the next."""
+    breaks, y = [0], 0
+    for number, high in enumerate(heights):
+        if number and y + high > limit:
+            breaks.append(number)
             y = 0
-        stacks[-1].append(row)
         y += high
-    return stacks
+    return breaks
 
 
 def _column(page: Canvas, material: Material, rows: Sequence[Row], box: Box) -> None:
