@@ -72,29 +72,23 @@ What a reader scrolls comes first; what programs read, or only some sites want, 
 several series and for twenty versions; every twenty versions begin another thousand."""
 
 FIRST_SERIES_NUMBER = 9000
-MOST_SERIES = 10
-"""Series of one kind and version at most; the numbers of the next version follow."""
-
-_VERSIONS = 20
-_BLOCK = 1000
+_SERIES, _VERSIONS = 10, 20
+_BLOCK, _FAR = 1000, 1_000_000
 
 
 def series_number(kind: Kind, version: int, series: int = 0) -> int:
     """SeriesNumber: 9001 for the page of version 1, 9011 for that of version 2, 10001 for that of version 21.
 
+    Series of one kind beyond the tenth, which the numbers of the next version would meet, are moved by a million.
+
     Parameters
     ----------
     version : from 1
     series : the place of the series within its kind, from 0
-
-    Raises
-    ------
-    ValueError : more series of a kind than there are numbers for
     """
-    if not 0 <= series < MOST_SERIES:
-        raise ValueError(f"expected at most {MOST_SERIES} series of {kind.value}; found number {series + 1}")
     block, place = divmod(version - 1, _VERSIONS)
-    return FIRST_SERIES_NUMBER + _BLOCK * block + MOST_SERIES * place + SERIES_OFFSET[kind] + series
+    further, within = divmod(series, _SERIES)
+    return FIRST_SERIES_NUMBER + _BLOCK * block + _SERIES * place + SERIES_OFFSET[kind] + within + _FAR * further
 
 
 SOP_CLASSES = {
