@@ -21,6 +21,7 @@ from node.errors import DataError
 from node.quantify.likeness import Method
 from node.workflow import artefacts
 from node.workflow.states import State
+from node.workflow.steps.outbox import Outbox
 from node.workflow.store.database import Store
 from node.workflow.store.rows import ExamRow
 from node.workflow.story import version_folder
@@ -134,7 +135,8 @@ def _prior(store: Store, other: ExamRow, version: int, folder: Path, parts: Part
         method=parts.method.words,
         findings=parts.findings,
         lesions=parts.lesions,
-        report=_report(store, other.number, version),
+        report=(report := _report(store, other.number, version)),
+        report_series_uid=_series_of(folder, report),
     )
     digest = hashlib.sha256((folder / "result.json").read_bytes()).hexdigest()
     return Prior(visit, parts.t1, version, digest, parts.method, parts.origin)
@@ -147,6 +149,14 @@ def _report(store: Store, exam: int, version: int) -> tuple[str, str] | None:
     rows = store.deliveries.of_exam(exam, version)
     stored = (row for row in rows if row.kind == Kind.REPORT.value and row.state is DeliveryState.STORED)
     return next(((row.sop_class_uid, row.sop_instance_uid) for row in stored), None)
+
+
+def _series_of(folder: Path, report: tuple[str, str] | None) -> str:
+    """The series of a report, as its version's outbox tells it; empty where it does not."""
+    if report is None or not artefacts.exists(folder, "objects"):
+        return ""
+    frozen = artefacts.load(folder, "objects", Outbox).objects
+    return next((item.series_uid for item in frozen if item.sop_instance_uid == report[1]), "")
 
 
 def _differing(one: Subject, other: Subject) -> list[str]:
