@@ -113,7 +113,7 @@ def test_the_page_says_whose_norm_it_is_with_each_z(tmp_path: Path) -> None:
 def test_every_region_of_the_sites_atlas_is_told_however_many(tmp_path: Path) -> None:
     pages = draw_regions(own_atlas(tmp_path).material())
 
-    assert len(pages) == 2
+    assert len(pages) > 1
     assert all(f"A region of the site {n}" in words(pages) for n in range(60))
 
 
