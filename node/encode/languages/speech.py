@@ -1,0 +1,62 @@
+"""Speech: says phrases and sentences in one language. What it knows comes from a table, see the folder's page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from node.encode.languages.pattern import Pattern
+
+
+@dataclass(frozen=True, eq=False)
+class Speech:
+    """One language.
+
+    Parameters
+    ----------
+    code : ISO 639-1
+    phrases : English template of the pages → own template
+    whole : English sentence or word without places → own
+    patterns : English sentences with places, the most specific first
+    """
+
+    code: str
+    phrases: Mapping[str, str]
+    whole: Mapping[str, str]
+    patterns: tuple[Pattern, ...]
+
+    def __call__(self, template: str, /, **values: object) -> str:
+        """A phrase of the pages, with its values."""
+        return self.phrases.get(template, template).format(**values)
+
+    def sentence(self, text: str) -> str:
+        """A sentence, or a name, that another verb made in English; what the table does not know stays as it is."""
+        if not self.whole:
+            return text
+        known = self._known(text)
+        if known is not None:
+            return known
+        return "; ".join(self._known(part) or part for part in text.split("; "))
+
+    def _known(self, text: str) -> str | None:
+        """The translation, None where the table has none."""
+        if text in self.whole:
+            return self.whole[text]
+        lowered = text[:1].lower() + text[1:]
+        if lowered in self.whole:
+            own = self.whole[lowered]
+            return own[:1].upper() + own[1:]
+        return self._parted(text, "; ") or self._patterned(text) or self._parted(text, ", ")
+
+    def _patterned(self, text: str) -> str | None:
+        for pattern in self.patterns:
+            values = pattern.values(text)
+            if values is not None and all(self._known(values[place]) for place in pattern.names):
+                return pattern.own.format(*(self.sentence(value) for value in values))
+        return None
+
+    def _parted(self, text: str, between: str) -> str | None:
+        """A list of sentences or words, where each of its parts is known."""
+        parts = text.split(between)
+        own = [self._known(part) for part in parts] if len(parts) > 1 else [None]
+        return between.join(part for part in own if part) if all(own) else None
