@@ -1,4 +1,4 @@
-"""Spatial Registration: where the PET and the FLAIR lie on the T1, so that a viewer can fuse the originals (PS3.3 A.39.1, C.20.2).
+"""Spatial Registration: where PET, FLAIR and earlier T1s lie on the T1, so that a viewer can fuse the originals (PS3.3 A.39.1, C.20.2).
 
 Words: the *registered* frame of reference is the T1's, and is the object's own; a *matrix* takes a point of the images that its item names
 into it: ``p_T1 = matrix @ p_source``, LPS mm, column vectors (C.20.2.1.1).
@@ -12,11 +12,14 @@ Decisions
   frames differ, viewers that look for either find it.
 - **The PET's matrix belongs to its reference pose**: frames that moved against it lie elsewhere, as they do in the original series. Its
   description says so where there were any.
+- **Earlier T1s** are written where they were aligned, so that a viewer scrolls both visits together; the latest first, as many as are
+  read (`MOST_VISITS`).
 - **In the study of the reading series**, as all that is shown on the MR.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import highdicom as hd
@@ -27,9 +30,12 @@ from pydicom.valuerep import format_number_as_ds
 
 from node.domain.exam import Instance, SeriesSource
 from node.domain.transform import Transform
-from node.encode.headers import describe, reference, write
+from node.encode.headers import describe, read_header, reference, write
 from node.encode.material import Material
 from node.encode.objects import Encoded, Kind
+
+MOST_VISITS = 8
+"""With PET and FLAIR that fills the ten series numbers that a kind has in one version."""
 
 BY_CONTENT = ("125024", "DCM", "Image Content-based Alignment")
 BY_IDENTITY = ("125021", "DCM", "Frame of Reference Identity")
@@ -46,8 +52,9 @@ class Pair:
 
 
 def encode_registrations(material: Material) -> tuple[Encoded, ...]:
-    """PET → T1, and FLAIR → T1 where the exam has one."""
-    return tuple(_encode(material, pair, series) for series, pair in enumerate(_pairs(material)))
+    """PET → T1; FLAIR → T1 where the exam has one; the T1 of each earlier visit → T1 where it was aligned."""
+    pairs = (*_pairs(material), *_earlier(material))
+    return tuple(_encode(material, pair, series) for series, pair in enumerate(pairs))
 
 
 def item_of(images: tuple[Instance, ...], transform: Transform, how: tuple[str, str, str]) -> Dataset:
@@ -73,6 +80,22 @@ def _pairs(material: Material) -> tuple[Pair, ...]:
     return (pet, Pair("FLAIR to T1", flair.source, flair.volume.frame_of_reference_uid, alignment.t1_from_flair))
 
 
+def _earlier(material: Material) -> Iterator[Pair]:
+    """The T1s of earlier visits, the latest first."""
+    aligned = [visit for visit in material.history.visits if visit.t1 is not None and visit.t1_from_t1 is not None]
+    for visit in reversed(aligned[-MOST_VISITS:]):
+        assert visit.t1 is not None
+        assert visit.t1_from_t1 is not None
+        day = "" if visit.scanned_at is None else f" of {visit.scanned_at:%Y-%m-%d}"
+        yield Pair(f"T1{day} ({visit.exam}) to T1", visit.t1, _frame_uid(visit.t1, material), visit.t1_from_t1)
+
+
+def _frame_uid(source: SeriesSource, material: Material) -> str:
+    """A series' frame of reference; empty where its files are no longer kept: its images are named in any case."""
+    kept = (material.storage / source.instances[0].path).is_file()
+    return str(read_header(material.storage, source).get("FrameOfReferenceUID", "")) if kept else ""
+
+
 def _encode(material: Material, pair: Pair, series: int) -> Encoded:
     t1 = material.exam.t1
     frame_uid = t1.volume.frame_of_reference_uid
@@ -88,5 +111,5 @@ def _encode(material: Material, pair: Pair, series: int) -> Encoded:
         fixed.FrameOfReferenceUID, moving.FrameOfReferenceUID = frame_uid, pair.moving_frame_uid
     dataset.RegistrationSequence = [fixed, moving]
     cited, text = (t1.source, pair.moving), f"RESEARCH Registration {pair.name}"
-    describe(dataset, Kind.REGISTRATION, material.slices.header, material.maker, cited=cited, description=text[:50], series=series)
+    describe(dataset, Kind.REGISTRATION, material.slices.header, material.maker, cited=cited, description=text, series=series)
     return write(dataset, Kind.REGISTRATION, material.maker)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
-from encode_phantom import T1_FROM_FLAIR, T1_FROM_PET, Phantom, Plan, make_phantom, rigid
+from encode_phantom import MR_CLASS, T1_FROM_FLAIR, T1_FROM_PET, Phantom, Plan, make_phantom, rigid
 from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
 
+from benchmarks.conformance import complaints
+from node.domain.exam import Instance
+from node.domain.history import History, Visit
 from node.domain.transform import Transform
 from node.domain.volume import Array
 from node.encode import Encoded, Kind
@@ -111,6 +115,68 @@ def test_without_flair_there_is_the_registration_of_the_pet_alone(tmp_path: Path
     encoded = encode_registrations(make_phantom(tmp_path, Plan(flair=False)).material())
 
     assert [d.SeriesDescription for d in read(encoded)] == ["RESEARCH Registration PET to T1"]
+
+
+EARLIER_T1 = rigid(4, 1, (2, -5, 3))
+
+
+def visited(phantom: Phantom, *visits: Visit) -> list[Dataset]:
+    """The registrations of an exam with earlier visits, those of the visits alone."""
+    return read(encode_registrations(replace(phantom.material(), history=History(visits))))[2:]
+
+
+def visit(phantom: Phantom, number: int, tmp_path: Path, *, kept: bool = True) -> Visit:
+    """An earlier visit whose T1 is one file in a study of its own."""
+    image = dcmread(tmp_path / phantom.exam.t1.source.instances[0].path)
+    study, series, uid = f"1.2.50.{number}", f"1.2.51.{number}", f"1.2.52.{number}"
+    image.StudyInstanceUID, image.SeriesInstanceUID, image.SOPInstanceUID = study, series, uid
+    image.FrameOfReferenceUID = f"1.2.53.{number}"
+    if kept:
+        image.save_as(tmp_path / f"{uid}.dcm")
+    source = replace(phantom.exam.t1.source, study_uid=study, series_uid=series, instances=(Instance(uid, MR_CLASS, f"{uid}.dcm", ""),))
+    when = datetime.fromisoformat(f"2020-01-{number:02d} 09:00:00")
+    return Visit(f"E-00{number:04d}", when, study, "DPA-714", "SUVR", (), (), t1=source, t1_from_t1=EARLIER_T1)
+
+
+def test_the_t1_of_an_earlier_visit_is_laid_on_the_t1(phantom: Phantom, tmp_path: Path) -> None:
+    (d,) = visited(phantom, visit(phantom, 3, tmp_path))
+
+    fixed, moving = d.RegistrationSequence
+    assert d.SeriesDescription == "RESEARCH Registration T1 of 2020-01-03 (E-000003) to T1"
+    assert np.allclose(matrix_of(moving), EARLIER_T1.matrix, atol=1e-12)
+    assert (named(moving), moving.FrameOfReferenceUID, fixed.FrameOfReferenceUID) == ({"1.2.52.3"}, "1.2.53.3", "1.2.9.1")
+    assert d.StudyInstanceUID == phantom.exam.t1.source.study_uid
+    (other,) = d.StudiesContainingOtherReferencedInstancesSequence
+    assert other.StudyInstanceUID == "1.2.50.3"
+
+
+def test_an_earlier_t1_whose_files_are_gone_is_named_by_its_images(phantom: Phantom, tmp_path: Path) -> None:
+    (d,) = visited(phantom, visit(phantom, 3, tmp_path, kept=False))
+
+    assert named(d.RegistrationSequence[1]) == {"1.2.52.3"}
+    assert all("FrameOfReferenceUID" not in item for item in d.RegistrationSequence)
+
+
+def test_the_latest_visits_come_first_and_none_takes_the_numbers_of_another_version(phantom: Phantom, tmp_path: Path) -> None:
+    found = visited(phantom, *(visit(phantom, number, tmp_path) for number in range(1, 12)))
+
+    assert [d.SeriesDescription.split("(")[1][:8] for d in found] == [f"E-{number:06d}" for number in range(11, 3, -1)]
+    assert [int(d.SeriesNumber) for d in found] == list(range(9203, 9211))
+
+
+def test_a_visit_that_was_not_aligned_has_no_registration(phantom: Phantom, tmp_path: Path) -> None:
+    assert visited(phantom, replace(visit(phantom, 3, tmp_path), t1_from_t1=None)) == []
+
+
+@pytest.mark.peer("dciodvfy", "dcentvfy")
+def test_judges_find_no_fault_with_the_registration_of_a_visit(phantom: Phantom, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    history = History((visit(phantom, 3, tmp_path),))
+
+    written = encode_registrations(phantom.material(folder=folder, history=history))
+
+    assert complaints([item.path for item in written], sorted(tmp_path.glob("*.dcm"))) == []
 
 
 def test_frames_that_moved_are_told(phantom: Phantom) -> None:
