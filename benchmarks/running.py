@@ -24,7 +24,7 @@ from node.workflow import artefacts
 
 T = TypeVar("T")
 
-END_STATES = ("DELIVERED", "IGNORED", "HELD", "REJECTED", "FAILED")
+END_STATES = ("DELIVERED", "IGNORED", "HELD", "REJECTED", "WITHDRAWN", "FAILED")
 """States in which nothing more happens by itself."""
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,8 +33,8 @@ SAMPLE_S = 0.2
 
 
 def ended(exam: dict[str, Any]) -> bool:
-    """Whether nothing more happens to an exam of ``list --json`` by itself; a rejected one may still owe its page."""
-    return exam["state"] in END_STATES and not (exam["state"] == "REJECTED" and exam["progress"])
+    """Whether nothing more happens to an exam of ``list --json`` by itself; one may still owe its page or its rejection note."""
+    return exam["state"] in END_STATES and not (exam["state"] in ("REJECTED", "WITHDRAWN") and exam["progress"])
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,11 @@ class RunningNode:
         return found
 
     def command(self, *words: str) -> Any:
-        """One command with ``--json``, as read.
+        """One command with ``--json``, as read; RuntimeError as `told`."""
+        return json.loads(self.told(*words))
+
+    def told(self, *words: str) -> str:
+        """What one command prints.
 
         Raises
         ------
@@ -176,7 +180,7 @@ class RunningNode:
         done = subprocess.run(self._words(*words), text=True, capture_output=True, env=self._environment, cwd=self.folder, timeout=120)
         if done.returncode:
             raise RuntimeError(f"ember {' '.join(words)} ended with {done.returncode}: {done.stdout[-800:]}{done.stderr[-2000:]}")
-        return json.loads(done.stdout)
+        return done.stdout
 
     def wait(self, *, timeout_s: float, every_s: float = 2.0) -> list[dict[str, Any]]:
         """Wait until there is an exam and every exam has `ended`; what `exams` says then.

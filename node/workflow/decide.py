@@ -144,10 +144,10 @@ def _gathered(facts: Facts) -> Decision:
 
 
 def _without_pet(facts: Facts) -> Decision:
-    if facts.chosen:
-        return _until_deadline(facts, f"no TSPO PET has arrived for this MR ({_here(facts)})", Action.IGNORE, _others(facts))
     if facts.unclaimed:
         return _until_deadline(facts, facts.unclaimed, Action.HOLD)
+    if facts.chosen:
+        return _until_deadline(facts, f"no TSPO PET has arrived for this MR ({_here(facts)})", Action.IGNORE, _others(facts))
     return Decision(Action.IGNORE, f"nothing here that the site's rules analyse{_others(facts)}")
 
 

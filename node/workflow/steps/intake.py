@@ -148,26 +148,28 @@ class ExamIntake:
             quiet_s=self._since(last_at),
             quiet_needed_s=self._rules.quiet_s,
             deadline_s=self._rules.deadline_s,
-            unclaimed="" if choice.chosen else self._unclaimed(exam, items),
+            unclaimed=self._unclaimed(exam, items),
         )
 
     def _unclaimed(self, exam: ExamRow, items: Sequence[_Judged]) -> str:
         """Why a reader's lesions that came alone wait; of a patient whom no exam knows, they are nobody's answer."""
-        seg = next((item for item in items if item.judgement.role is Role.LESION_SEG), None)
+        alone = {item.summary.modality for item in items if item.summary.study_uid == exam.anchor} <= {"SEG", "KO"}
+        seg = next((item for item in items if item.judgement.role is Role.LESION_SEG and item.summary.study_uid == exam.anchor), None)
         others = [other for other in self._store.exams.of_patient(exam.patient_key) if planned_series(other)]
-        return unclaimed(seg.summary.header) if seg is not None and others else ""
+        return unclaimed(seg.summary.header) if alone and seg is not None and others else ""
 
     def plan(self, exam: ExamRow) -> dict[str, object]:
         """The series chosen for the version that begins now; their studies belong to the exam from now on."""
         items = self._of_exam(exam)
+        if alone := self._unclaimed(exam, items):
+            return {"series": {}, "unclaimed": alone}
         choice = self._choose(items)
         series = {one.role.value: _planned(one.summary, one.judgement, one.why, one.among) for one in choice.chosen}
         unusable = next((item for item in items if item.judgement.wanted and item.judgement.role is None), None)
         if Role.PET.value not in series and unusable is not None:
             series[Role.PET.value] = _planned(unusable.summary, unusable.judgement, "wanted, and cannot be used")
         self._store.register.assign({one.summary.study_uid for one in choice.chosen} | {exam.anchor}, exam.number)
-        lone = "" if choice.chosen else self._unclaimed(exam, items)
-        return {"series": series, "not_taken": list(choice.not_taken), "conflicts": list(_conflicts(choice)), "unclaimed": lone}
+        return {"series": series, "not_taken": list(choice.not_taken), "conflicts": list(_conflicts(choice))}
 
     def _series(self, series_uid: str) -> tuple[SeriesSummary, Judgement]:
         """What a series is that is known to be here."""
