@@ -124,6 +124,7 @@ class AnalysisSection(Section):
     physicist_page: Literal["always", "dynamic", "never"] = "dynamic"
     objects: tuple[ObjectName, ...] = Field(default=PROFILES["standard"], strict=False)
     seg_form: Literal["BINARY", "FRACTIONAL", "LABELMAP"] = "BINARY"
+    language: Literal["en", "de"] = "en"
     lesion_program: tuple[Annotated[str, Field(min_length=1)], ...] = Field(default=(), strict=False)
     lesion_program_name: str = ""
     lesion_program_version: str = ""

@@ -70,5 +70,6 @@ def encode_options(settings: Settings) -> EncodeOptions:
         physicist_page=analysis.physicist_page,
         device_serial_number=settings.node.ae_title,
         seg_form=analysis.seg_form,
+        language=analysis.language,
         objects=settings.wanted,
     )
