@@ -1,7 +1,7 @@
 """The overlay series: the map in colour on the MR, slice for slice with the series that the radiologist scrolls.
 
-Each picture shows the part of its slice that holds the brain, pixel for pixel, and is larger to the right and below, where colour bar,
-legend and words are: pixel spacing and orientation are the MR's, the position is moved within the plane to the first pixel shown, and the
+Each picture shows the part of its slice that holds the brain, pixel for pixel, and is larger below, where words, colour bar and legend
+are: pixel spacing and orientation are the MR's, the position is moved within the plane to the first pixel shown, and the
 words cover nothing. Lesions are outlined in the colour of their phenotype, with their numbers beside them; the outline of the raised signal
 is dotted, so that no colour has to tell it from a lesion's. The untouched MR is the series beside it.
 """

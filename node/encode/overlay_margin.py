@@ -1,6 +1,8 @@
-"""What is the same on every picture of the overlay: colour bar and legend to the right, words below, and the letters of the sides.
+"""What is the same on every picture of the overlay: words, colour bar and legend below it, and the letters of the sides.
 
-The letters stand at the edges of the picture itself, as near the middle as the brain leaves room in every slice; all else is beside it.
+The letters stand at the edges of the picture itself, as near the middle as the brain leaves room in every slice; all else is below. We
+chose below, because radiologists hang overlay and MR side by side, so that height is what a monitor has left; a column of words at the
+right made the head a quarter smaller, and the series 2 MB larger.
 """
 
 from __future__ import annotations
@@ -25,43 +27,39 @@ from node.encode.words import map_words, shown
 TEXT_RGB = (225, 225, 225)
 WARNING_RGB = (255, 190, 90)
 OPPOSITE = {"R": "L", "L": "R", "A": "P", "P": "A", "F": "H", "H": "F"}
+LineStyle = Literal["none", "solid", "dotted"]
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One line of the legend: how an outline looks, and what it is of."""
+class Piece:
+    """Words that are not broken, with the piece of line in front that they explain."""
 
     words: str
-    rgb: Rgb
-    line: Literal["solid", "dotted"] = "solid"
+    rgb: Rgb = TEXT_RGB
+    line: LineStyle = "none"
+    line_rgb: Rgb = TEXT_RGB
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """Where things go, in pixels.
+class _Strip:
+    """The strip below a picture: size of its letters, and its width (pixels)."""
 
-    Parameters
-    ----------
-    rows, columns : of the picture
-    size : of letters; `step` from line to line
-    bar : height of the colour bar
-    width, below : of the whole page, and where the words below begin
-    """
-
-    rows: int
-    columns: int
     size: int
-    bar: int
     width: int
-    below: int
 
     @property
     def step(self) -> int:
+        """From line to line."""
         return round(1.2 * self.size)
 
     @property
-    def left(self) -> int:
-        return self.columns + self.size // 2
+    def lead(self) -> int:
+        """Room for a piece of line, and the gap after it."""
+        return self.size + self.size // 3
+
+    def length(self, piece: Piece) -> int:
+        """Of a piece, without what is between two."""
+        return round(font(self.size).getlength(piece.words)) + (self.lead if piece.line != "none" else 0)
 
 
 def draw_margin(material: Material, shape: tuple[int, ...], ever: Array) -> Array:
@@ -72,29 +70,32 @@ def draw_margin(material: Material, shape: tuple[int, ...], ever: Array) -> Arra
     shape : (R, C) of the picture
     ever : (R, C) bool, where any slice shows what no letter may cover
     """
-    title, legend, words = map_words(material.result), _legend(material), _words(material)
-    plan = _plan(shape, title, legend, words, len(ticks(material.maker.options.map_range)))
-    lines = _broken(words, plan)
-    image = Image.new("RGB", (plan.width, plan.below + len(lines) * plan.step + plan.size // 4))
+    rows, columns = shape
+    words, legend = _words(material), _legend(material)
+    strip = _Strip(number_size(shape), max(columns, _narrowest(number_size(shape), [*words, *legend])))
+    above, below = _broken(words, strip), _broken(legend, strip)
+    bar = rows + strip.size // 3 + len(above) * strip.step
+    bottom = bar + 2 * strip.step + len(below) * strip.step + strip.size // 3
+    image = Image.new("RGB", (strip.width, bottom))
     draw = ImageDraw.Draw(image)
-    draw.text((plan.left, plan.size // 4), title, TEXT_RGB, font(plan.size))
-    _bar(image, draw, material, plan)
-    _list(draw, legend, plan)
-    for number, line in enumerate(lines):
-        x = plan.size // 2
-        for text, rgb in line:
-            draw.text((x, plan.below + number * plan.step), text, rgb, font(plan.size))
-            x += round(font(plan.size).getlength(text)) + plan.size
-    _sides(draw, patient_orientation(material.slices.orientation), ever, plan)
+    _write(draw, above, strip, rows + strip.size // 3)
+    _bar(image, draw, material.maker.options.map_range, strip, bar)
+    _write(draw, below, strip, bar + 2 * strip.step)
+    _sides(draw, patient_orientation(material.slices.orientation), ever)
     return np.asarray(image)
 
 
-def _words(material: Material) -> list[tuple[str, Rgb]]:
-    signal = material.say("TSPO signal, {tracer}", tracer=shown(material.result.tracer.name))
-    return [(signal, TEXT_RGB), (material.say("RESEARCH USE ONLY"), WARNING_RGB)]
+def _words(material: Material) -> list[Piece]:
+    say = material.say
+    return [
+        Piece(say("TSPO signal")),
+        Piece(say("RESEARCH USE ONLY"), WARNING_RGB),
+        Piece(map_words(material.result)),
+        Piece(shown(material.result.tracer.name)),
+    ]
 
 
-def _legend(material: Material) -> list[Entry]:
+def _legend(material: Material) -> list[Piece]:
     """The phenotypes that are drawn, then the raised signal."""
     say = material.say
     names = {
@@ -106,65 +107,70 @@ def _legend(material: Material) -> list[Entry]:
         None: say("lesion"),
     }
     drawn = {lesion.phenotype for lesion in material.result.lesions if lesion.number not in material.lesions.outside}
-    entries = [Entry(words, lesion_rgb(phenotype)) for phenotype, words in names.items() if phenotype in drawn]
-    return [*entries, *([Entry(say("raised signal"), RAISED_RGB, line="dotted")] if material.raised.array.any() else [])]
+    pieces = [Piece(words, line="solid", line_rgb=lesion_rgb(kind)) for kind, words in names.items() if kind in drawn]
+    return [*pieces, *([Piece(say("raised signal"), line="dotted", line_rgb=RAISED_RGB)] if material.raised.array.any() else [])]
 
 
-def _plan(shape: tuple[int, ...], title: str, legend: Sequence[Entry], words: Sequence[tuple[str, Rgb]], marks: int) -> _Plan:
-    rows, columns = shape
-    size = number_size(shape)
-    long = font(size).getlength
-    step, lead = round(1.2 * size), size + size // 3
-    column = max(long(title), *(lead + long(entry.words) for entry in legend), 4.5 * size) if legend else max(long(title), 4.5 * size)
-    width = max(columns + size // 2 + round(column) + size // 4, round(max(long(text) for text, _ in words)) + size)
-    around = 2 * step + step * len(legend) + size
-    bar = max(rows - around, round(marks * 0.95 * size))
-    return _Plan(rows, columns, size, bar, width, max(rows, bar + around) + size // 4)
+def _narrowest(size: int, pieces: Sequence[Piece]) -> int:
+    """The width that holds the longest piece, and a colour bar with its marks."""
+    alone = _Strip(size, 0)
+    return max(*(alone.length(piece) for piece in pieces), 14 * size) + size
 
 
-def _broken(words: Sequence[tuple[str, Rgb]], plan: _Plan) -> list[list[tuple[str, Rgb]]]:
-    """Pieces in as few lines as hold them."""
-    lines: list[list[tuple[str, Rgb]]] = []
-    x = plan.width
-    for text, rgb in words:
-        long = round(font(plan.size).getlength(text)) + plan.size
-        if x + long > plan.width + plan.size // 2:
+def _broken(pieces: Sequence[Piece], strip: _Strip) -> list[list[tuple[int, Piece]]]:
+    """Pieces, each with its left edge, in as few lines as hold them in their order."""
+    lines: list[list[tuple[int, Piece]]] = []
+    x = strip.width
+    for piece in pieces:
+        if x + strip.length(piece) > strip.width:
             lines.append([])
-            x = plan.size // 2
-        lines[-1].append((text, rgb))
-        x += long
+            x = strip.size // 3
+        lines[-1].append((x, piece))
+        x += strip.length(piece) + round(0.6 * strip.size)
     return lines
 
 
-def _bar(image: Image.Image, draw: ImageDraw.ImageDraw, material: Material, plan: _Plan) -> None:
-    low, high = material.maker.options.map_range
-    top = 2 * plan.step
-    strip = colours(np.repeat(np.linspace(high, low, plan.bar)[:, None], round(1.2 * plan.size), axis=1), (low, high))
+def _write(draw: ImageDraw.ImageDraw, lines: Sequence[Sequence[tuple[int, Piece]]], strip: _Strip, top: int) -> None:
+    for number, line in enumerate(lines):
+        y = top + number * strip.step
+        for x, piece in line:
+            _swatch(draw, piece, strip.size, (x, y + strip.size // 2))
+            left = x + (strip.lead if piece.line != "none" else 0)
+            draw.text((left, y), piece.words, piece.rgb, font(strip.size))
+
+
+def _swatch(draw: ImageDraw.ImageDraw, piece: Piece, size: int, start: tuple[int, int]) -> None:
+    if piece.line == "none":
+        return
+    thick = max(2, size // 5)
+    long = size if piece.line == "solid" else thick
+    for left in range(start[0], start[0] + size, 2 * long):
+        draw.rectangle((left, start[1], left + long - 1, start[1] + thick - 1), piece.line_rgb)
+
+
+def _bar(image: Image.Image, draw: ImageDraw.ImageDraw, limits: tuple[float, float], strip: _Strip, top: int) -> None:
+    low, high = limits
+    left, long, tall = strip.size // 3, strip.width - 2 * (strip.size // 3), round(0.8 * strip.size)
+    values = colours(np.repeat(np.linspace(low, high, long)[None], tall, axis=0), limits)
     # As the map is seen: over a middle grey of the MR.
-    grounded = blend(np.full_like(strip, 96), strip, np.ones(strip.shape[:2], dtype=bool))
-    image.paste(Image.fromarray(grounded), (plan.left, top))
-    for value, words in ticks((low, high)):
-        y = top + (high - value) / (high - low) * (plan.bar - 1)
-        draw.text((plan.left + round(1.6 * plan.size), y), words, TEXT_RGB, font(plan.size), anchor="lm")
+    image.paste(Image.fromarray(blend(np.full_like(values, 96), values, np.ones(values.shape[:2], dtype=bool))), (left, top))
+    marks = ticks(limits)
+    free = left, left + long
+    for value, words in (marks[0], marks[-1], *marks[1:-1]):  # the ends first: one between them that would touch another is left out
+        half = font(strip.size).getlength(words) / 2
+        x = min(max(left + (value - low) / (high - low) * (long - 1), left + half), left + long - half)
+        if value in limits or (free[0] <= x - half and x + half <= free[1]):
+            draw.text((round(x), top + strip.size), words, TEXT_RGB, font(strip.size), anchor="ma")
+            free = (free[0], x - half - strip.size // 3) if value == high else (x + half + strip.size // 3, free[1])
 
 
-def _list(draw: ImageDraw.ImageDraw, legend: Sequence[Entry], plan: _Plan) -> None:
-    y, thick = 2 * plan.step + plan.bar + plan.size // 2, max(2, plan.size // 5)
-    for entry in legend:
-        middle, long = y + plan.size // 2, plan.size if entry.line == "solid" else thick
-        for left in range(plan.left, plan.left + plan.size, 2 * long):
-            draw.rectangle((left, middle, left + long - 1, middle + thick - 1), entry.rgb)
-        draw.text((plan.left + plan.size + plan.size // 3, y), entry.words, TEXT_RGB, font(plan.size))
-        y += plan.step
-
-
-def _sides(draw: ImageDraw.ImageDraw, along: Sequence[str], ever: Array, plan: _Plan) -> None:
+def _sides(draw: ImageDraw.ImageDraw, along: Sequence[str], ever: Array) -> None:
     """Write the letters of the four sides."""
     right, bottom = along
-    face = font(plan.size, bold=True)
+    face = font(number_size(ever.shape), bold=True)
     for letter, edge in ((OPPOSITE[right], "left"), (right, "right"), (OPPOSITE[bottom], "top"), (bottom, "bottom")):
-        box = face.getbbox(letter, anchor="lt")
-        row, column = _clear(ever, (int(box[3]), int(box[2])), edge)
+        _, _, wide, high = face.getbbox(letter, anchor="lt")
+        row, column = _clear(ever, (int(high), int(wide)), edge)
         draw.text((column, row), letter, TEXT_RGB, face, anchor="lt")
 
 

@@ -28,7 +28,7 @@ STROKE = 1
 
 def number_size(shape: tuple[int, ...]) -> int:
     """Size of the letters (pixels) for pictures of (R, C) pixels: as large against the brain whatever the pixels."""
-    return max(10, round(min(shape[:2]) / 16))
+    return max(10, round(min(shape[:2]) / 18))
 
 
 def largest_slices(labels: Array) -> dict[int, frozenset[int]]:
@@ -77,7 +77,7 @@ def place_numbers(labels: Array, *, first: frozenset[int], taken: Array) -> Iter
     size = number_size(labels.shape)
     blocked = ndimage.binary_dilation(labels > 0) | taken
     numbered: set[int] = set()
-    for number, part in _in_order(labels, first, apart=size):
+    for number, part in _in_order(labels, first, apart=size // 2):
         box = _room_for(number, size)
         place = _nearest(labels, part, box, blocked)
         if place is None and number in first - numbered:
