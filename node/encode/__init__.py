@@ -1,7 +1,7 @@
 """Encode: what was found, as DICOM objects that open in the PACS that a hospital already has.
 
 `encode` writes the objects of an analysed exam, `encode_refusal` the page of an exam that could not be used. Both write closed files
-into a folder and return one `Encoded` for each.
+into a folder and return one `Encoded` for each, with what the gate found wrong with it (`gate`): what has a complaint is not sent.
 
 ====================  =========================  ==============  ====================================================================
 kind                  SOP class                  study           what it is
@@ -76,6 +76,7 @@ from node.domain.history import History
 from node.domain.result import Alignment, Result, Segmentation
 from node.encode.derived_pet import encode_map, encode_suv_map, encode_suvr_map
 from node.encode.former import Former, replaced_version
+from node.encode.gate import examine, known_of
 from node.encode.headers import Maker, contributions
 from node.encode.key_objects import encode_key_objects
 from node.encode.material import gather
@@ -148,4 +149,4 @@ def encode(
     written = tuple(encoded for kind, make in OBJECTS if options.wants(kind) for encoded in make(material))
     for kind, name in ABOUT_OBJECTS:
         written += name(material, written) if options.wants(kind) else ()
-    return written
+    return examine(written, known_of(material), material)
