@@ -85,6 +85,11 @@ def number_words(value: float | None, digits: int = 2) -> str:
     return MISSING if value is None else f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0: no "−0.0"
 
 
+def signed_words(value: float | None, digits: int = 2) -> str:
+    """The same with its sign, none where it rounds to zero; a dash where there is no number."""
+    return ("+" if value is not None and round(value, digits) > 0 else "") + number_words(value, digits)
+
+
 def moment_words(moment: datetime | None) -> str:
     """Date and time to the minute, ISO 8601: the one form that no country reads the wrong way round."""
     return MISSING if moment is None else moment.strftime("%Y-%m-%d %H:%M")

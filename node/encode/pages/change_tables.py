@@ -12,10 +12,10 @@ from node.encode.flow import Column, Paragraph, Row, Section, TableRow, paragrap
 from node.encode.languages import Speech
 from node.encode.material import Material
 from node.encode.pages.timeline import letters, region_changes
-from node.encode.words import MISSING, moment_words, number_words, region_words, shown
+from node.encode.words import MISSING, moment_words, number_words, region_words, shown, signed_words
 
 _VISITS = (Column(24, "left"), Column(110, "left"), Column(110, "left"), Column(300, "left"))
-_CHANGES = (Column(178, "left"), Column(70), Column(52), Column(80), Column(50), Column(8), Column(166, "left"))
+_CHANGES = (Column(170, "left"), Column(78), Column(52), Column(80), Column(50), Column(8), Column(166, "left"))
 _MATRIX_NAME = Column(170, "left")
 _LESIONS = (*(Column(46), Column(10), Column(116, "left")), *(Column(124),) * 3, *(Column(10), Column(192, "left")))
 ORDER = (Fate.NEW, Fate.ENLARGED, Fate.SMALLER, Fate.VANISHED, Fate.SAME)
@@ -90,14 +90,13 @@ def _visit_row(visit: Visit, letter: str) -> TableRow:
 
 def _change_row(change: Change, sources: Sequence[str], say: Speech) -> TableRow:
     digits = 0 if change.quantity is Quantity.COUNT else 2
-    sign = "+" if change.difference > 0 else ""
     limit = MISSING if change.repeatability is None else number_words(change.repeatability, digits)
     source = f"[{sources.index(change.source) + 1}]" if change.source else ""
     cells = (
         _what(change, say),
         number_words(change.before, digits),
         number_words(change.now, digits),
-        f"{sign}{number_words(change.difference, digits)}",
+        signed_words(change.difference, digits),
         limit,
         "",
         f"{_verdict(change, say)} {source}",
@@ -166,7 +165,7 @@ def _fate(fate: Fate, say: Speech) -> str:
     return words[fate]
 
 
-def _lesion_row(lesion: LesionChange, by_part: Mapping[tuple[int | None, str], Change], say: Speech) -> TableRow:
+def _lesion_row(lesion: LesionChange, by_part: Mapping[tuple[int, str], Change], say: Speech) -> TableRow:
     core, rim = (by_part.get((lesion.number, part)) for part in ("lesions", "rims"))
     signal = (_pair(None, None) if change is None else _pair(change.before, change.now) for change in (core, rim))
     before, now = (MISSING if kind is None else _class(kind, say) for kind in (lesion.phenotype_before, lesion.phenotype_now))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from node.domain.exam import Check, Gravity
 from node.encode.canvas import GOOD, INK, SOFT, WARNING, Canvas, Colour, Style
@@ -71,7 +71,8 @@ def _failed_row(check: Check, say: Speech) -> Row:
 
 
 def _passed_row(check: Check, say: Speech) -> tuple[Row, ...]:
-    return paragraphs(_told(check, say), mark="✓", style=Style.SMALL, mark_colour=GOOD)
+    rows = paragraphs(_told(check, say), mark="✓", style=Style.SMALL, mark_colour=GOOD)
+    return tuple(replace(row, space=1) for row in rows)
 
 
 def _told(check: Check, say: Speech) -> str:

@@ -22,7 +22,7 @@ from node.encode.plot import Axes, draw_plot
 from node.encode.words import shown
 
 PICTURES_WIDTH, PLOT_HEIGHT = 790, 210
-SHOWN = ("Tracer", "Injected activity", "Injected at", "Start of the scan", "Frames", "Time zero", "Weight", "Decay-corrected to")
+SHOWN = ("Injected activity", "Injected at", "Start of the scan", "Frames", "Time zero", "Weight", "Decay-corrected to")
 """What is told of dose and times; the physicist's page has the whole chain."""
 
 _DOSE = (Column(200, "left"), Column(480, "left"))
@@ -90,5 +90,7 @@ def _corrections(material: Material) -> Section:
 
 def _dose(material: Material) -> Section:
     chain = {item.name: item for item in material.exam.pet.chain}
-    rows = tuple(TableRow((material.say.sentence(name), shown(chain[name].value)), _DOSE, Style.SMALL) for name in SHOWN if name in chain)
+    tracer = TableRow((material.say("Tracer"), shown(material.result.tracer.name)), _DOSE, Style.SMALL)
+    told = (TableRow((material.say.sentence(name), shown(chain[name].value)), _DOSE, Style.SMALL) for name in SHOWN if name in chain)
+    rows = (tracer, *told)
     return Section(material.say("Dose and times"), rows)

@@ -10,7 +10,7 @@ from node.encode.flow import Column, Paragraph, Row, Section, TableRow, paragrap
 from node.encode.languages import Speech
 from node.encode.material import Material
 from node.encode.pages.strip import StripRow, norm_strip, own_strip
-from node.encode.words import CONTRAST_SENTENCES, MISSING, number_words, region_words, shown, sided
+from node.encode.words import CONTRAST_SENTENCES, number_words, region_words, shown, sided, signed_words
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("whole_brain", ()),
@@ -146,8 +146,8 @@ def _digits(finding: Finding | None, digits: int = 2) -> str:
 
 
 def _signed(finding: Finding | None) -> str:
-    return MISSING if finding is None else f"{finding.value:+.1f}".replace("-", "−")
+    return signed_words(None if finding is None else finding.value, 1)
 
 
 def _z(finding: Finding | None) -> str:
-    return MISSING if finding is None or finding.norm is None or finding.norm.z is None else f"{finding.norm.z:+.1f}".replace("-", "−")
+    return signed_words(None if finding is None or finding.norm is None else finding.norm.z, 1)

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from enum import Enum
 
 from node.domain.result import Finding
-from node.encode.canvas import INK, RULE, WARNING, Box, Canvas, Colour, Style
+from node.encode.canvas import INK, WARNING, Box, Canvas, Colour, Style
 from node.encode.flow import TableRow
 
 HEIGHT, BAND_HEIGHT = 23, 13
 NORM: Colour = (46, 74, 104)
 """Of a filled range: dark enough for the mark on it, apart from the ground in any colour vision."""
+
+FRAME: Colour = (104, 114, 128)
+"""Of an empty frame."""
 
 OWN_SPREAD = 2.0
 """The frame of a contrast score reaches so many robust standard deviations to either side of the NAWM: 95 % of its voxels, were they
@@ -67,7 +70,7 @@ def draw_strip(canvas: Canvas, box: Box, strip: Strip) -> None:
     if strip.basis is Basis.NORM:
         canvas.panel(band, NORM)
     else:
-        canvas.frame(band, RULE)
+        canvas.frame(band, FRAME)
     _mark(canvas, box, round(low + strip.place * (high - low)), middle, strip)
 
 

@@ -61,7 +61,7 @@ class _Table:
 
     def columns(self) -> tuple[Column, ...]:
         strip = (Column(10), Column(96, "left")) if self.normed else ()
-        return (Column(200, "left"), Column(66), Column(66), Column(62), Column(62), *strip)
+        return (Column(192, "left"), Column(62), Column(80), Column(60), Column(60), *strip)
 
     def head(self) -> TableRow:
         say = self.say
@@ -83,12 +83,9 @@ class _Table:
 
 def _load_row(table: _Table, name: str, style: Style = Style.SMALL) -> TableRow:
     count = table.value(name, Quantity.COUNT)
-    cells = (
-        region_words(name, table.say),
-        number_words(None if count is None else count.value, 0),
-        _ml(table.value(name, Quantity.VOLUME), 2),
-    )
-    return TableRow(cells, _LESIONS, style)
+    words = table.say("All lesions") if name == "lesions" else region_words(name, table.say)
+    counted = "" if count is None else number_words(count.value, 0)
+    return TableRow((words, counted, _ml(table.value(name, Quantity.VOLUME), 2)), _LESIONS, style)
 
 
 def _caveats(table: _Table) -> list[str]:
