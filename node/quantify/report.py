@@ -73,7 +73,7 @@ def _lesions_told(lesions: Sequence[Lesion], origin: LesionOrigin, quantity: Qua
         return "lesions not assessed"
     cores = [lesion.core_dvr if quantity is Quantity.DVR else lesion.core_suvr for lesion in lesions]
     if not lesions:
-        return "no lesion found"
+        return "no lesion, says the reader" if origin is LesionOrigin.IMPORTED else "no lesion found"
     highest = max((core for core in cores if core is not None), default=None)
     counted = [(kind.value, sum(lesion.phenotype is kind for lesion in lesions)) for kind in _TOLD]
     kinds = ", ".join(f"{count} {kind}" for kind, count in counted if count)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from node.domain.exam import LesionImport
 from node.domain.history import Change, Fate, Visit
 from node.domain.result import Finding, LesionOrigin, Norm, Phenotype, Quantity
 from node.encode.canvas import INK, SOFT, WARNING, Box, Canvas, Colour, Style, width_of, wrap
+from node.encode.languages import Speech
 from node.encode.material import Material
 from node.encode.phenotypes import lesion_rgb
 from node.encode.words import MISSING, moment_words, number_words, shown
@@ -21,7 +23,7 @@ REGIONS = ("nawm", "thalamus", "cortex", "lesions")
 CONTRAST_LIMIT = 2.0
 """A contrast score beyond it is told as above or below: two robust standard deviations, as in the region of raised signal; ours."""
 
-PAD, NARROW, BETWEEN, CHIP = 14, 262, 12, 22
+PAD, NARROW, BETWEEN, CHIP = 12, 270, 12, 22
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,21 @@ def origin(material: Material) -> str:
     """Who drew the lesions, one sentence."""
     say, imported = material.say, material.exam.lesions
     if material.segmentation.lesion_origin is LesionOrigin.IMPORTED and imported is not None:
-        return say("Lesions drawn by {creator}.", creator=shown(imported.creator) or say("somebody unnamed"))
+        return _imported(imported, say)
     if material.segmentation.lesion_origin is LesionOrigin.PROGRAM:
         program = dict(material.result.provenance.parameters).get("lesion program", "")
         return say("Lesions drawn by {program}, not confirmed by a reader.", program=shown(program) or say("a program of the site"))
     return say("Lesions found by the node on the FLAIR, not confirmed by a reader.")
+
+
+def _imported(lesions: LesionImport, say: Speech) -> str:
+    product = shown(lesions.creator) or say("somebody unnamed")
+    when = moment_words(lesions.drawn_at)
+    if not lesions.by_reader:
+        return say("Lesions drawn by {creator}.", creator=product)
+    if not lesions.labels.array.any():
+        return say("No lesion, says the reader (SEG of {date}, {product}).", date=when, product=product)
+    return say("Lesions drawn by a reader (SEG of {date}, {product}).", date=when, product=product)
 
 
 def _tile(material: Material, region: str, name: str) -> Tile:
@@ -132,8 +144,8 @@ def _change_lines(material: Material, change: Change) -> tuple[tuple[str, Colour
         return (first, INK), (say("repeatability not published"), SOFT)
     limit = number_words(change.repeatability)
     if change.exceeds:
-        return (first, WARNING), (say("exceeds the repeatability ±{limit}", limit=limit), WARNING)
-    return (first, INK), (say("does not exceed the repeatability ±{limit}", limit=limit), SOFT)
+        return (first, WARNING), (say("exceeds repeatability ±{limit}", limit=limit), WARNING)
+    return (first, INK), (say("within repeatability ±{limit}", limit=limit), SOFT)
 
 
 def _height(tile: Tile) -> int:
