@@ -19,6 +19,8 @@ MAP                   PET Image                  the MR's        the primary map
 MAP_SUVR, MAP_SUV     PET Image                  the MR's        SUVR beside a DVR; the registered PET in SUV, where SUV is known
 PARAMETRIC_MAPS       Parametric Map             the PET's       every map, floating point, on the PET grid
 REGISTRATION          Spatial Registration       the MR's        PET → T1 and FLAIR → T1, so that viewers fuse the originals
+PRESENTATION          Grayscale Softcopy PS      the MR's        the lesions' outlines and numbers on the reading series, as graphics
+PDF                   Encapsulated PDF           the PET's       the pages for print: dark on white, with text that can be copied
 KEY_OBJECTS           Key Object Selection       the PET's       which pages to open first
 REFUSAL               Secondary Capture          the source's    "not analysed", why, and what to do
 ====================  =========================  ==============  ====================================================================
@@ -51,6 +53,11 @@ Decisions
   a margin to the right and below, instead of over the anatomy. Native encoding: 50 MB for 170 slices, readable everywhere.
 - **The page is drawn with Pillow, not laid out by matplotlib**: text on whole pixels, no state between threads, the same bytes on
   every machine; sections flow from column to column and on to further pages, so that nothing is cut.
+- **What is drawn on a page is kept as strokes** (`strokes`), from which the PDF is printed: one layout for screen and paper, so that
+  neither can say what the other does not. Ink and ground change places, images and the marks that stand for their colours do not (`print_ink`).
+- **The presentation state is a site's choice**, since many viewers show none (OHIF marks it as unsupported); where one does, the reader
+  switches outlines on and off over the scanner's own images.
+- **Pages speak the site's language** (`languages`): what objects hold as data stays English, whatever the pages speak.
 - **The colour scale is fixed** (`EncodeOptions.map_range`), because a colour must mean the same in two exams.
 - **A re-run names what it replaces** (`former`): only what an earlier version really left at a destination, by the attribute that each
   IOD has for it. We chose that instead of "version less one", because a version may have been held, refused or withdrawn.
@@ -83,7 +90,9 @@ from node.encode.material import gather
 from node.encode.objects import Encoded, EncodeOptions, Kind
 from node.encode.overlay import encode_overlay, encode_overlay_t1
 from node.encode.parametric_map import encode_parametric_maps
+from node.encode.pdf import encode_pdf
 from node.encode.physicist import encode_physicist
+from node.encode.presentation import encode_presentation
 from node.encode.refusal import encode_refusal
 from node.encode.region_segments import encode_regions
 from node.encode.registration import encode_registrations
@@ -109,6 +118,8 @@ OBJECTS = (
     (Kind.MAP_SUV, encode_suv_map),
     (Kind.PARAMETRIC_MAPS, encode_parametric_maps),
     (Kind.REGISTRATION, encode_registrations),
+    (Kind.PRESENTATION, encode_presentation),
+    (Kind.PDF, encode_pdf),
 )
 """What may be written for an exam, in this order: from `Material` to the objects of one kind, perhaps none."""
 
