@@ -18,6 +18,7 @@ from node.encode.objects import Encoded, Kind
 from node.encode.phenotypes import Rgb
 from node.encode.seg_object import Drawn, write_segments
 from node.encode.segments import MOST_SEGMENTS, Method, Segment, Tracking, patch_of
+from node.encode.uids import lasting_uid
 from node.encode.words import region_words
 
 METHOD = Method("Tissue classes and template regions", DicomCode("123108", "DCM", "Multispectral Processing"))
@@ -62,8 +63,10 @@ def region_segments(material: Material) -> tuple[Region, ...]:
 
 
 def region_tracking(region: str, material: Material) -> Tracking:
-    """What follows a region, of this exam alone."""
-    return Tracking(f"{material.result.provenance.exam} {region}", material.maker.uid(Kind.REGIONS, f"tracking {region}"))
+    """What follows a region: from version to version, and from the first exam of the patient that the node knows to the next."""
+    visits, own = material.history.visits, material.exam.pet.source.study_uid
+    first = visits[0].study_uid if visits else own
+    return Tracking(f"{material.result.provenance.exam} {region}", lasting_uid(f"{first} {region}"))
 
 
 def whole_name(region: Region) -> str:

@@ -5,32 +5,27 @@ One object and one series each, so that a reader switches them on and off one by
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 from collections.abc import Mapping
 
 from pydicom.sr.coding import Code as DicomCode
 
 from node.domain import codes
 from node.domain.codes import Code
-from node.domain.result import Lesion, LesionOrigin
+from node.domain.result import Lesion
 from node.domain.transform import Transform
 from node.domain.volume import Volume
+from node.encode.lesion_methods import lesion_method
 from node.encode.material import Material
 from node.encode.objects import Encoded, Kind
 from node.encode.phenotypes import lesion_rgb, phenotype_code
 from node.encode.project import label_shares, project_labels
 from node.encode.seg_object import FRACTIONAL, Drawn, write_segments
 from node.encode.segments import MOST_SEGMENTS, Method, Patch, Segment, Tracking, joined, patch_of, patches
+from node.encode.uids import lasting_uid
 
 RAISED_COLOUR = (255, 176, 0)
 RIM = Code("LESION-RIM", codes.PRIVATE_SCHEME, "Rim of a lesion: 2 mm of white matter around it")
 
-LESION_METHODS = {
-    LesionOrigin.FOUND: Method("Lesion finder on FLAIR", DicomCode("123108", "DCM", "Multispectral Processing")),
-    LesionOrigin.IMPORTED: Method("Projection of an imported SEG", DicomCode("123104", "DCM", "Morphological Operations")),
-    LesionOrigin.PROGRAM: Method("Projection of a mask by the site's program", DicomCode("123104", "DCM", "Morphological Operations")),
-}
 RIM_METHOD = Method("Distance from a lesion", DicomCode("123104", "DCM", "Morphological Operations"))
 RAISED_METHOD = Method("Threshold on TSPO PET", DicomCode("123105", "DCM", "Histogram Analysis"))
 
@@ -41,9 +36,10 @@ def encode_lesions(material: Material) -> tuple[Encoded, ...]:
     if not alone:
         return ()
     drawn = _drawn(material, material.lesions.labels, material.segmentation.lesions, material.t1_from_reading)
-    segments = [_lesion(lesion, drawn[lesion.number], material) for lesion in alone]
+    how = lesion_method(material)
+    segments = [_lesion(lesion, drawn[lesion.number], how, material) for lesion in alone]
     if rest:
-        segments.append(_rest(rest, drawn, material))
+        segments.append(_rest(rest, drawn, how))
     return (write_segments(segments, Kind.LESIONS, _reading(material), material, text="RESEARCH Lesions of brain", label="LESIONS"),)
 
 
@@ -83,11 +79,15 @@ def encode_raised(material: Material) -> tuple[Encoded, ...]:
 
 
 def lesion_segments(material: Material) -> tuple[tuple[Lesion, ...], tuple[Lesion, ...]]:
-    """The lesions with a segment of their own, in the order of their segments from 1, and those that share the segment after."""
+    """The lesions with a segment of their own, in the order of their segments from 1, and those that share the segment after.
+
+    Both by number; the smallest share one. A lesion of an earlier exam has kept its number, whatever its size now.
+    """
     outside = material.lesions.outside
     lesions = sorted((x for x in material.result.lesions if x.number not in outside), key=lambda lesion: lesion.number)
-    alone = len(lesions) if len(lesions) <= MOST_SEGMENTS else MOST_SEGMENTS - 1
-    return tuple(lesions[:alone]), tuple(lesions[alone:])
+    most = len(lesions) if len(lesions) <= MOST_SEGMENTS else MOST_SEGMENTS - 1
+    large = {lesion.number for lesion in sorted(lesions, key=lambda lesion: (-lesion.volume_ml, lesion.number))[:most]}
+    return tuple(x for x in lesions if x.number in large), tuple(x for x in lesions if x.number not in large)
 
 
 def lesion_words(lesion: Lesion) -> str:
@@ -108,9 +108,7 @@ def raised_tracking(material: Material) -> Tracking:
 
 def rim_tracking(lesion: Lesion, material: Material) -> Tracking:
     """What follows a lesion's rim: as persistent as what follows the lesion, from which it is made."""
-    digest = hashlib.sha256(f"{lesion.tracking_uid} rim".encode()).digest()
-    uid = f"2.25.{uuid.UUID(bytes=digest[:16], version=5).int}"
-    return Tracking(f"{material.result.provenance.exam} rim of lesion {lesion.number}", uid)
+    return Tracking(f"{material.result.provenance.exam} rim of lesion {lesion.number}", lasting_uid(f"{lesion.tracking_uid} rim"))
 
 
 def _reading(material: Material) -> Drawn:
@@ -125,13 +123,13 @@ def _drawn(material: Material, shown: Volume, original: Volume, original_from_re
     return {label: Patch((where[0].start, where[1].start, where[2].start), share) for label, where, share in found}
 
 
-def _lesion(lesion: Lesion, patch: Patch, material: Material) -> Segment:
+def _lesion(lesion: Lesion, patch: Patch, how: Method, material: Material) -> Segment:
     return Segment(
         lesion_words(lesion),
         codes.ABNORMAL_STRUCTURE,
         codes.LESION_OF_BRAIN,
         patch,
-        LESION_METHODS[material.segmentation.lesion_origin],
+        how,
         lesion_rgb(lesion.phenotype),
         lesion_tracking(lesion, material),
         phenotype_code(lesion.phenotype),
@@ -139,9 +137,8 @@ def _lesion(lesion: Lesion, patch: Patch, material: Material) -> Segment:
     )
 
 
-def _rest(rest: tuple[Lesion, ...], drawn: Mapping[int, Patch], material: Material) -> Segment:
-    label = f"Lesions {rest[0].number} to {rest[-1].number}"
-    how = LESION_METHODS[material.segmentation.lesion_origin]
+def _rest(rest: tuple[Lesion, ...], drawn: Mapping[int, Patch], how: Method) -> Segment:
+    label = f"{len(rest)} smaller lesions, of numbers {rest[0].number} to {rest[-1].number}"
     patch = joined([drawn[lesion.number] for lesion in rest])
     return Segment(label, codes.ABNORMAL_STRUCTURE, codes.LESION_OF_BRAIN, patch, how, lesion_rgb(None), part_of=codes.BRAIN)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import highdicom as hd
 import numpy as np
@@ -19,7 +20,8 @@ from node.encode.quantities import dicom, plain
 MOST_SEGMENTS = 60
 """Segments in one object at most. Viewers were seen to fail above 90 (OHIF, 2023 to 2025), and nobody reads a longer list."""
 
-LABEL_LENGTH = 64
+LONGEST_NAME = 64
+"""Of LO: labels, names and versions of algorithms."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +51,29 @@ class Patch:
 
 @dataclass(frozen=True)
 class Method:
-    """Who drew a segment: the algorithm's name, and its family of CID 7162."""
+    """Who drew a segment, and how (PS3.3 C.8.20.2, Segment Algorithm Type).
+
+    Parameters
+    ----------
+    name : of the algorithm, in ASCII; empty where a person drew by hand
+    family : of the algorithm, CID 7162
+    kind : MANUAL, SEMIAUTOMATIC or AUTOMATIC
+    version : of the algorithm; empty for the node's own, whose version is the node's
+    told : what else a reader should know of it, one sentence
+    """
 
     name: str
     family: DicomCode
+    kind: Literal["MANUAL", "SEMIAUTOMATIC", "AUTOMATIC"] = "AUTOMATIC"
+    version: str = ""
+    told: str = ""
+
+    def identified(self, software: str) -> hd.AlgorithmIdentificationSequence | None:
+        """The algorithm as highdicom wants it; None where there was none."""
+        if self.kind == "MANUAL":
+            return None
+        name = self.name if self.version else f"{MANUFACTURER}: {self.name}"
+        return hd.AlgorithmIdentificationSequence(one_line(name), self.family, one_line(self.version or software))
 
 
 @dataclass(frozen=True)
@@ -90,20 +111,27 @@ class Segment:
         """The segment as highdicom wants it, under a number from 1."""
         description = hd.seg.SegmentDescription(
             number,
-            plain(self.label)[:LABEL_LENGTH],
+            one_line(self.label),
             dicom(self.category),
             dicom(self.kind),
-            hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
-            hd.AlgorithmIdentificationSequence(f"{MANUFACTURER}: {self.how.name}", self.how.family, software),
+            hd.seg.SegmentAlgorithmTypeValues(self.how.kind),
+            self.how.identified(software),
             tracking_id=self.tracking.identifier if self.tracking else None,
             tracking_uid=self.tracking.uid if self.tracking else None,
             anatomic_regions=[dicom(self.part_of)] if self.part_of else None,
             display_color=hd.color.CIELabColor.from_rgb(*self.rgb),
         )
+        if self.how.told:
+            description.SegmentDescription = plain(self.how.told)
         if self.modifier:
             kind = description.SegmentedPropertyTypeCodeSequence[0]
             kind.SegmentedPropertyTypeModifierCodeSequence = [hd.sr.CodedConcept.from_code(dicom(self.modifier))]
         return description
+
+
+def one_line(text: str) -> str:
+    """Text as one value of LO: ASCII, 64 characters, and no backslash, which would make two values of it."""
+    return plain(text).replace("\\", "/")[:LONGEST_NAME].strip()
 
 
 def patches(labels: Array) -> dict[int, Patch]:

@@ -39,6 +39,11 @@ class UidMaker:
         return hashlib.sha256(repr(facts).encode()).digest()
 
 
+def lasting_uid(what: str) -> str:
+    """A UID that follows from what it is for alone: the same in every version, and in every exam that says the same."""
+    return f"2.25.{uuid.UUID(bytes=hashlib.sha256(what.encode()).digest()[:16], version=5).int}"
+
+
 def device_uid(options: EncodeOptions) -> str:
     """The UID of the node itself, as one of its objects' observer: the same in all exams of one serial number."""
     return f"2.25.{uuid.uuid5(_DEVICES, options.device_serial_number).int}"

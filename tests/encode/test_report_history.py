@@ -13,6 +13,8 @@ from rich_phantom import rich_phantom
 
 from node.domain.history import History
 from node.domain.result import Norm, Quantity
+from node.encode.region_segments import region_tracking
+from node.encode.uids import lasting_uid
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +78,19 @@ def test_a_lesion_has_its_own_changes_and_says_what_has_become_of_it(followed: D
     }
     assert fates == {1: ["FATE-ENLARGED"], 2: ["FATE-NEW"], 3: []}
     assert not [code for _, code in numbers(third) if code.startswith("CH-")]
+
+
+def test_a_region_is_followed_from_the_first_exam_that_is_known(tmp_path: Path) -> None:
+    phantom = rich_phantom(tmp_path)
+    again = phantom.with_result(provenance=replace(phantom.result.provenance, version=2))
+
+    uids = {
+        name: region_tracking("thalamus", one.material(history=history)).uid
+        for name, one, history in (("first", phantom, None), ("again", again, None), ("followed", phantom, HISTORY))
+    }
+
+    assert uids["first"] == uids["again"] == lasting_uid(f"{phantom.exam.pet.source.study_uid} thalamus")
+    assert uids["followed"] == lasting_uid(f"{EARLIER.study_uid} thalamus") != uids["first"]
 
 
 def test_no_change_is_lost(followed: Dataset) -> None:

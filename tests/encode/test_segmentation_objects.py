@@ -79,9 +79,23 @@ def test_beyond_sixty_the_smallest_lesions_share_the_last_segment(tmp_path: Path
 
     last = seg.SegmentSequence[-1]
     assert len(seg.SegmentSequence) == MOST_SEGMENTS
-    assert last.SegmentLabel == "Lesions 60 to 75"
+    assert last.SegmentLabel == "16 smaller lesions, of numbers 60 to 75"
     assert "TrackingUID" not in last
     assert np.array_equal(volume_of(seg, phantom, MOST_SEGMENTS), shown >= MOST_SEGMENTS)
+
+
+def test_a_large_lesion_has_a_segment_of_its_own_whatever_its_number(tmp_path: Path) -> None:
+    """A number is kept from an earlier exam, and says nothing of the size now."""
+    phantom = make_phantom(tmp_path, Plan(lesions=MOST_SEGMENTS + 3))
+    last = MOST_SEGMENTS + 3
+    lesions = tuple(replace(lesion, volume_ml=9.0) if lesion.number == last else lesion for lesion in phantom.result.lesions)
+    shown = phantom.material().lesions.labels.array
+
+    seg = lesions_object(phantom.with_result(lesions=lesions), tmp_path)
+
+    assert seg.SegmentSequence[-2].SegmentLabel.startswith(f"Lesion {last},")
+    assert seg.SegmentSequence[-1].SegmentLabel == "4 smaller lesions, of numbers 59 to 62"
+    assert np.array_equal(volume_of(seg, phantom, MOST_SEGMENTS - 1), shown == last)
 
 
 def test_no_lesion_gives_no_object(tmp_path: Path) -> None:

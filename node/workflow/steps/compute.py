@@ -188,7 +188,10 @@ class ComputeSteps:
     def _program(self) -> tuple[tuple[str, str], ...]:
         """The site's own lesion program, where there is one."""
         program = lesion_program(self._settings)
-        return () if program is None else (("lesion program", str(program)),)
+        if program is None:
+            return ()
+        version = (("lesion program version", program.version),) if program.version else ()
+        return (("lesion program", str(program)), *version)
 
     def _provenance(self, row: ExamRow, sources: tuple[SeriesSource, ...], *, parameters: Parameters = ()) -> Provenance:
         """What this version is made from and by; what a person said is part of it, so that other words give other objects."""
