@@ -54,7 +54,8 @@ Decisions
 - **The page is drawn with Pillow, not laid out by matplotlib**: text on whole pixels, no state between threads, the same bytes on
   every machine; sections flow from column to column and on to further pages, so that nothing is cut.
 - **What is drawn on a page is kept as strokes** (`strokes`), from which the PDF is printed: one layout for screen and paper, so that
-  neither can say what the other does not. Ink and ground change places, images and the marks that stand for their colours do not (`print_ink`).
+  neither can say what the other does not. Ink and ground change places, images and the marks that stand for
+  their colours do not (`print_ink`).
 - **The presentation state is a site's choice**, since many viewers show none (OHIF marks it as unsupported); where one does, the reader
   switches outlines on and off over the scanner's own images.
 - **Pages speak the site's language** (`languages`): what objects hold as data stays English, whatever the pages speak.
