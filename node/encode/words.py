@@ -54,7 +54,7 @@ def region_words(key: str, say: Speech | None = None) -> str:
         name = name.removesuffix(short) + long if name.endswith(short) else name
     name = name.replace("_", " ")
     # A site's own region may hold braces: only what the table knows is a phrase.
-    name = say.phrases.get(f"{name[:1].upper()}{name[1:]}", f"{name[:1].upper()}{name[1:]}")
+    name = say.word(f"{name[:1].upper()}{name[1:]}")
     return f"{name}, {say(side)}" if side else name
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
 
@@ -22,13 +22,11 @@ _NOT_FOR_READERS = ("ValueError", "KeyError", "TypeError", "RuntimeError", "Sett
 
 
 def phrases(folder: Path) -> set[str]:
-    """Every literal that is given to `say(...)`, `….say(...)` and `maker.say(...)` below a folder."""
-    found: set[str] = set()
-    for path in sorted(folder.rglob("*.py")):
-        for call in ast.walk(ast.parse(path.read_text())):
-            if isinstance(call, ast.Call) and _name(call.func) == "say" and call.args:
-                found |= set(_choices(call.args[0]))
-    return found
+    """Every text that is given to `say(...)` and `….say(...)` below a folder: literals, and constants of its modules by their name."""
+    trees = [ast.parse(path.read_text()) for path in sorted(folder.rglob("*.py"))]
+    constants = {name: texts for tree in trees for name, texts in _constants(tree)}
+    calls = (call for tree in trees for call in ast.walk(tree) if isinstance(call, ast.Call) and _name(call.func) == "say" and call.args)
+    return {text for call in calls for text in _choices(call.args[0], constants)}
 
 
 def literals(folder: Path) -> set[str]:
@@ -145,12 +143,28 @@ def _name(func: ast.expr) -> str:
     return func.id if isinstance(func, ast.Name) else func.attr if isinstance(func, ast.Attribute) else ""
 
 
-def _choices(node: ast.expr) -> list[str]:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return [node.value]
+def _constants(tree: ast.Module) -> Iterator[tuple[str, list[str]]]:
+    """Names of a module's texts, of its tuples of texts name by name, and of its tables, with all that they hold."""
+    for node in tree.body:
+        if not isinstance(node, ast.Assign):
+            continue
+        target, value = node.targets[0], node.value
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            yield from ((name.id, _texts([part])) for name, part in zip(target.elts, value.elts, strict=True) if isinstance(name, ast.Name))
+        elif isinstance(target, ast.Name):
+            yield target.id, _texts(value.values if isinstance(value, ast.Dict) else [value])
+
+
+def _texts(nodes: Iterable[ast.expr]) -> list[str]:
+    return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+
+
+def _choices(node: ast.expr, constants: Mapping[str, list[str]]) -> list[str]:
     if isinstance(node, ast.IfExp):
-        return [*_choices(node.body), *_choices(node.orelse)]
-    return []
+        return [*_choices(node.body, constants), *_choices(node.orelse, constants)]
+    if isinstance(node, ast.Subscript):
+        return _choices(node.value, constants)
+    return constants.get(node.id, []) if isinstance(node, ast.Name) else _texts([node])
 
 
 def filled(template: str, start: int = 70) -> tuple[str, Mapping[str, str]]:

@@ -8,12 +8,15 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
-from said_words import NODE, filled, literals, placeholders, sentences
+from said_words import NODE, filled, literals, phrases, placeholders, sentences
 
 from node.domain.history import Fate
 from node.domain.result import Phenotype
+from node.encode import page, planes
 from node.encode.languages import ENGLISH, Speech, languages, speech
 from node.encode.languages.pattern import Pattern
+from node.encode.pages.light import Light
+from node.encode.typeface import NO_GLYPHS, NO_NAME
 from node.encode.words import REGIONS, region_words
 
 OTHERS = tuple(code for code in languages() if code != ENGLISH)
@@ -88,6 +91,14 @@ def said() -> tuple[str, ...]:
     return tuple(sorted({text for path in read for text in sentences(path) if not NOT_SENTENCES.match(text)}))
 
 
+@cache
+def said_by_pages() -> frozenset[str]:
+    """Every phrase of the pages; some are told by an attribute or an argument, which the syntax does not follow."""
+    titles = (page.ANSWER, page.LESIONS, page.REGIONS, page.CHANGE, page.QUALITY, page.NO_FREE_REGION, NO_GLYPHS, NO_NAME)
+    whys = (planes.HIGHEST, planes.LARGEST, planes.PEAK, planes.MIDDLE)
+    return frozenset((*phrases(NODE / "encode"), *titles, *whys, *(lamp.word for lamp in Light)))
+
+
 @pytest.mark.parametrize("code", OTHERS)
 def test_every_sentence_of_the_other_verbs_is_known_and_keeps_its_values(code: str) -> None:
     say, faults = speech(code), []
@@ -98,6 +109,14 @@ def test_every_sentence_of_the_other_verbs_is_known_and_keeps_its_values(code: s
             faults.append(f"{template!r} → {own!r}")
 
     assert faults == []
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_every_phrase_of_the_pages_is_known_and_every_known_one_is_said(code: str) -> None:
+    say, written = speech(code), said_by_pages()
+
+    assert sorted(text for text in written if say.phrases.get(text) is None and say._whole(text) is None) == []
+    assert sorted(set(say.phrases) - written) == []
 
 
 @pytest.mark.parametrize("code", OTHERS)

@@ -27,7 +27,11 @@ class Speech:
 
     def __call__(self, template: str, /, **values: object) -> str:
         """A phrase of the pages, with its values."""
-        return self.phrases.get(template, template).format(**values)
+        return self.word(template).format(**values)
+
+    def word(self, text: str) -> str:
+        """A phrase, or a word that stands alone, without values: braces in it stay as they are."""
+        return self.phrases.get(text) or self._whole(text) or text
 
     def sentence(self, text: str) -> str:
         """A sentence, or a name, that another verb made in English; what the table does not know stays as it is."""
@@ -40,13 +44,15 @@ class Speech:
 
     def _known(self, text: str) -> str | None:
         """The translation, None where the table has none."""
-        if text in self.whole:
-            return self.whole[text]
+        return self._whole(text) or self._parted(text, "; ") or self._patterned(text) or self._parted(text, ", ")
+
+    def _whole(self, text: str) -> str | None:
+        """A sentence or word without places; one that begins a line, with a capital."""
         lowered = text[:1].lower() + text[1:]
-        if lowered in self.whole:
-            own = self.whole[lowered]
-            return own[:1].upper() + own[1:]
-        return self._parted(text, "; ") or self._patterned(text) or self._parted(text, ", ")
+        if text in self.whole or lowered not in self.whole:
+            return self.whole[text] if text in self.whole else None
+        own = self.whole[lowered]
+        return own[:1].upper() + own[1:]
 
     def _patterned(self, text: str) -> str | None:
         for pattern in self.patterns:
