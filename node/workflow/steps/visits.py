@@ -27,6 +27,10 @@ from node.workflow.store.rows import ExamRow
 from node.workflow.story import version_folder
 
 
+REPORT = "report"
+"""The kind of the structured report, as deliveries name it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Parts:
     """What is read of an analysed exam: who, how and with which numbers."""
@@ -144,10 +148,8 @@ def _prior(store: Store, other: ExamRow, version: int, folder: Path, parts: Part
 
 def _report(store: Store, exam: int, version: int) -> tuple[str, str] | None:
     """SOP class and instance of the structured report that a destination has taken."""
-    from node.encode import Kind
-
     rows = store.deliveries.of_exam(exam, version)
-    stored = (row for row in rows if row.kind == Kind.REPORT.value and row.state is DeliveryState.STORED)
+    stored = (row for row in rows if row.kind == REPORT and row.state is DeliveryState.STORED)
     return next(((row.sop_class_uid, row.sop_instance_uid) for row in stored), None)
 
 
