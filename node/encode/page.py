@@ -52,7 +52,7 @@ def open_page(header: Dataset, title: str, *, say: Speech, scanned_at: datetime 
     scanned_at : start of that series, local time of the scanner
     """
     canvas = Canvas(title, say)
-    heading, badge = f"{PRODUCT} · {say(title)}", say(RESEARCH_USE)
+    heading, badge = f"{say(PRODUCT)} · {say(title)}", say(RESEARCH_USE)
     wide = max(width_of(badge, Style.SMALL_STRONG) + 28, width_of(heading, Style.TITLE))
     canvas.text(RIGHT, 24, heading, Style.TITLE, INK, anchor="ra")
     canvas.frame(Box(RIGHT - width_of(badge, Style.SMALL_STRONG) - 28, 62, RIGHT, 98), WARNING)
