@@ -17,6 +17,12 @@ from node.domain.volume import Array, Volume
 _INTERPOLATORS = {"linear": sitk.sitkLinear, "nearest": sitk.sitkNearestNeighbor, "cubic": sitk.sitkBSpline}
 Interpolation = Literal["linear", "nearest", "cubic"]
 
+_SMALL = 0.25
+"""A part of a volume that is worth being cut out before it is resampled, as a share of the whole."""
+
+_BESIDE = 2
+"""Voxels around what a grid meets: neighbours that interpolation asks for, and the edge's outer half."""
+
 
 def to_sitk(volume: Volume) -> sitk.Image:
     """A scalar volume (S, R, C) as a SimpleITK image of the same grid; bool becomes uint8.
@@ -93,7 +99,7 @@ def resample(
     -------
     (S, R, C) of `grid`, with the frame of reference of `grid` and the unit of `volume`
     """
-    image = to_sitk(volume)
+    image = to_sitk(volume if interpolation == "cubic" else _needed(volume, grid, volume_from_grid or Transform.identity()))
     if interpolation != "nearest":
         image = sitk.Cast(image, sitk.sitkFloat32)
     reference = _with_grid(sitk.Image([int(n) for n in grid.shape[::-1]], sitk.sitkUInt8), grid)
@@ -103,6 +109,23 @@ def resample(
     if volume.array.dtype == bool and interpolation == "nearest":
         array = array.astype(bool)
     return Volume(array, grid.affine, volume.unit, grid.frame_of_reference_uid)
+
+
+def _needed(volume: Volume, grid: Volume, volume_from_grid: Transform | Deformation) -> Volume:
+    """The part of a volume that a much smaller grid can meet: copying a whole head costs more than cutting one plane from it."""
+    if isinstance(volume_from_grid, Deformation) or volume.array.ndim != 3:
+        return volume
+    ends = np.array([[-0.5, size - 0.5] for size in grid.shape])
+    corners = np.array([[s, r, c, 1.0] for s in ends[0] for r in ends[1] for c in ends[2]])
+    index = (corners @ (volume.index_from_lps @ volume_from_grid.matrix @ grid.affine).T)[:, :3]
+    low = np.clip(np.floor(index.min(axis=0)).astype(int) - _BESIDE, 0, volume.shape)
+    high = np.clip(np.ceil(index.max(axis=0)).astype(int) + 1 + _BESIDE, 0, volume.shape)
+    if (low >= high).any() or np.prod(high - low) > _SMALL * volume.array.size:
+        return volume
+    affine = volume.affine.copy()
+    affine[:3, 3] += affine[:3, :3] @ low
+    s, r, c = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    return Volume(volume.array[s, r, c], affine, volume.unit, volume.frame_of_reference_uid)
 
 
 def in_reference_pose(frame: Volume, pet_from_frame: Transform) -> Volume:

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from node import imaging
+from node.domain.transform import Transform
 from node.domain.volume import Volume
-from node.imaging import depth_mm, distance_mm
+from node.imaging import depth_mm, distance_mm, resample
 
 steps = st.floats(0.4, 4.0)
 
@@ -42,3 +44,32 @@ def test_where_there_is_nothing_to_be_near_everything_is_infinitely_far() -> Non
 
     assert np.isinf(distance_mm(empty)).all()
     assert np.isinf(depth_mm(empty.like(~empty.array))).all()
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(
+    place=st.tuples(*[st.floats(-20, 60)] * 3),
+    degrees=st.floats(-180, 180),
+    interpolation=st.sampled_from(["linear", "nearest"]),
+    data=st.data(),
+)
+def test_a_small_grid_is_given_what_the_whole_volume_would_give_it(
+    place: tuple[float, ...], degrees: float, interpolation: imaging.Interpolation, data: st.DataObject
+) -> None:
+    axis = data.draw(st.sampled_from([0, 1, 2]))
+    volume = Volume(
+        np.random.default_rng(3).random((30, 34, 38), np.float32),
+        np.array([[1.3, 0, 0, 0], [0, -1.1, 0, 37], [0, 0, 1.2, 0], [0, 0, 0, 1]]),
+    )
+    turned = np.eye(4)
+    one, two = [i for i in range(3) if i != axis]
+    turned[np.ix_((one, two), (one, two))] = [[np.cos(degrees), -np.sin(degrees)], [np.sin(degrees), np.cos(degrees)]]
+    turned[:3, 3] = place
+    grid = Volume(np.zeros((1, 9, 7)), np.diag([2.0, 0.9, 1.6, 1.0]))
+
+    got = resample(volume, grid, Transform(turned), interpolation=interpolation, outside=-9.0).array
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(imaging, "_SMALL", 0.0)
+        expected = resample(volume, grid, Transform(turned), interpolation=interpolation, outside=-9.0).array
+    assert got == pytest.approx(expected, abs=1e-5)
