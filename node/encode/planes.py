@@ -16,9 +16,10 @@ from node import imaging
 from node.domain.result import Lesion
 from node.domain.transform import Transform
 from node.domain.volume import Array, Volume
-from node.encode.colour import RAISED_RGB, blend, colours, display_limits, grey, ring
+from node.encode.colour import RAISED_RGB, blend, colours, display_limits, dotted, grey, ring
 from node.encode.material import Material
 from node.encode.phenotypes import lesion_rgb
+from node.encode.project import part_of
 from node.encode.typeface import font
 
 FINE = 2
@@ -165,7 +166,7 @@ def _plane(material: Material, name: str, point: Point, middle: Array, limits: t
     under[~brain] = under[~brain] * OUTSIDE_BRIGHTNESS
     values = cut(result.primary.volume, grid, pet_from_t1, outside=np.nan)
     picture = blend(under, colours(values, material.maker.options.map_range), brain & np.isfinite(values))
-    picture[ring(cut(result.raised, grid, pet_from_t1) >= 0.5, OUTLINE)] = RAISED_RGB
+    picture[_coarsely_dotted(ring(cut(result.raised, grid, pet_from_t1) >= 0.5, OUTLINE))] = RAISED_RGB
     labels = smooth_labels(material.segmentation.lesions, grid)
     outline(picture, material, labels, OUTLINE)
     small = Image.fromarray(picture).reduce(FINE)
@@ -176,7 +177,28 @@ def _plane(material: Material, name: str, point: Point, middle: Array, limits: t
 
 def cut(volume: Volume, grid: Volume, volume_from_grid: Transform | None = None, *, outside: float = 0.0) -> Array:
     """(R, C) a volume on a plane's pixels, linear between voxels."""
-    return np.asarray(imaging.resample(volume, grid, volume_from_grid, outside=outside).array[0])
+    near = _near(volume, grid, volume_from_grid or Transform.identity())
+    if near is None:
+        return np.full(grid.shape[1:], outside, dtype=np.float32)
+    return np.asarray(imaging.resample(near, grid, volume_from_grid, outside=outside).array[0])
+
+
+def _near(volume: Volume, grid: Volume, volume_from_grid: Transform) -> Volume | None:
+    """The part of a volume that a plane can meet, with a voxel around it; None where they do not meet. The rest need not be copied."""
+    _, rows, columns = grid.shape
+    corners = np.array([[0, r, c, 1] for r in (0, rows - 1) for c in (0, columns - 1)], dtype=np.float64)
+    index = (corners @ (volume.index_from_lps @ volume_from_grid.matrix @ grid.affine).T)[:, :3]
+    low = np.maximum(np.floor(index.min(axis=0)) - 1, 0).astype(int)
+    high = np.minimum(np.ceil(index.max(axis=0)) + 2, volume.shape).astype(int)
+    (s0, r0, c0), (s1, r1, c1) = low.tolist(), high.tolist()
+    return part_of(volume, (slice(s0, s1), slice(r0, r1), slice(c0, c1))) if (low < high).all() else None
+
+
+def _coarsely_dotted(line: Array) -> Array:
+    """A line with gaps as on the overlay, so that no colour has to tell it from a lesion's; a dot is as long as the line is wide."""
+    rows, columns = line.shape
+    dots = dotted(np.ones((rows // OUTLINE + 1, columns // OUTLINE + 1), dtype=bool))
+    return np.asarray(line & np.kron(dots, np.ones((OUTLINE, OUTLINE), dtype=bool))[:rows, :columns])
 
 
 def smooth_labels(lesions: Volume, grid: Volume) -> Array:

@@ -1,12 +1,10 @@
 """Page 1, the answer: is the TSPO signal raised, where, how much, against what; and can it be trusted.
 
-From top to bottom as it is asked. The places are fixed; the pictures take what the words leave. What a column cannot hold is not cut:
-`carried_over` gives it to the page Quality.
+From top to bottom as it is asked. The places are fixed; the pictures take what the words leave. Nothing is lost where that is too little:
+the page Quality has it all, with what `carried_over` gives it.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from node.encode.canvas import BAD, SOFT, WARNING, Box, Canvas, Style, width_of, wrap
 from node.encode.flow import Section, fill, height_of
@@ -19,9 +17,16 @@ from node.encode.pages.sentences import answer
 from node.encode.pages.tiles import draw_tiles
 from node.encode.words import told
 
-COLUMNS_HEIGHT = 268
 SIGNATURE_HEIGHT = 36
-PICTURES_WIDTH = 930
+LEFT_WIDTH = 930
+"""Of the pictures and what stands below them; quality and methods stand to the right."""
+
+QUALITY_HEIGHT = 200
+"""That the box of quality has at least, whatever the methods need."""
+
+MOST_NOT_COMPUTED = 5
+"""Lines on the first page."""
+
 GAP = 12
 
 
@@ -31,27 +36,19 @@ def draw_answer(material: Material) -> list[Canvas]:
     y = _banner(page, material, BODY_TOP)
     y = _headline(page, material, y)
     y = draw_tiles(page, material, LEFT, RIGHT, y) + GAP
-    reminders = [line for text in context.to_bear_in_mind(material) for line in wrap(text, Style.SMALL, RIGHT - LEFT)]
-    words_top = BODY_BOTTOM - SIGNATURE_HEIGHT - len(reminders) * Style.SMALL.step
-    columns_top = words_top - 6 - _columns_height(_sections(material))
-    draw_pictures(page, material, Box(LEFT, y, LEFT + PICTURES_WIDTH, columns_top - GAP))
-    draw_quality_box(page, material, Box(LEFT + PICTURES_WIDTH + 20, y, RIGHT, columns_top - GAP))
-    _columns(page, material, words_top - 6)
-    for number, line in enumerate(reminders):
-        page.text(LEFT, words_top + number * Style.SMALL.step, line, Style.SMALL, SOFT)
+    bottom = _reminders(page, material, BODY_BOTTOM - SIGNATURE_HEIGHT) - GAP
+    _left(page, material, Box(LEFT, y, LEFT + LEFT_WIDTH, bottom))
+    _right(page, material, Box(LEFT + LEFT_WIDTH + 20, y, RIGHT, bottom))
     _signature(page, BODY_BOTTOM - SIGNATURE_HEIGHT)
     return [page]
 
 
 def carried_over(material: Material) -> tuple[Section, ...]:
-    """What the first page has no room for, whole, for the page Quality: series and methods where it shows a part, and each series' UID.
+    """For the page Quality, what the first page may lack room for: how the numbers were measured, and each series' UID.
 
     What was not computed, and the checks, that page has anyhow.
     """
-    blank = Canvas(ANSWER, material.say)
-    parts = (context.sources(material), context.methods(material))
-    cut = tuple(part for part, box in zip(parts, columns(3, top=0, bottom=COLUMNS_HEIGHT), strict=False) if fill(blank, box, (part,)))
-    return (*cut, context.identifiers(material))
+    return (context.methods(material), context.identifiers(material))
 
 
 def _banner(page: Canvas, material: Material, top: int) -> int:
@@ -74,31 +71,64 @@ def _headline(page: Canvas, material: Material, top: int) -> int:
     return page.lines(RIGHT - room, y, room, told(material.say, material.result.headline), Style.BODY) + 8
 
 
-def _sections(material: Material) -> tuple[Section, ...]:
-    return (context.sources(material), context.methods(material), context.not_computed(material))
+def _left(page: Canvas, material: Material, box: Box) -> None:
+    """The pictures, as high as the series and what was not computed leave them."""
+    top = _not_computed(page, material, box)
+    top = _sources(page, material, Box(box.left, box.top, box.right, top - GAP))
+    draw_pictures(page, material, Box(box.left, box.top, box.right, top - GAP))
 
 
-def _columns(page: Canvas, material: Material, bottom: int) -> None:
-    parts = _sections(material)
-    for part, box in zip(parts, columns(len(parts), top=bottom - _columns_height(parts), bottom=bottom), strict=True):
-        _fill(page, material, box, part)
+def _not_computed(page: Canvas, material: Material, box: Box) -> int:
+    """At the bottom of a box, a sentence a line; where it begins."""
+    say = material.say
+    lines = [line for text in context.not_computed(material) for line in wrap(f"– {text}", Style.SMALL, box.width)]
+    if not lines:
+        lines = [say("Everything was computed.")]
+    if len(lines) > MOST_NOT_COMPUTED:
+        lines = [*lines[: MOST_NOT_COMPUTED - 1], say("… more on the page {title}", title=say(QUALITY))]
+    top = box.bottom - len(lines) * Style.SMALL.step - Style.STRONG.step
+    page.text(box.left, top, say("Not computed"), Style.STRONG)
+    for number, line in enumerate(lines):
+        page.text(box.left, top + Style.STRONG.step + number * Style.SMALL.step, line, Style.SMALL)
+    return top
 
 
-def _columns_height(parts: Sequence[Section]) -> int:
-    """What the longest column needs, as far as the page has it."""
-    width = columns(len(parts))[0].width
-    return min(COLUMNS_HEIGHT, max(height_of((part,), width) for part in parts))
+def _sources(page: Canvas, material: Material, box: Box) -> int:
+    """At the bottom of a box, the series side by side; where they begin."""
+    named = context.sources(material)
+    boxes = columns(len(named), left=box.left, right=box.right)
+    told_ = [
+        [line for text in texts for line in wrap(text, Style.SMALL, part.width)] for (_, texts), part in zip(named, boxes, strict=True)
+    ]
+    top = box.bottom - Style.STRONG.step - max(len(lines) for lines in told_) * Style.SMALL.step
+    for (name, _), lines, part in zip(named, told_, boxes, strict=True):
+        page.text(part.left, top, name, Style.STRONG)
+        for number, line in enumerate(lines):
+            page.text(part.left, top + Style.STRONG.step + number * Style.SMALL.step, line, Style.SMALL)
+    return top
 
 
-def _fill(page: Canvas, material: Material, box: Box, section: Section) -> None:
-    """A section whole, or as much of it as leaves a line to say where the rest is."""
-    blank = Canvas(ANSWER, material.say)
-    if not fill(blank, box, (section,)):
-        fill(page, box, (section,))
+def _right(page: Canvas, material: Material, box: Box) -> None:
+    """Quality above, methods below; where methods need more than quality can give, they end with where the rest is."""
+    methods = context.methods(material)
+    height = min(height_of((methods,), box.width), box.height - QUALITY_HEIGHT - GAP)
+    draw_quality_box(page, material, Box(box.left, box.top, box.right, box.bottom - height - GAP))
+    room = Box(box.left, box.bottom - height, box.right, box.bottom)
+    if not fill(Canvas(ANSWER, material.say), room, (methods,)):
+        fill(page, room, (methods,))
         return
-    fill(page, Box(box.left, box.top, box.right, box.bottom - Style.SMALL.step), (section,))
-    more = material.say("more on the page {title}", title=material.say(QUALITY))
-    page.text(box.left, box.bottom - Style.SMALL.step, more, Style.SMALL, SOFT)
+    fill(page, Box(room.left, room.top, room.right, room.bottom - Style.SMALL.step), (methods,))
+    more = material.say("… more on the page {title}", title=material.say(QUALITY))
+    page.text(room.left, room.bottom - Style.SMALL.step, more, Style.SMALL, SOFT)
+
+
+def _reminders(page: Canvas, material: Material, bottom: int) -> int:
+    """What every first page must say, above a line; where it begins."""
+    lines = [line for text in context.to_bear_in_mind(material) for line in wrap(text, Style.SMALL, RIGHT - LEFT)]
+    top = bottom - len(lines) * Style.SMALL.step
+    for number, line in enumerate(lines):
+        page.text(LEFT, top + number * Style.SMALL.step, line, Style.SMALL, SOFT)
+    return top
 
 
 def _signature(page: Canvas, top: int) -> None:

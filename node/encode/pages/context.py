@@ -1,11 +1,11 @@
-"""What stands behind the numbers of the first page: the series, how they were measured, what was not computed, and what to bear in mind."""
+"""What stands behind the numbers of the first page: the series, how it was measured, what was not computed, and what to bear in mind."""
 
 from __future__ import annotations
 
 from node.domain.exam import MrSeries, SeriesSource
 from node.domain.result import Finding, Quantity
-from node.encode.canvas import SOFT, Style
-from node.encode.flow import Column, Row, Section, TableRow, paragraphs
+from node.encode.canvas import Style
+from node.encode.flow import Column, Row, Section, TableRow
 from node.encode.material import Material
 from node.encode.page import accession_words, series_words
 from node.encode.pages.tiles import REGIONS, last_visit
@@ -15,21 +15,19 @@ NOT_SPECIFIC = (
     "TSPO is on microglia, macrophages, astrocytes and endothelium, in MS not only on activated ones (Nutma 2019). "
     "No TSPO tracer is licensed, as far as we know."
 )
-_FACTS = (Column(132, "left"), Column(358, "left"))
-_SERIES = (Column(72, "left"), Column(418, "left"))
+_FACTS = (Column(132, "left"), Column(418, "left"))
+_UIDS = (Column(72, "left"), Column(478, "left"))
 
 
-def sources(material: Material) -> Section:
-    """The series that the result was made from, with their times."""
+def sources(material: Material) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The series that the result was made from: what each is, and what is told of it."""
     say, exam = material.say, material.exam
-    rows = [
-        *_series(material, "PET", exam.pet.source),
-        *_mr(material, "T1", exam.t1),
-        *(_mr(material, "FLAIR", exam.flair) if exam.flair else (TableRow(("FLAIR", say("none")), _SERIES, Style.SMALL),)),
-    ]
-    if exam.lesions:
-        rows += _series(material, "SEG", exam.lesions.source)
-    return Section(say("Made from"), tuple(rows))
+    return (
+        ("PET", _series(material, exam.pet.source)),
+        (say("T1"), _mr(material, exam.t1)),
+        ("FLAIR", _mr(material, exam.flair) if exam.flair else (say("none"),)),
+        *(((say("Lesion SEG"), _series(material, exam.lesions.source)),) if exam.lesions else ()),
+    )
 
 
 def methods(material: Material) -> Section:
@@ -42,18 +40,15 @@ def methods(material: Material) -> Section:
         (say("Norm"), _norm(material)),
         (say("Repeatability"), _repeatability(material)),
         *((("SUVR", window_words(tracer)),) if material.result.kinetics else ()),
-        (say("Blur"), say("not taken out of these numbers")),
+        (say("Partial volume"), say("not corrected in these numbers")),
     )
-    return Section(say("Measured how"), tuple(_fact(name, value) for name, value in facts))
+    return Section(say("How it was measured"), tuple(_fact(name, value) for name, value in facts))
 
 
-def not_computed(material: Material) -> Section:
-    """What was not computed, and why."""
-    lines = [*(told(material.say, line) for line in material.result.not_computed), *_not_shown(material)]
-    rows = tuple(row for line in lines for row in paragraphs(line, mark="–", style=Style.SMALL, mark_colour=SOFT))
-    return Section(
-        material.say("Not computed"), rows or paragraphs(material.say("Everything was computed."), style=Style.SMALL, colour=SOFT)
-    )
+def not_computed(material: Material) -> tuple[str, ...]:
+    """What was not computed, in brief: of each sentence what stands before its first semicolon. The page Quality has them whole."""
+    whole = (*material.result.not_computed, *_not_shown(material))
+    return tuple(told(material.say, f"{first.rstrip('.')}.") for first in (text.split("; ")[0] for text in whole))
 
 
 def identifiers(material: Material) -> Section:
@@ -61,9 +56,7 @@ def identifiers(material: Material) -> Section:
     exam = material.exam
     optional = (("FLAIR", exam.flair), ("SEG", exam.lesions))
     named = (("PET", exam.pet.source), ("T1", exam.t1.source), *((name, item.source) for name, item in optional if item is not None))
-    return Section(
-        material.say("Series by UID"), tuple(TableRow((name, source.series_uid), _SERIES, Style.SMALL) for name, source in named)
-    )
+    return Section(material.say("Series by UID"), tuple(TableRow((name, source.series_uid), _UIDS, Style.SMALL) for name, source in named))
 
 
 def to_bear_in_mind(material: Material) -> tuple[str, ...]:
@@ -76,18 +69,15 @@ def _fact(name: str, value: str) -> Row:
     return TableRow((name, value), _FACTS, Style.SMALL)
 
 
-def _series(material: Material, name: str, source: SeriesSource, *more: str) -> list[Row]:
-    description, acquired = series_words(source.description, source.acquired_at, material.say)
-    lines = (description, ", ".join((acquired, *more)))
-    return [TableRow((name if number == 0 else "", line), _SERIES, Style.SMALL) for number, line in enumerate(lines)]
+def _series(material: Material, source: SeriesSource, *more: str) -> tuple[str, ...]:
+    return (*series_words(source.description, source.acquired_at, material.say), *more)
 
 
-def _mr(material: Material, name: str, series: MrSeries) -> list[Row]:
+def _mr(material: Material, series: MrSeries) -> tuple[str, ...]:
     """An MR series; the accession number where it is another than the PET's, which the page's head has."""
     elsewhere = series.source.study_uid != material.exam.pet.source.study_uid
     known = series.source.study_uid == material.slices.header.StudyInstanceUID
-    more = (accession_words(material.slices.header, material.say),) if elsewhere and known else ()
-    return _series(material, name, series.source, *more)
+    return _series(material, series.source, *((accession_words(material.slices.header, material.say),) if elsewhere and known else ()))
 
 
 def _dose(material: Material) -> str:
@@ -142,7 +132,4 @@ def _not_shown(material: Material) -> tuple[str, ...]:
     if not outside:
         return ()
     numbers, series = ", ".join(str(number) for number in outside), material.reading.contrast.value
-    said = material.say(
-        "Lesions {numbers} lie outside the {series}'s field of view and are not in the segmentation.", numbers=numbers, series=series
-    )
-    return (said,)
+    return (f"Lesions {numbers} lie outside the {series}'s field of view and are not in the segmentation.",)

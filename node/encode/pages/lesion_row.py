@@ -22,6 +22,7 @@ CHIP, NUMBER = 22, 58
 COLUMNS = (Column(168, "left"), Column(92, "left"), Column(185, "left"))
 """Place and volume, core and rim, phenotype and confidence."""
 MARKS = {Fate.NEW: "+", Fate.ENLARGED: "▲", Fate.SAME: "●", Fate.SMALLER: "▼", Fate.VANISHED: "–"}
+COLOURS = {Fate.NEW: WARNING, Fate.ENLARGED: WARNING, Fate.SMALLER: INK}
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +95,7 @@ def _changed(material: Material, lesion: Lesion) -> tuple[tuple[str, Colour], ..
     if change is None:
         return ()
     words = (f"{MARKS[change.fate]} {say.sentence(change.fate.value)}", _volumes(change), _before(material, change))
-    return ((", ".join(word for word in words if word), SOFT if change.fate is Fate.SAME else WARNING),)
+    return ((", ".join(word for word in words if word), COLOURS.get(change.fate, SOFT)),)
 
 
 def _core_and_rim(material: Material, lesion: Lesion) -> tuple[float | None, float | None]:

@@ -5,7 +5,7 @@ Told by place, mark and word as well as by colour: a lamp's place in the row is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
 
 from node.domain.exam import Check, Gravity
@@ -83,11 +83,10 @@ def draw_quality_box(page: Canvas, material: Material, box: Box) -> None:
     page.text(inner.right, inner.top + 2, count, Style.SMALL, SOFT, anchor="ra")
     y = draw_light(page, material, inner.left, inner.right, inner.top + 34)
     failed = by_gravity(checks)
-    rows = tuple(row for check in failed for row in check_rows(material, check))
     room = Box(inner.left, y, inner.right, inner.bottom - Style.SMALL.step)
-    shown = _as_many(page, rows, room)
-    if shown < len(rows):
-        more = say("{count} more on the page {title}", count=len(rows) - shown, title=say(QUALITY))
+    shown = _as_many(page, [check_rows(material, check) for check in failed], room)
+    if shown < len(failed):
+        more = say("{count} more on the page {title}", count=len(failed) - shown, title=say(QUALITY))
         page.text(inner.left, inner.bottom - Style.SMALL.step, more, Style.SMALL, SOFT)
 
 
@@ -118,17 +117,18 @@ def _meaning(material: Material, lit: Light) -> str:
     say = material.say
     return {
         Light.GREEN: say("no warning"),
-        Light.AMBER: say("usable, with the warnings below"),
+        Light.AMBER: say("usable, mind the warnings"),
         Light.RED: say("held back, released by a person"),
     }[lit]
 
 
-def _as_many(page: Canvas, rows: tuple[Row, ...], box: Box) -> int:
+def _as_many(page: Canvas, sentences: Sequence[Sequence[Row]], box: Box) -> int:
+    """Draw whole sentences until one does not fit; how many were drawn."""
     y = box.top
-    for number, row in enumerate(rows):
-        high = row.height(box.width)
-        if y + high > box.bottom:
+    for number, rows in enumerate(sentences):
+        if y + sum(row.height(box.width) for row in rows) > box.bottom:
             return number
-        row.draw(page, box.left, y, box.width)
-        y += high
-    return len(rows)
+        for row in rows:
+            row.draw(page, box.left, y, box.width)
+            y += row.height(box.width)
+    return len(sentences)

@@ -72,7 +72,7 @@ def _legend(material: Material, point: Point, width: int) -> list[list[Words]]:
     say = material.say
     words = (
         *(((say("— lesion, coloured by type"), INK),) if material.result.lesions else ()),
-        *(((say("— raised TSPO signal"), RAISED_RGB),) if material.result.raised.array.any() else ()),
+        *(((say("··· raised TSPO signal"), RAISED_RGB),) if material.result.raised.array.any() else ()),
         (say("On the T1, {why}.", why=say(point.why, number=point.lesion)), SOFT),
     )
     lines: list[list[Words]] = [[]]

@@ -233,5 +233,5 @@ def _raised(material: Material) -> str:
     mask = material.result.raised
     volume_ml = float(mask.array.sum()) * mask.voxel_ml
     if not volume_ml:
-        return material.say("Raised TSPO signal in white matter: none found")
-    return material.say("Raised TSPO signal in white matter: {volume} mL", volume=number_words(volume_ml, 1))
+        return material.say("Raised signal in white matter: none found")
+    return material.say("Raised signal in white matter: {volume} mL", volume=number_words(volume_ml, 1))
