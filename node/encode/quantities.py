@@ -6,6 +6,7 @@ Only SUVbw has a standard code (PS3.16 CID 218); the ratios of TSPO imaging have
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 from pydicom.sr.coding import Code as DicomCode
@@ -76,8 +77,9 @@ def described(made: ParametricMap) -> str:
 
 
 def plain(text: str) -> str:
-    """Text in ASCII, which every character set of DICOM holds; a letter that has no likeness there becomes a question mark."""
-    return text.translate(_LIKENESS).encode("ascii", "replace").decode()
+    """Text in ASCII, which every character set of DICOM holds; accents are left out, and what has no likeness becomes "?"."""
+    letters = unicodedata.normalize("NFKD", text.translate(_LIKENESS))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter)).encode("ascii", "replace").decode()
 
 
 def dicom(code: Code) -> DicomCode:

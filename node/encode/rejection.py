@@ -78,7 +78,9 @@ def _note(objects: Sequence[Path], verdict: Verdict, words: str, maker: Maker, s
 
 def _named(path: Path) -> Dataset:
     """What highdicom must be told of an object: its identity, and by its size whether it is an image."""
-    stand_in = dcmread(path, stop_before_pixels=True, specific_tags=_IDENTITY)
-    for keyword in _NOT_ASKED:
+    header, stand_in = dcmread(path, stop_before_pixels=True, specific_tags=_IDENTITY), Dataset()
+    for keyword in (keyword for keyword in _IDENTITY if keyword in header):
+        stand_in[keyword] = header[keyword]
+    for keyword in _NOT_ASKED:  # by highdicom; they come from `describe`, with the study's own character set
         setattr(stand_in, keyword, "")
     return stand_in
