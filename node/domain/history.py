@@ -28,8 +28,8 @@ class Visit:
     method : quantity, window and reference as one phrase: "DVR, 0–60 min, relative to cerebellar grey matter"
     findings, lesions : of its result; a lesion that is the same at both visits has the same number and tracking UID
     unlike : why its numbers are not to be compared with this exam's, one sentence; empty where they are alike
-    t1 : its T1 series; None where it could not be aligned
-    t1_from_t1 : LPS mm of its T1 → LPS mm of this exam's T1, rigid; None where it could not be aligned
+    t1 : its T1 series; None where it was not aligned: lesions are followed from one visit alone, the latest that can be
+    t1_from_t1 : LPS mm of its T1 → LPS mm of this exam's T1, rigid; None where it was not aligned
     report : SOP Class and SOP Instance UID of its structured report, where one was written
     report_series_uid : of that report; empty where nobody knows it, and then no report of ours names it
     """

@@ -73,6 +73,7 @@ class Visit:
     nawm: float = 1.0
     origin: LesionOrigin = LesionOrigin.FOUND
     drawn: LesionImport | None = None
+    flair_mm: float | None = None
 
     @property
     def at(self) -> datetime:
@@ -85,7 +86,10 @@ class Visit:
         given = Administration("dpa714", "code", "F-18", 6586.2, 2e8, self.at)
         pet = PetSeries(replace(grid, array=grid.array[None]), timing, given, "BQML", "START", self.at, ("ATTN",), "OSEM", source)
         t1 = MrSeries(grid, Role.T1, replace(source, modality="MR"))
-        return Exam(self.subject, pet, t1, None, self.drawn)
+        flair = (
+            None if self.flair_mm is None else MrSeries(Volume(grid.array, np.diag([self.flair_mm, 1.0, 1.0, 1.0])), Role.FLAIR, t1.source)
+        )
+        return Exam(self.subject, pet, t1, flair, self.drawn)
 
     def alignment(self) -> Alignment:
         grid, still = volume(np.zeros(SHAPE, dtype=np.float32)), Transform.identity()
@@ -144,7 +148,7 @@ class Site:
     def finish(self, number: int, visit: Visit, version: int = 1) -> History:
         """Segmented, quantified and delivered; what is told."""
         place = self.place(number, version)
-        segmentation = priors.keep_numbers(place, visit.segmentation())
+        segmentation = priors.keep_numbers(place, visit.segmentation(), visit.exam(), visit.alignment())
         artefacts.save(place, "segmentation", segmentation)
         artefacts.save(place, "result", visit.result(segmentation, dict(priors.tracking(place)), f"E{number:05d}"))
         priors.keep_history(place, PROFILE)
@@ -345,6 +349,30 @@ def test_a_lesion_that_a_reader_sends_back_keeps_its_name(site: Site) -> None:
     names = site.names(1, 2)
     assert set(names) == {2, 3, 4}
     assert (names[2], names[3]) == (uids[2], uids[3])
+
+
+def test_a_lesion_that_had_vanished_gets_its_name_back_from_a_reader_alone(site: Site) -> None:
+    """Lesion 3 is not at the second visit; at the third a reader draws it under its name, and it is new since the second."""
+    site.analyse(Visit())
+    site.analyse(Visit(200, LATER, origin=LesionOrigin.IMPORTED))
+    drawn = _sent_back({1: (0, 9), 2: (24, 27)}, ((2, site.names(1)[3]),))
+    history = site.analyse(Visit(400, {1: (0, 9), 2: (24, 27)}, origin=LesionOrigin.IMPORTED, drawn=drawn))
+    assert site.names(3)[3] == site.names(1)[3]
+    assert {change.number: change.fate for change in history.lesions}[3] is Fate.NEW
+
+
+def test_lesions_that_grew_together_are_said_and_counted_once(site: Site) -> None:
+    site.analyse(Visit())
+    history = site.analyse(Visit(200, {1: (0, 19), 2: (24, 27)}))
+    assert {change.number: change.fate for change in history.lesions} == {1: Fate.SAME, 3: Fate.SAME}
+    assert history.notes == ("Lesions 1 and 2 of E00001 have grown together: they are lesion 1 now.",)
+
+
+def test_another_flair_is_told(site: Site) -> None:
+    site.analyse(Visit(flair_mm=1.0))
+    assert site.analyse(Visit(200, flair_mm=1.1)).notes == ()
+    (note,) = site.analyse(Visit(400, flair_mm=3.0)).notes
+    assert "voxels of 1.0 × 1.0 × 1.1 mm, this exam's of 1.0 × 1.0 × 3.0 mm" in note
 
 
 def test_a_name_that_is_not_ours_is_none(site: Site) -> None:

@@ -106,7 +106,7 @@ class ComputeSteps:
                 lesion_program=lesion_program(self._settings),
                 atlas=site_atlas(self._settings),
             )
-            artefacts.save(folder, "segmentation", keep_numbers(folder, segmentation))
+            artefacts.save(folder, "segmentation", keep_numbers(folder, segmentation, exam, alignment))
         segmentation = artefacts.load(folder, "segmentation", Segmentation)
         self._hold(row, segmentation.checks)
         return f"segmented: {len(volumes_ml(segmentation.lesions))} lesions ({segmentation.lesion_origin.value})"

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from node.align import t1_from_prior
 from node.domain.exam import Exam
 from node.domain.history import Change, History, LesionChange, Visit
@@ -37,6 +39,9 @@ PRIORS, NUMBERS, HISTORY = "priors", "numbers", "history"
 
 MOST_TRIED = 3
 """Visits whose T1 is laid onto the new one, from the latest back, until one fits."""
+
+ALIKE_VOXELS = 0.2
+"""Edges of the FLAIR's voxels that differ by more than this share are told of. Our default."""
 
 _DRAWN = {
     LesionOrigin.IMPORTED: "drawn elsewhere",
@@ -88,9 +93,8 @@ def keep_priors(folder: Path, store: Store, storage: Path, row: ExamRow, *, seed
     return artefacts.load(folder, PRIORS, Priors)
 
 
-def keep_numbers(folder: Path, segmentation: Segmentation) -> Segmentation:
+def keep_numbers(folder: Path, segmentation: Segmentation, exam: Exam, alignment: Alignment) -> Segmentation:
     """The segmentation with lasting numbers; which lesion is whose is kept beside it."""
-    exam, alignment = artefacts.load(folder, "exam", Exam), artefacts.load(folder, "alignment", Alignment)
     numbered, numbers = number(segmentation, artefacts.load(folder, PRIORS, Priors), exam, alignment)
     artefacts.save(folder, NUMBERS, numbers)
     return numbered
@@ -128,15 +132,16 @@ def number(segmentation: Segmentation, priors: Priors, exam: Exam, alignment: Al
     what is left takes numbers that no lesion of the patient has had.
     """
     visit = priors.visit(priors.matched)
-    used = {lesion.number for prior in priors.visits for lesion in prior.visit.lesions}
-    known = {uid: own for uid, own in priors.own if own not in used} | dict(tracking_of(visit.lesions) if visit else ())
+    known = _known(priors, visit)
     claimed = {label: known[uid] for label, uid in _claimed(segmentation, exam, alignment).items() if uid in known}
     families = _families(segmentation, priors, visit)
     free = {one.now: one.before for one in families if one.now not in claimed and one.before not in claimed.values()}
     given = claimed | free
-    numbers = lasting_numbers(segmentation.lesions.array, given, above=max(used | set(dict(priors.own).values()), default=0))
+    used = {lesion.number for prior in priors.visits for lesion in prior.visit.lesions} | set(dict(priors.own).values())
+    numbers = lasting_numbers(segmentation.lesions.array, given, above=max(used, default=0))
     uids = {number: uid for uid, number in known.items()}
-    told = Numbers(tuple(sorted((number, uids[number]) for number in given.values())), _kin(families, given, numbers, used))
+    of_visit = {lesion.number for lesion in visit.lesions} if visit else set()
+    told = Numbers(tuple(sorted((number, uids[number]) for number in given.values())), _kin(families, given, numbers, of_visit))
     return replace(segmentation, lesions=renumber(segmentation.lesions, numbers)), told
 
 
@@ -202,18 +207,32 @@ def _families(segmentation: Segmentation, priors: Priors, visit: Visit | None) -
     return match_lesions(segmentation.lesions, Earlier(priors.lesions, visit.t1_from_t1))
 
 
-def _kin(families: tuple[Family, ...], given: Mapping[int, int], numbers: Mapping[int, int], of_visits: set[int]) -> tuple[Kin, ...]:
+def _known(priors: Priors, visit: Visit | None) -> dict[str, int]:
+    """Tracking UID → number of every lesion that has had a name: of the visit followed, of this exam's version before, of the others.
+
+    A number belongs to one lesion. Exams that were analysed before lesions were followed may have given it to two: the first named has it.
+    """
+    others = (pair for one in priors.visits[::-1] if one.visit is not visit for pair in tracking_of(one.visit.lesions))
+    known: dict[str, int] = {}
+    for uid, number in (*tracking_of(visit.lesions if visit else ()), *priors.own, *others):
+        if uid not in known and number not in known.values():
+            known[uid] = number
+    return known
+
+
+def _kin(families: tuple[Family, ...], given: Mapping[int, int], numbers: Mapping[int, int], of_visit: set[int]) -> tuple[Kin, ...]:
     """Which lesions are the visit's, with those that have joined or parted and go by no name of their own.
 
     Parameters
     ----------
     given : label → number, of lesions that have a name
     numbers : label → number, of all
+    of_visit : the visit's
     """
     family = {(one.now, one.before): one for one in families}
     kin = []
     for label, number in given.items():
-        if number not in of_visits:
+        if number not in of_visit:
             continue
         one = family.get((label, number), Family(number, label))
         joined = tuple(before for before in one.joined if before not in given.values())
@@ -230,7 +249,17 @@ def _fates(priors: Priors, numbers: Numbers, now: Parts) -> tuple[tuple[LesionCh
     if now.origin is not prior.origin:
         drawn = f"Lesions of {since} were {_DRAWN[prior.origin]}, those of this exam {_DRAWN[now.origin]}"
         return (), (f"{drawn}: they keep their numbers, and none is called new, enlarged, smaller or no longer seen.",)
-    return find_fates(now.lesions, prior.visit.lesions, numbers.kin, since=since), kin_told(numbers.kin, since=since)
+    fates = find_fates(now.lesions, prior.visit.lesions, numbers.kin, since=since)
+    return fates, (*kin_told(numbers.kin, since=since), *_protocols(prior, now))
+
+
+def _protocols(prior: Prior, now: Parts) -> tuple[str, ...]:
+    """Whether the FLAIR, on which lesions are seen, has become another one."""
+    if not prior.flair_mm or not now.flair_mm or np.allclose(sorted(prior.flair_mm), sorted(now.flair_mm), rtol=ALIKE_VOXELS):
+        return ()
+    then, today = (" × ".join(f"{step:.1f}" for step in sorted(voxel)) for voxel in (prior.flair_mm, now.flair_mm))
+    since = prior.visit.exam
+    return (f"The FLAIR of {since} has voxels of {then} mm, this exam's of {today} mm: that alone may make lesions look changed.",)
 
 
 def _changes(priors: Priors, visits: tuple[Visit, ...], now: Parts, tracer: TracerProfile) -> tuple[tuple[Change, ...], tuple[str, ...]]:

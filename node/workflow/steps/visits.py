@@ -12,11 +12,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
+
 from node.domain.exam import SeriesSource, Subject
 from node.domain.history import Visit
 from node.domain.ports import DeliveryState
 from node.domain.result import Finding, Lesion, LesionOrigin, Quantity, Tracer
 from node.domain.timing import FrameTiming
+from node.domain.volume import Array
 from node.errors import DataError
 from node.quantify.likeness import Method
 from node.workflow import artefacts
@@ -26,14 +29,13 @@ from node.workflow.store.database import Store
 from node.workflow.store.rows import ExamRow
 from node.workflow.story import version_folder
 
-
 REPORT = "report"
 """The kind of the structured report, as deliveries name it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """What is read of an analysed exam: who, how and with which numbers."""
+    """What is read of an analysed exam: who, how and with which numbers; `flair_mm` are the voxel's edges, none without a FLAIR."""
 
     subject: Subject
     pet: SeriesSource
@@ -42,6 +44,7 @@ class Parts:
     findings: tuple[Finding, ...]
     lesions: tuple[Lesion, ...]
     origin: LesionOrigin
+    flair_mm: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +65,7 @@ class Prior:
     digest: str
     method: Method
     origin: LesionOrigin
+    flair_mm: tuple[float, ...]
 
 
 def read_parts(folder: Path) -> Parts:
@@ -75,7 +79,8 @@ def read_parts(folder: Path) -> Parts:
     result = artefacts.load_part(folder, "result", _Result)
     drawn = artefacts.load_part(folder, "segmentation", _Drawn)
     method = _method(exam.pet, result)
-    return Parts(exam.subject, exam.pet.source, exam.t1.source, method, result.findings, result.lesions, drawn.lesion_origin)
+    flair_mm = () if exam.flair is None else tuple(float(step) for step in np.linalg.norm(exam.flair.volume.affine[:3, :3], axis=0))
+    return Parts(exam.subject, exam.pet.source, exam.t1.source, method, result.findings, result.lesions, drawn.lesion_origin, flair_mm)
 
 
 def find_priors(store: Store, storage: Path, row: ExamRow, *, subject: Subject, pet: SeriesSource) -> tuple[tuple[Prior, ...], list[str]]:
@@ -95,7 +100,11 @@ def find_priors(store: Store, storage: Path, row: ExamRow, *, subject: Subject, 
         if not versions:
             continue
         prior = _read(store, storage, other, versions, subject, notes)
-        if prior is not None and prior.visit.scanned_at is not None and prior.visit.scanned_at.date() < pet.acquired_at.date():
+        if prior is None:
+            continue
+        if prior.visit.scanned_at is None:
+            notes.append(f"{other.name} could not be compared: its PET does not say when it was measured.")
+        elif prior.visit.scanned_at.date() < pet.acquired_at.date():
             found.append(prior)
     return tuple(sorted(found, key=_when)), notes
 
@@ -143,7 +152,7 @@ def _prior(store: Store, other: ExamRow, version: int, folder: Path, parts: Part
         report_series_uid=_series_of(folder, report),
     )
     digest = hashlib.sha256((folder / "result.json").read_bytes()).hexdigest()
-    return Prior(visit, parts.t1, version, digest, parts.method, parts.origin)
+    return Prior(visit, parts.t1, version, digest, parts.method, parts.origin, parts.flair_mm)
 
 
 def _report(store: Store, exam: int, version: int) -> tuple[str, str] | None:
@@ -212,10 +221,21 @@ class _T1:
 
 
 @dataclass(frozen=True, eq=False)
+class _Grid:
+    affine: Array
+
+
+@dataclass(frozen=True, eq=False)
+class _Flair:
+    volume: _Grid
+
+
+@dataclass(frozen=True, eq=False)
 class _Exam:
     subject: Subject
     pet: _Pet
     t1: _T1
+    flair: _Flair | None
 
 
 @dataclass(frozen=True)
