@@ -13,6 +13,7 @@ from node.domain.volume import Array
 from node.encode.canvas import GUTTER, INK, SOFT, Box, Canvas, Style
 from node.encode.capture import write_pages
 from node.encode.flow import Column, Row, Section, TableRow, fill, paragraphs, soft
+from node.encode.languages import Speech
 from node.encode.material import Material
 from node.encode.objects import Encoded, Kind
 from node.encode.page import BODY_BOTTOM, BODY_TOP, LEFT, RIGHT, start_page
@@ -53,16 +54,17 @@ def _curves(material: Material, kinetics: Kinetics) -> Canvas:
         for top in (BODY_TOP, BODY_TOP + height + GUTTER)
         for left in (LEFT, LEFT + width + GUTTER)
     ]
-    curves = _activity(kinetics)
-    draw_plot(page, boxes[0], Axes("Time–activity curves", "min after time zero", _activity_unit(material), floor=0.0), curves)
-    logan = _linear(kinetics, "Logan")
-    draw_plot(page, boxes[1], Axes("Logan plot (hollow: before t*)", "(∫R + R/k2′) / T, min", "∫T / T, min", floor=0.0), logan)
-    draw_plot(page, boxes[2], Axes("Residuals of MRTM2", "min after time zero", "% of the curve's peak", 0.0, 0.0), _residuals(kinetics))
-    draw_plot(
-        page, boxes[3], Axes("Motion of the head", "min after time zero", "mm, largest in the head", 0.0, 1.0), motion_lines(material)
-    )
+    say, curves = material.say, _activity(kinetics, material.say)
+    time = say("min after time zero")
+    draw_plot(page, boxes[0], Axes(say("Time–activity curves"), time, _activity_unit(material), floor=0.0), curves)
+    logan = Axes(say("Logan plot (hollow: before t*)"), "(∫R + R/k2′) / T, min", "∫T / T, min", floor=0.0)
+    draw_plot(page, boxes[1], logan, _linear(kinetics, "Logan"))
+    residuals = Axes(say("Residuals of MRTM2"), time, say("% of the curve's peak"), 0.0, 0.0)
+    draw_plot(page, boxes[2], residuals, _residuals(kinetics))
+    motion = Axes(say("Motion of the head"), time, say("mm, largest in the head"), 0.0, 1.0)
+    draw_plot(page, boxes[3], motion, motion_lines(material))
     draw_legend(page, Box(LEFT, boxes[3].bottom + 16, side - GUTTER, BODY_BOTTOM), curves)
-    fill(page, Box(side, BODY_TOP, RIGHT, BODY_BOTTOM), (_model(kinetics), _fits(kinetics)))
+    fill(page, Box(side, BODY_TOP, RIGHT, BODY_BOTTOM), (_model(kinetics, say), _fits(kinetics, say)))
     return page
 
 
@@ -70,10 +72,10 @@ def _activity_unit(material: Material) -> str:
     return "kBq/mL" if material.exam.pet.units == "BQML" else "g/mL"
 
 
-def _activity(kinetics: Kinetics) -> list[Line]:
+def _activity(kinetics: Kinetics, say: Speech) -> list[Line]:
     middle = _middle_min(kinetics)
-    curves = [(f"reference: {region_words(kinetics.reference.region)}", kinetics.reference)]
-    curves += [(region_words(curve.region), curve) for curve in kinetics.curves if curve.region in SHOWN]
+    curves = [(say("reference: {region}", region=region_words(kinetics.reference.region, say)), kinetics.reference)]
+    curves += [(region_words(curve.region, say), curve) for curve in kinetics.curves if curve.region in SHOWN]
     scale = 1e-3 if max(float(np.max(curve.values)) for _, curve in curves) > 200.0 else 1.0
     return [
         Line(middle, curve.values * scale, name, _colour(number), MARKS[number % len(MARKS)]) for number, (name, curve) in enumerate(curves)
@@ -113,22 +115,23 @@ def _middle_min(kinetics: Kinetics) -> Array:
     return np.asarray((kinetics.timing.start_s + kinetics.timing.end_s) / 120.0)
 
 
-def _model(kinetics: Kinetics) -> Section:
+def _model(kinetics: Kinetics, say: Speech) -> Section:
     later = "; ".join(f"+{shift / 60:g} min {number_words(dvr, 3)}" for shift, dvr in kinetics.t_star_shifts)
-    rows = (
-        *paragraphs(f"Reference: {shown(kinetics.reference_basis)}; {kinetics.reference.volume_ml:.1f} mL.", style=Style.SMALL),
-        *paragraphs(f"k2′ {60 * kinetics.k2_ref_per_s:.4f} /min: {shown(kinetics.k2_ref_basis)}.", style=Style.SMALL),
-        *paragraphs(f"t* {kinetics.t_star_s / 60:g} min. DVR of the NAWM with t* moved: {later or MISSING}.", style=Style.SMALL),
+    reference, k2_basis = (say.sentence(shown(basis)) for basis in (kinetics.reference_basis, kinetics.k2_ref_basis))
+    told = (
+        say("Reference: {basis}; {volume} mL.", basis=reference, volume=number_words(kinetics.reference.volume_ml, 1)),
+        say("k2′ {value} /min: {basis}.", value=number_words(60 * kinetics.k2_ref_per_s, 4), basis=k2_basis),
+        say("t* {minutes} min. DVR of the NAWM with t* moved: {later}.", minutes=f"{kinetics.t_star_s / 60:g}", later=later or MISSING),
     )
-    return Section("Model", rows)
+    return Section(say("Model"), tuple(row for text in told for row in paragraphs(text, style=Style.SMALL)))
 
 
-def _fits(kinetics: Kinetics) -> Section:
-    head = TableRow(("Region", "Model", "DVR", "SE", "R1"), _FITS, Style.SMALL_STRONG, SOFT, ruled=True)
+def _fits(kinetics: Kinetics, say: Speech) -> Section:
+    head = TableRow((say("Region"), say("Model"), "DVR", "SE", "R1"), _FITS, Style.SMALL_STRONG, SOFT, ruled=True)
     rows = [
         TableRow(
             (
-                region_words(fit.region),
+                region_words(fit.region, say),
                 shown(fit.model.split(" (")[0]),
                 number_words(fit.dvr, 3),
                 number_words(fit.dvr_error, 3),
@@ -140,7 +143,7 @@ def _fits(kinetics: Kinetics) -> Section:
         for fit in kinetics.fits
         if fit.region in SHOWN
     ]
-    return Section("Fits to the regions' curves", tuple(rows), head)
+    return Section(say("Fits to the regions' curves"), tuple(rows), head)
 
 
 def _tables(material: Material) -> list[Canvas]:
@@ -159,9 +162,10 @@ def _tables(material: Material) -> list[Canvas]:
 
 
 def _frame_table(material: Material) -> Section:
-    pet = material.exam.pet
+    pet, say = material.exam.pet, material.say
     moved = material.alignment.motion_mm or (float("nan"),) * len(pet.timing)
-    heads = ("No.", "acquired", "start min", "length s", "DF header", "DF due", "applied", "moved mm")
+    headers = (say("DF header"), say("DF due"), say("applied"))
+    heads = (say("No."), say("acquired"), say("start min"), say("length s"), *headers, say("moved mm"))
     rows: list[Row] = []
     for index, (start, length) in enumerate(zip(pet.timing.start_s, pet.timing.duration_s, strict=True)):
         record = pet.records[index] if index < len(pet.records) else None
@@ -177,15 +181,18 @@ def _frame_table(material: Material) -> Section:
         )
         rows.append(TableRow(cells, _FRAMES, Style.SMALL))
     rows.append(soft(""))
-    rows.append(soft(f"Start: after time zero, which is {shown(pet.time_zero_basis) or 'not told'}. DF: decay factor."))
-    rows.append(soft("Moved: largest displacement in the head against the reference pose; a dash where the frame was not compared."))
-    return Section("Frames", tuple(rows), TableRow(heads, _FRAMES, Style.SMALL_STRONG, SOFT, ruled=True))
+    basis = say.sentence(shown(pet.time_zero_basis) or "not told")
+    rows.append(soft(say("Start: after time zero, which is {basis}. DF: decay factor.", basis=basis)))
+    rows.append(soft(say("Moved: largest displacement in the head against the reference pose; a dash where the frame was not compared.")))
+    return Section(say("Frames"), tuple(rows), TableRow(heads, _FRAMES, Style.SMALL_STRONG, SOFT, ruled=True))
 
 
 def _chain(material: Material) -> Section:
-    rows = tuple(TableRow((item.name, shown(item.value), shown(item.source)), _CHAIN, Style.SMALL) for item in material.exam.pet.chain)
-    head = TableRow(("Value", "as used", "from"), _CHAIN, Style.SMALL_STRONG, SOFT, ruled=True)
-    return Section("Dose and decay", rows or paragraphs("The chain was not recorded.", colour=SOFT), head if rows else None)
+    say = material.say
+    told = [tuple(say.sentence(shown(text)) for text in (item.name, item.value, item.source)) for item in material.exam.pet.chain]
+    rows = tuple(TableRow(cells, _CHAIN, Style.SMALL) for cells in told)
+    head = TableRow((say("Value"), say("as used"), say("from")), _CHAIN, Style.SMALL_STRONG, SOFT, ruled=True)
+    return Section(say("Dose and decay"), rows or paragraphs(say("The chain was not recorded."), colour=SOFT), head if rows else None)
 
 
 def _corrections(material: Material) -> tuple[Section, ...]:
@@ -194,29 +201,32 @@ def _corrections(material: Material) -> tuple[Section, ...]:
         return ()
     rows: list[Row] = []
     for item in made:
-        told = f"{item.what.value} {item.text}: {item.reason} ({item.author}, {item.made_at:%Y-%m-%d %H:%M})"
+        told = f"{material.say.sentence(item.what.value)} {item.text}: {item.reason} ({item.author}, {item.made_at:%Y-%m-%d %H:%M})"
         rows += paragraphs(shown(told), mark="•", style=Style.SMALL)
-    return (Section("Corrected by a person", tuple(rows)),)
+    return (Section(material.say("Corrected by a person"), tuple(rows)),)
 
 
 def _partial_volume(material: Material) -> tuple[Section, ...]:
     corrected = [finding for finding in material.result.findings if finding.partial_volume]
     if not corrected:
         return ()
+    say = material.say
     rows: list[Row] = []
     for finding in corrected:
         plain = material.result.finding(finding.region, finding.quantity)
         values = (None if plain is None else plain.value, finding.value, finding.uncertainty)
-        rows.append(TableRow((region_words(finding.region), *(number_words(v, 3) for v in values)), _BOTH, Style.SMALL))
-    rows.append(soft(f"{shown(corrected[0].partial_volume)}; {shown(corrected[0].basis)}."))
-    head = TableRow((corrected[0].quantity.value, "measured", "corrected", "SE"), _BOTH, Style.SMALL_STRONG, SOFT, ruled=True)
-    return (Section("Partial volume corrected", tuple(rows), head),)
+        rows.append(TableRow((region_words(finding.region, say), *(number_words(v, 3) for v in values)), _BOTH, Style.SMALL))
+    rows.append(soft(f"{say.sentence(shown(corrected[0].partial_volume))}; {say.sentence(shown(corrected[0].basis))}."))
+    heads = (corrected[0].quantity.value, say("measured"), say("corrected"), "SE")
+    head = TableRow(heads, _BOTH, Style.SMALL_STRONG, SOFT, ruled=True)
+    return (Section(say("Partial volume corrected"), tuple(rows), head),)
 
 
 def _maps(material: Material) -> tuple[Section, ...]:
+    say = material.say
     rows: list[Row] = []
     for made in (material.result.suvr, *material.result.maps):
-        parameters = "; ".join(f"{name} {value}" for name, value in made.parameters)
-        told = ". ".join(part for part in (f"{made.quantity.value}: {made.method}", parameters, made.citation) if part)
+        parameters = "; ".join(f"{say.sentence(name)} {say.sentence(value)}" for name, value in made.parameters)
+        told = ". ".join(part for part in (f"{made.quantity.value}: {say.sentence(made.method)}", parameters, made.citation) if part)
         rows += paragraphs(shown(told), mark="•", style=Style.SMALL, colour=INK)
-    return (Section("Maps", tuple(rows)),)
+    return (Section(say("Maps"), tuple(rows)),)

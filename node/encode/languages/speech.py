@@ -43,7 +43,9 @@ class Speech:
         return "; ".join(self._known(part) or part for part in text.split("; "))
 
     def _known(self, text: str) -> str | None:
-        """The translation, None where the table has none."""
+        """The translation, None where the table has none, or where there is nothing to translate."""
+        if not any(letter.isalpha() for letter in text):
+            return None
         return self._whole(text) or self._parted(text, "; ") or self._patterned(text) or self._parted(text, ", ")
 
     def _whole(self, text: str) -> str | None:
