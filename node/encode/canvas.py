@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -160,6 +161,12 @@ def width_of(text: str, style: Style) -> int:
 
 def wrap(text: str, style: Style, width: int) -> list[str]:
     """Lines no wider than `width`; a word that is wider alone is broken."""
+    return list(_wrapped(text, style, width))
+
+
+@lru_cache(maxsize=4096)
+def _wrapped(text: str, style: Style, width: int) -> tuple[str, ...]:
+    # Kept, since a text is measured before it is drawn, and again wherever it is tried.
     lines: list[str] = []
     line = ""
     for word in text.split():
@@ -171,7 +178,7 @@ def wrap(text: str, style: Style, width: int) -> list[str]:
             lines.append(line)
         *full, line = _broken(word, style, width)
         lines.extend(full)
-    return [*lines, line] if line else lines
+    return (*lines, line) if line else tuple(lines)
 
 
 def _broken(word: str, style: Style, width: int) -> list[str]:

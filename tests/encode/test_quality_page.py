@@ -19,10 +19,14 @@ from node.domain.timing import FrameTiming
 from node.domain.transform import Transform
 from node.domain.volume import Array
 from node.encode import EncodeOptions
+from node.encode.canvas import Style
+from node.encode.flow import Paragraph, Section
 from node.encode.material import Material
 from node.encode.pages.contours import BRAIN_RGB, INNER_RGB, draw_layer, late_pet, layers
 from node.encode.pages.quality import draw_quality
-from node.encode.planes import FINE, Point, plane_grid
+from node.encode.pages.spread import spread
+from node.encode.planes import FINE, Point, cut, plane_grid
+from node.imaging import resample
 
 PIXELS_PER_MM = 2.0
 CENTRE = Point((0.0, 0.0, 0.0), "")
@@ -179,3 +183,35 @@ def test_the_late_pet_leaves_out_what_was_measured_before_the_window(tmp_path: P
     tracer = replace(phantom.result.tracer, window_s=(4500.0, 5400.0))
 
     assert late_pet(phantom.with_result(tracer=tracer).material()).array.max() == pytest.approx(4000.0)
+
+
+@pytest.mark.parametrize("name", ["axial", "coronal", "sagittal"])
+def test_a_plane_cut_from_the_part_that_it_meets_is_that_cut_from_the_whole(tmp_path: Path, name: str) -> None:
+    phantom = plain(tmp_path)
+    flair, tilt = phantom.exam.flair, rigid(20, 1, (9, -4, 6))
+    assert flair is not None
+    place = Point((21.0, -33.0, 40.0), "")
+    grid = plane_grid(name, place, np.array([5.0, 3.0, -2.0]), PIXELS_PER_MM, flair.volume.frame_of_reference_uid)
+    values = np.random.default_rng(2).normal(size=flair.volume.shape).astype(np.float32)
+
+    assert cut(flair.volume.like(values), grid, tilt) == pytest.approx(resample(flair.volume.like(values), grid, tilt).array[0], abs=1e-4)
+
+
+def test_a_plane_beside_the_volume_is_empty(tmp_path: Path) -> None:
+    t1 = plain(tmp_path).exam.t1.volume
+    grid = plane_grid("axial", Point((0.0, 0.0, 900.0), ""), np.zeros(3), PIXELS_PER_MM, "")
+
+    assert np.isnan(cut(t1, grid, outside=np.nan)).all()
+
+
+def test_what_is_left_is_spread_evenly_over_the_pages(tmp_path: Path) -> None:
+    rows = tuple(Paragraph(f"line {n}", style=Style.SMALL) for n in range(75))
+    material = plain(tmp_path).material()
+
+    pages = spread(material, "Quality", (Section("Title", rows),))
+
+    told = [[line.text for line in lines(page) if line.text.startswith("line ")] for page in pages]
+    assert [line for page in told for line in page] == [f"line {n}" for n in range(75)]
+    assert len(pages) == 2
+    assert len(told[1]) > 25
+    assert spread(material, "Quality", ()) == []

@@ -6,18 +6,17 @@ dose and times. What passed follows on as many pages as it needs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from node.encode.canvas import GUTTER, SOFT, Box, Canvas, Style
 from node.encode.flow import Column, Row, Section, TableRow, fill, paragraphs
 from node.encode.material import Material
-from node.encode.page import BODY_BOTTOM, BODY_TOP, LEFT, QUALITY, RIGHT, columns, start_page
+from node.encode.page import BODY_BOTTOM, BODY_TOP, LEFT, QUALITY, RIGHT, start_page
 from node.encode.pages.answer import carried_over
 from node.encode.pages.check_table import failed_section, passed_sections
 from node.encode.pages.contours import draw_layers, layers
 from node.encode.pages.motion import motion_lines
+from node.encode.pages.spread import spread
 from node.encode.plot import Axes, draw_plot
 from node.encode.words import shown
 
@@ -45,18 +44,7 @@ def draw_quality(material: Material) -> list[Canvas]:
     told = tuple(section for section in told if section.rows)
     rest = fill(page, Box(side.left, top, side.right, side.bottom), told)
     rest = fill(page, Box(LEFT, bottom + GUTTER, LEFT + PICTURES_WIDTH, BODY_BOTTOM), rest)
-    return [page, *_further(material, rest)]
-
-
-def _further(material: Material, rest: Sequence[Section]) -> list[Canvas]:
-    """Two columns a page."""
-    pages = []
-    while rest:
-        page = start_page(material, QUALITY)
-        for box in columns(2):
-            rest = fill(page, box, rest)
-        pages.append(page)
-    return pages
+    return [page, *spread(material, QUALITY, rest)]
 
 
 def _motion(page: Canvas, material: Material, side: Box) -> int:

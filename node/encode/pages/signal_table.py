@@ -26,7 +26,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 FURTHER = ""
 """Stands for the whole of what no group names."""
 
-_INDENT, _NAME, _STRIP = 14, 222, 120
+_INDENT, _NAME, _STRIP = 14, 228, 110
 _TABLED = (Quantity.SUVR, Quantity.SUV, Quantity.CONTRAST)
 
 
@@ -58,7 +58,7 @@ class _Table:
 
     def columns(self, *, part: bool) -> tuple[Column, ...]:
         name = (Column(_INDENT, "left"), Column(_NAME, "left")) if part else (Column(_INDENT + _NAME, "left"),)
-        sides = (Column(60), Column(56), Column(56), Column(68))
+        sides = (Column(60), Column(60), Column(64), Column(68))
         strip = (Column(16), Column(_STRIP, "left"))
         return (
             *name,

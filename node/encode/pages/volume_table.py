@@ -16,7 +16,14 @@ PARTS = (
 )
 """What is listed, in this order, as far as the exam has it; further volumes are in the report."""
 
-ZONES = ("lesions_periventricular", "lesions_juxtacortical", "lesions_deep", "lesions_infratentorial")
+ZONES = {
+    "lesions_periventricular": "periventricular",
+    "lesions_juxtacortical": "juxtacortical",
+    "lesions_deep": "deep white matter",
+    "lesions_infratentorial": "infratentorial",
+}
+"""The sums over the lesions of one zone, and what the zone is called where lesions are."""
+
 _LESIONS = (Column(300, "left"), Column(90), Column(90))
 
 
@@ -41,7 +48,7 @@ def load_section(material: Material) -> Section:
     rows.append(_load_row(table, "lesions", style=Style.SMALL_STRONG))
     if table.has("lesions_t1_dark"):
         rows.append(_load_row(table, "lesions_t1_dark"))
-        rows.append(soft(say("Dark on the T1: darker than cerebral grey matter on average. A contrast agent makes this smaller.")))
+        rows.append(soft(say("Dark: darker than cerebral grey matter on average; less after a contrast agent.")))
     head = TableRow((say("Zone"), say("number"), "mL"), _LESIONS, Style.SMALL_STRONG, SOFT, ruled=True)
     return Section(title, tuple(rows), head)
 
@@ -61,7 +68,7 @@ class _Table:
 
     def columns(self) -> tuple[Column, ...]:
         strip = (Column(10), Column(96, "left")) if self.normed else ()
-        return (Column(192, "left"), Column(62), Column(80), Column(60), Column(60), *strip)
+        return (Column(226, "left"), Column(58), Column(84), Column(64), Column(70), *strip)
 
     def head(self) -> TableRow:
         say = self.say
@@ -83,7 +90,8 @@ class _Table:
 
 def _load_row(table: _Table, name: str, style: Style = Style.SMALL) -> TableRow:
     count = table.value(name, Quantity.COUNT)
-    words = table.say("All lesions") if name == "lesions" else region_words(name, table.say)
+    zone = ZONES.get(name)
+    words = table.say("All lesions") if name == "lesions" else table.say.sentence(zone) if zone else region_words(name, table.say)
     counted = "" if count is None else number_words(count.value, 0)
     return TableRow((words, counted, _ml(table.value(name, Quantity.VOLUME), 2)), _LESIONS, style)
 
@@ -91,8 +99,10 @@ def _load_row(table: _Table, name: str, style: Style = Style.SMALL) -> TableRow:
 def _caveats(table: _Table) -> list[str]:
     say = table.say
     told = [
-        say("Share: of grey matter, white matter and fluid inside the brain mask, not of the intracranial volume."),
-        say("Share of the parenchyma: the brain parenchymal fraction of this exam, lesions counted as tissue."),
+        say(
+            "Share: of tissue and fluid inside the brain mask, not of the intracranial volume; that of the parenchyma, lesions counted as "
+            "tissue, is the brain parenchymal fraction."
+        ),
     ]
     sources = dict.fromkeys(f.norm.source for f in table.by_key.values() if f.norm is not None and f.quantity is Quantity.VOLUME)
     told += [say("Norm: {source}.", source=say.sentence(shown(source))) for source in sources]
