@@ -6,6 +6,8 @@ The path: `late` takes the late frames to the reference pose (`window`), puts ma
 everything is divided by (`references`, `reference`) and measures every region (`measure`) → of a dynamic scan `scan` holds all frames and
 `dynamic` models them with `kinetics` → on the primary map `contrast`, `raised` and `lesions` follow → `corrected` gives what a
 partial-volume correction would, where the site asks → `report` says it in findings and a sentence, `volumes` and `asymmetry` add theirs.
+Two exams: `likeness` says whether their numbers may be compared, `change` what has changed beside the published repeatability, `fates` what
+has become of each lesion.
 
 Decisions
 ---------
@@ -16,6 +18,11 @@ A ratio of means is reported, not a mean of ratios, because the noise of the ref
 of a region is that of its mean curve, not the mean of the map, which noise raises by about 1 % (MRTM2) or lowers by 3 % (Logan).
 
 The *primary map* is DVR by MRTM2 where the scan began with the injection, else SUVR: lesions, contrast and raised signal are read from it.
+
+A difference between two exams is called a change only beyond a repeatability that somebody has published for this tracer, quantity, region,
+reference and window; without one it stands alone, because a limit of ours would be an opinion. One lesion's change has no limit either:
+of many lesions some differ by chance. A lesion is enlarged or smaller when its border has moved by `fates.SURFACE_MM` all round, because
+what drawing repeats is a border and not a percentage; instead of one percentage, which no small lesion would keep.
 
 The SUVR needs no weight, activity or time of injection beyond the window; what is missing for SUV takes away SUV alone. A dynamic scan
 whose kinetics cannot be modelled is measured as if it were static, and says why.

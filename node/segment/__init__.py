@@ -5,7 +5,8 @@ the subject; a *level* is how many mm a voxel lies inside a surface of the templ
 
 The path: cut the window → `place` carries priors, coordinates and surfaces to it → `tissue` classifies → `parts` cuts the brain →
 `imported`, `program` or `lesions` (with `belief`) give the lesions → `tissue` classifies again, lesions filled as white matter →
-`regions` names what is measured → `checks` judge. `local` holds the means over centimetres that `tissue` and `belief` share.
+`regions` names what is measured → `checks` judge. Afterwards, beside an earlier exam of the patient, `numbering` finds which lesion is which
+of that exam and gives it its lasting number. `local` holds the means over centimetres that `tissue` and `belief` share.
 
 Decisions
 ---------
@@ -30,6 +31,10 @@ frontal cortex of a real 2-D FLAIR gave eleven false lesions.
 
 We chose to let a lesion end at 40 % of the way from white matter up to its own brightness, because a fixed level makes bright lesions too
 large and faint ones too small; instead of a random field, which has parameters that we could not fix on the few real masks there are.
+
+We chose to pair the lesions of two exams one to one, the pair that shares most first, when a tenth of the smaller lies in the other after
+alignment, because a lesion may grow or shrink manyfold; what finds its partner taken has joined it or parted from it, instead of being new
+or gone. A number is never given twice to one patient's lesions, so that numbers have gaps.
 
 We chose to keep the lesions in white matter (`Tissue.WHITE_MATTER`), because they are white matter that is ill; on the T1 alone they
 would pass for grey.
