@@ -5,7 +5,7 @@ the subject; a *level* is how many mm a voxel lies inside a surface of the templ
 
 The path: cut the window → `place` carries priors, coordinates and surfaces to it → `tissue` classifies → `parts` cuts the brain →
 `imported`, `program` or `lesions` (with `belief`) give the lesions → `tissue` classifies again, lesions filled as white matter →
-`regions` names what is measured → `checks` judge. Afterwards, beside an earlier exam of the patient, `numbering` finds which lesion is which
+`regions` names what is measured → `checks` judge. Beside an earlier exam of the patient, `numbering` then finds which lesion is which
 of that exam and gives it its lasting number. `local` holds the means over centimetres that `tissue` and `belief` share.
 
 Decisions

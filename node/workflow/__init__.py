@@ -27,8 +27,8 @@ withdrawn one takes its place in nothing, since an archive may hide what was tak
 Whatever ends for one version leaves the next one alone (`of_version`): a person corrects an exam while it is being computed or sent, and
 the end of the old work must not be taken for an end of the new.
 
-The earlier exams that an exam is compared with are fixed when its version is aligned, and what is needed of them is copied into the version's
-folder (`steps.priors`), because an old exam may be rejected, analysed again or deleted meanwhile; instead of looking them up in each step.
+The earlier exams that an exam is compared with are fixed when its version is aligned, and what is needed of them is copied into the
+version's folder (`steps.priors`), because an old exam may be rejected, analysed again or deleted meanwhile; instead of looking them up in each step.
 They are part of the Provenance, so that another set gives other objects. An old exam that arrives later changes nothing that was sent: its
 follow-up is analysed again where a person asks for it.
 
