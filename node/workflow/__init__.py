@@ -28,9 +28,9 @@ Whatever ends for one version leaves the next one alone (`of_version`): a person
 the end of the old work must not be taken for an end of the new.
 
 The earlier exams that an exam is compared with are fixed when its version is aligned, and what is needed of them is copied into the
-version's folder (`steps.priors`), because an old exam may be rejected, analysed again or deleted meanwhile; instead of looking them up in each step.
-They are part of the Provenance, so that another set gives other objects. An old exam that arrives later changes nothing that was sent: its
-follow-up is analysed again where a person asks for it.
+version's folder (`steps.priors`), because an old exam may be rejected, analysed again or deleted meanwhile; instead of looking them up in
+each step. They are part of the Provenance, so that another set gives other objects. An old exam that arrives later changes nothing that was
+sent: its follow-up is analysed again where a person asks for it.
 
 The site's list of genotypes (`genotypes`) is read when an exam is assembled and not when the node starts, because it grows every week; a
 mistake in it stops that exam with the line of the mistake, instead of leaving a genotype out in silence.
