@@ -142,15 +142,15 @@ def patches(labels: Array) -> dict[int, Patch]:
 
 def patch_of(mask: Array) -> Patch | None:
     """The patch of a mask (S, R, C) bool, None where it is empty."""
-    start, stop = [], []
-    for axis in range(3):
-        hit = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        if hit.size == 0:
-            return None
-        start.append(int(hit[0]))
-        stop.append(int(hit[-1]) + 1)
-    box = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
-    return Patch((start[0], start[1], start[2]), mask[box])
+    slices = _span(mask.any(axis=(1, 2)))
+    if slices is None:
+        return None
+    # One pass over the slices that count, instead of one for each axis over all.
+    plane = mask[slices].any(axis=0)
+    rows, columns = _span(plane.any(axis=1)), _span(plane.any(axis=0))
+    if rows is None or columns is None:
+        return None
+    return Patch((slices.start, rows.start, columns.start), mask[slices, rows, columns])
 
 
 def joined(parts: Sequence[Patch]) -> Patch:
@@ -181,6 +181,11 @@ def _shared(one: Patch, two: Patch) -> bool:
 def _relative(part: Patch, low: Sequence[int], high: Sequence[int]) -> Iterator[slice]:
     for start, a, b in zip(part.start, low, high, strict=True):
         yield slice(a - start, b - start)
+
+
+def _span(hit: Array) -> slice | None:
+    where = np.flatnonzero(hit)
+    return slice(int(where[0]), int(where[-1]) + 1) if where.size else None
 
 
 def _start(box: tuple[slice, ...]) -> tuple[int, int, int]:

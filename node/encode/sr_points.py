@@ -16,9 +16,25 @@ Point = tuple[float, float, float]
 
 def representative_point(patch: Patch, grid: Volume) -> Point:
     """The voxel of a patch that lies nearest to the patch's centroid; LPS mm of the grid."""
-    index = np.argwhere(patch.share > 0) + patch.start
-    points = index @ grid.affine[:3, :3].T + grid.affine[:3, 3]
-    return _three(points[np.linalg.norm(points - points.mean(axis=0), axis=1).argmin()])
+    inside = patch.share > 0
+    counts = (inside.sum(axis=(1, 2)), inside.sum(axis=(0, 2)), inside.sum(axis=(0, 1)))
+    centroid = np.array([np.average(np.arange(count.size), weights=count) for count in counts])
+    index = _nearest(inside, centroid, grid.spacing_mm) + patch.start
+    return _three(grid.affine[:3, :3] @ index + grid.affine[:3, 3])
+
+
+def _nearest(inside: Array, index: Array, spacing_mm: Array) -> Array:
+    """(3,) the voxel of a mask nearest to an index: looked for close by first, since a region that holds its centroid is the rule."""
+    reach_mm = 4.0 * float(spacing_mm.max())
+    while True:
+        reach = reach_mm / spacing_mm
+        low = np.maximum(np.ceil(index - reach), 0).astype(int)
+        high = np.minimum(np.floor(index + reach) + 1, inside.shape).astype(int)
+        found = np.argwhere(inside[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]) + low
+        distance = np.linalg.norm((found - index) * spacing_mm, axis=1)
+        if distance.size and (distance.min() <= reach_mm or distance.size == np.count_nonzero(inside)):
+            return np.asarray(found[distance.argmin()])
+        reach_mm *= 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +53,17 @@ class Points:
 
     def of_region(self, name: str) -> Point:
         """In the region; in the brain where it has no voxels of its own."""
-        segmentation, raised = self.material.segmentation, patch_of(self.material.raised.array)
-        if name == "raised" and raised is not None:
+        segmentation = self.material.segmentation
+        raised = patch_of(self.material.raised.array) if name == "raised" else None
+        if raised is not None:
             return representative_point(raised, self.material.reading.volume)
         regions = {region.name: region.mask for region in segmentation.regions}
-        lesions = segmentation.lesions.like(segmentation.lesions.array > 0)
-        mask = lesions if name.startswith("lesions") else regions.get(name, regions["brain"])
+        mask = self._any_lesion if name.startswith("lesions") else regions.get(name, regions["brain"])
         return self._from_t1(mask if mask.array.any() else regions["brain"])
+
+    @cached_property
+    def _any_lesion(self) -> Volume:
+        return self.material.segmentation.lesions.like(self.material.segmentation.lesions.array > 0)
 
     @cached_property
     def _lesions(self) -> dict[int, Patch]:
