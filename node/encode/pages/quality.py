@@ -79,6 +79,10 @@ def _corrections(material: Material) -> Section:
 def _dose(material: Material) -> Section:
     chain = {item.name: item for item in material.exam.pet.chain}
     tracer = TableRow((material.say("Tracer"), shown(material.result.tracer.name)), _DOSE, Style.SMALL)
-    told = (TableRow((material.say.sentence(name), shown(chain[name].value)), _DOSE, Style.SMALL) for name in SHOWN if name in chain)
+    told = (
+        TableRow((material.say.sentence(name), material.say.sentence(shown(chain[name].value))), _DOSE, Style.SMALL)
+        for name in SHOWN
+        if name in chain
+    )
     rows = (tracer, *told)
     return Section(material.say("Dose and times"), rows)
