@@ -181,6 +181,20 @@ def _wrapped(text: str, style: Style, width: int) -> tuple[str, ...]:
     return (*lines, line) if line else tuple(lines)
 
 
+def balanced(text: str, style: Style, width: int) -> list[str]:
+    """As many lines as `wrap` needs, as even as they come, so that the last holds no single word."""
+    lines = wrap(text, style, width)
+    if len(lines) < 2:
+        return lines
+    narrower = (wrap(text, style, narrow) for narrow in range(width // 2, width, 10))
+    return next((even for even in narrower if len(even) == len(lines)), lines)
+
+
+def largest(text: str, width: int, styles: tuple[Style, ...]) -> Style:
+    """The first style in which a text takes one line, or the last."""
+    return next((style for style in styles if width_of(text, style) <= width), styles[-1])
+
+
 def _broken(word: str, style: Style, width: int) -> list[str]:
     parts = [""]
     for letter in word:

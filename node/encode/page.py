@@ -13,7 +13,7 @@ from pydicom import Dataset
 
 from node.domain.result import Provenance
 from node.domain.volume import Array
-from node.encode.canvas import GUTTER, HEIGHT, INK, MARGIN, SOFT, WARNING, WIDTH, Box, Canvas, Style, width_of, wrap
+from node.encode.canvas import GUTTER, HEIGHT, INK, MARGIN, SOFT, WARNING, WIDTH, Box, Canvas, Style, largest, width_of, wrap
 from node.encode.headers import short_digest
 from node.encode.languages import Speech
 from node.encode.material import Material
@@ -100,7 +100,7 @@ def series_words(description: str, acquired_at: datetime | None, say: Speech) ->
 
 def _patient(canvas: Canvas, header: Dataset, scanned_at: datetime | None, room: int) -> None:
     name, facts, scan = _name(header, canvas.say), _facts(header, canvas.say), _scan(header, scanned_at, canvas.say)
-    name_style = _largest(name, room, (Style.NAME, Style.HEADLINE, Style.STRONG))
+    name_style = largest(name, room, (Style.NAME, Style.HEADLINE, Style.STRONG))
     lines = [
         *((line, name_style, INK) for line in wrap(name, name_style, room)),
         *((line, Style.SMALL, SOFT) for line in wrap(facts, Style.SMALL, room)),
@@ -110,11 +110,6 @@ def _patient(canvas: Canvas, header: Dataset, scanned_at: datetime | None, room:
     for line, style, colour in lines:
         canvas.text(LEFT, y, line, style, colour)
         y += style.step
-
-
-def _largest(text: str, room: int, styles: tuple[Style, ...]) -> Style:
-    """The first style in which a text takes one line, or the last."""
-    return next((style for style in styles if width_of(text, style) <= room), styles[-1])
 
 
 def _name(header: Dataset, say: Speech) -> str:

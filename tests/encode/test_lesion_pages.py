@@ -51,7 +51,7 @@ def test_a_row_tells_place_volume_core_rim_phenotype_and_confidence(tmp_path: Pa
     draw_lesions(material)
 
     text = page_words(placed, LESIONS)
-    assert "deep white matter core 1.40 rim-active 11.8 mL rim 1.20 confidence 56 %" in text
+    assert "deep white matter 11.8 mL core 1.40 rim 1.20 rim-active confidence 56 %" in text
     assert "core too small to be measured" in text
     assert "Lesions found by the node on the FLAIR, not confirmed by a reader." in text
 

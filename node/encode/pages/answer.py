@@ -6,12 +6,12 @@ the page Quality has it all, with what `carried_over` gives it.
 
 from __future__ import annotations
 
-from node.encode.canvas import BAD, SOFT, WARNING, Box, Canvas, Style, width_of, wrap
+from node.encode.canvas import BAD, SOFT, WARNING, Box, Canvas, Style, balanced, width_of, wrap
 from node.encode.flow import Section, fill, height_of
 from node.encode.material import Material
 from node.encode.page import ANSWER, BODY_BOTTOM, BODY_TOP, LEFT, QUALITY, RIGHT, columns, start_page
 from node.encode.pages import context
-from node.encode.pages.light import Light, banner, draw_quality_box, light
+from node.encode.pages.light import Light, banner, draw_quality_box, light, quality_box_height
 from node.encode.pages.pictures import draw_pictures
 from node.encode.pages.sentences import answer
 from node.encode.pages.tiles import draw_tiles
@@ -22,7 +22,7 @@ LEFT_WIDTH = 930
 """Of the pictures and what stands below them; quality and methods stand to the right."""
 
 QUALITY_HEIGHT = 200
-"""That the box of quality has at least, whatever the methods need."""
+"""That the box of quality has at least where its sentences need it, whatever the methods need."""
 
 MOST_NOT_COMPUTED = 5
 """Lines on the first page."""
@@ -64,7 +64,10 @@ def _banner(page: Canvas, material: Material, top: int) -> int:
 
 def _headline(page: Canvas, material: Material, top: int) -> int:
     """The answer in large letters, and below it the sentence to copy."""
-    y = page.lines(LEFT, top, RIGHT - LEFT, " ".join(answer(material)), Style.HEADLINE)
+    y = top
+    for line in balanced(" ".join(answer(material)), Style.HEADLINE, RIGHT - LEFT):
+        page.text(LEFT, y, line, Style.HEADLINE)
+        y += Style.HEADLINE.step
     label = material.say("For the report:")
     room = RIGHT - LEFT - width_of(label, Style.STRONG) - 12
     page.text(LEFT, y, label, Style.STRONG, SOFT)
@@ -111,7 +114,8 @@ def _sources(page: Canvas, material: Material, box: Box) -> int:
 def _right(page: Canvas, material: Material, box: Box) -> None:
     """Quality above, methods below; where methods need more than quality can give, they end with where the rest is."""
     methods = context.methods(material)
-    height = min(height_of((methods,), box.width), box.height - QUALITY_HEIGHT - GAP)
+    quality = min(quality_box_height(material, box.width), QUALITY_HEIGHT)
+    height = min(height_of((methods,), box.width), box.height - quality - GAP)
     draw_quality_box(page, material, Box(box.left, box.top, box.right, box.bottom - height - GAP))
     room = Box(box.left, box.bottom - height, box.right, box.bottom)
     if not fill(Canvas(ANSWER, material.say), room, (methods,)):

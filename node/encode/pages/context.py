@@ -47,8 +47,8 @@ def methods(material: Material) -> Section:
 
 def not_computed(material: Material) -> tuple[str, ...]:
     """What was not computed, in brief: of each sentence what stands before its first semicolon. The page Quality has them whole."""
-    whole = (*material.result.not_computed, *_not_shown(material))
-    return tuple(told(material.say, f"{first.rstrip('.')}.") for first in (text.split("; ")[0] for text in whole))
+    whole = (told(material.say, text) for text in (*material.result.not_computed, *_not_shown(material)))
+    return tuple(f"{text.split('; ')[0].rstrip('.')}." for text in whole)
 
 
 def identifiers(material: Material) -> Section:

@@ -19,7 +19,7 @@ CONFIDENT = 0.8
 BETWEEN, BESIDE, GAP, STEP = 4, 14, 8, Style.SMALL.step
 CHIP, NUMBER = 22, 58
 """Room for the chip, and for chip and number of three figures."""
-COLUMNS = (Column(168, "left"), Column(92, "left"), Column(185, "left"))
+COLUMNS = (Column(166, "left"), Column(100, "left"), Column(179, "left"))
 """Place and volume, core and rim, phenotype and confidence."""
 MARKS = {Fate.NEW: "+", Fate.ENLARGED: "▲", Fate.SAME: "●", Fate.SMALLER: "▼", Fate.VANISHED: "–"}
 COLOURS = {Fate.NEW: WARNING, Fate.ENLARGED: WARNING, Fate.SMALLER: INK}
@@ -27,19 +27,19 @@ COLOURS = {Fate.NEW: WARNING, Fate.ENLARGED: WARNING, Fate.SMALLER: INK}
 
 @dataclass(frozen=True, eq=False)
 class LesionRow:
-    """A row: `pictures` side by side, `lines` of cells, and remarks below them, each in its colour."""
+    """A row: `pictures` side by side, a cell of lines for each of `COLUMNS`, and remarks below them, each in its colour."""
 
     pictures: tuple[Array, ...]
     number: int
     colour: Colour
-    lines: tuple[tuple[str, ...], ...]
+    cells: tuple[tuple[str, ...], ...]
     remarks: tuple[tuple[str, Colour], ...]
 
     def height(self, width: int) -> int:
         room = width - text_start(self.pictures)
-        words = sum(len(wrap(text, Style.SMALL, room)) * STEP for text, _ in self.remarks)
-        cells = sum(self._row(number).height(room) for number in range(len(self.lines)))
-        return max(int(self.pictures[0].shape[0]), cells + words) + GAP
+        words = sum(len(wrap(text, Style.SMALL, room)) for text, _ in self.remarks)
+        cells = max(len(lines) for lines, _ in self._laid(room))
+        return max(int(self.pictures[0].shape[0]), (cells + words) * STEP) + GAP
 
     def draw(self, canvas: Canvas, left: int, top: int, width: int) -> None:
         for number, picture in enumerate(self.pictures):
@@ -47,15 +47,22 @@ class LesionRow:
         x = left + text_start(self.pictures)
         canvas.disc(x - NUMBER + 8, top + 11, 8, self.colour)
         canvas.text(x - NUMBER + CHIP, top, str(self.number), Style.SMALL_STRONG)
-        y, room = top, left + width - x
-        for number in range(len(self.lines)):
-            self._row(number).draw(canvas, x, y, room)
-            y += self._row(number).height(room)
+        room = left + width - x
+        laid = self._laid(room)
+        for lines, start in laid:
+            for number, line in enumerate(lines):
+                canvas.text(x + start, top + number * STEP, line, Style.SMALL)
+        y = top + max(len(lines) for lines, _ in laid) * STEP
         for text, colour in self.remarks:
             y = canvas.lines(x, y, room, text, Style.SMALL, colour)
 
-    def _row(self, number: int) -> TableRow:
-        return TableRow(self.lines[number], COLUMNS, Style.SMALL, INK)
+    def _laid(self, room: int) -> list[tuple[list[str], int]]:
+        """The lines of each cell, and how far to the right they stand."""
+        edges = TableRow(("",) * len(COLUMNS), COLUMNS).edges(room)
+        return [
+            ([line for text in cell for line in wrap(text, Style.SMALL, end - start)], start)
+            for cell, (start, end) in zip(self.cells, edges, strict=True)
+        ]
 
 
 def text_start(pictures: tuple[Array, ...]) -> int:
@@ -73,12 +80,15 @@ def lesion_row(material: Material, lesion: Lesion, pictures: tuple[Array, ...]) 
     """The row of a lesion."""
     say = material.say
     core, rim = _core_and_rim(material, lesion)
-    first = (say.sentence(lesion.place), say("core {value}", value=number_words(core)), _phenotype(material, lesion))
-    second = (f"{_volume(lesion.volume_ml)} mL", say("rim {value}", value=number_words(rim)), _confidence(material, lesion))
+    cells = (
+        (say.sentence(lesion.place), f"{_volume(lesion.volume_ml)} mL"),
+        (say("core {value}", value=number_words(core)), say("rim {value}", value=number_words(rim))),
+        (_phenotype(material, lesion), _confidence(material, lesion)),
+    )
     uncertain = lesion.confidence is not None and lesion.confidence < CONFIDENT
     note = told(say, lesion.note)
     remarks = (*_changed(material, lesion), *(((note, WARNING if uncertain else SOFT),) if note else ()))
-    return LesionRow(pictures, lesion.number, lesion_rgb(lesion.phenotype), (first, second), remarks)
+    return LesionRow(pictures, lesion.number, lesion_rgb(lesion.phenotype), cells, remarks)
 
 
 def _draw_picture(canvas: Canvas, picture: Array, left: int, top: int) -> None:

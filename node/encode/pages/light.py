@@ -40,6 +40,7 @@ class Light(Enum):
 
 
 RADIUS = 15
+INSIDE, LAMPS_TOP = 14, 34
 UNLIT: Colour = (96, 104, 116)
 MARKS = {Gravity.NOTE: "•", Gravity.WARNING: "!", Gravity.HOLD: "✗"}
 
@@ -76,18 +77,25 @@ def draw_quality_box(page: Canvas, material: Material, box: Box) -> None:
     """The light and as many sentences of failed checks as there is room for; how many more there are, and where."""
     say, checks = material.say, material.result.checks
     page.panel(box)
-    inner = box.inside(14)
+    inner = box.inside(INSIDE)
     page.text(inner.left, inner.top, say("Quality"), Style.TITLE)
     passed = sum(check.passed for check in checks)
     count = say("{passed} of {count} checks passed", passed=passed, count=len(checks))
     page.text(inner.right, inner.top + 2, count, Style.SMALL, SOFT, anchor="ra")
-    y = draw_light(page, material, inner.left, inner.right, inner.top + 34)
+    y = draw_light(page, material, inner.left, inner.right, inner.top + LAMPS_TOP)
     failed = by_gravity(checks)
     room = Box(inner.left, y, inner.right, inner.bottom - Style.SMALL.step)
     shown = _as_many(page, [check_rows(material, check) for check in failed], room)
     if shown < len(failed):
         more = say("{count} more on the page {title}", count=len(failed) - shown, title=say(QUALITY))
         page.text(inner.left, inner.bottom - Style.SMALL.step, more, Style.SMALL, SOFT)
+
+
+def quality_box_height(material: Material, width: int) -> int:
+    """What the box needs to hold every sentence, pixels, in a width."""
+    rows = [row for check in by_gravity(material.result.checks) for row in check_rows(material, check)]
+    inner = width - 2 * INSIDE
+    return 2 * INSIDE + LAMPS_TOP + 2 * RADIUS + 12 + sum(row.height(inner) for row in rows) + Style.SMALL.step
 
 
 def check_rows(material: Material, check: Check) -> tuple[Row, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from node.domain.exam import LesionImport
 from node.domain.history import Change, Fate, Visit
 from node.domain.result import Finding, LesionOrigin, Norm, Phenotype, Quantity
-from node.encode.canvas import INK, SOFT, WARNING, Box, Canvas, Colour, Style, width_of, wrap
+from node.encode.canvas import INK, SOFT, WARNING, Box, Canvas, Colour, Style, largest, width_of, wrap
 from node.encode.languages import Speech
 from node.encode.material import Material
 from node.encode.phenotypes import lesion_rgb
@@ -193,7 +193,8 @@ def _chips(material: Material, width: int) -> list[Chips]:
 def _draw_kinds(page: Canvas, material: Material, box: Box) -> None:
     page.panel(box)
     left, y, width = box.left + PAD, box.top + 10, box.width - 2 * PAD
-    page.text(left, y, lesions_told(material), Style.LEAD_STRONG)
+    title = lesions_told(material)
+    page.text(left, y, title, largest(title, width, (Style.LEAD_STRONG, Style.STRONG, Style.SMALL_STRONG)))
     y += Style.LEAD_STRONG.step
     for chips in _chips(material, width):
         for x, kind, words in chips:

@@ -157,22 +157,23 @@ class ComputeSteps:
 
     def _refuse(self, row: ExamRow, folder: Path) -> str:
         from node.encode import encode_refusal
-        from node.workflow.steps.reading import planned_source
+        from node.workflow.steps.reading import planned_sources
 
         if not artefacts.exists(folder, "refusal"):
             place = folder / "objects"
             place.mkdir(exist_ok=True)
-            source = planned_source(row, self._store)
+            sources = planned_sources(row, self._store)
             encoded = encode_refusal(
-                source,
+                sources[0],
                 row.reason,
                 f"Correct what is said above and send the images again, or ask the administrator of the node: `ember correct {row.name}` "
                 f"puts a wrong value of the header right, `ember rerun {row.name}` analyses it again.",
-                self._provenance(row, (source,)),
+                self._provenance(row, sources),
                 storage=self._storage,
                 folder=place,
                 options=encode_options(self._settings),
                 formers=formers(self._store, self._storage, row),
+                others=sources[1:],
             )
             outbox.freeze(folder, "refusal", encoded)
         return outbox.post(self._store, self._settings, row, folder, "refusal")

@@ -73,18 +73,18 @@ def _genotype(header: Header, path: Path | None) -> Genotype:
     return Genotype(found.binding, f"{path.name}: {found.source}")
 
 
-def planned_source(exam: ExamRow, store: Store) -> SeriesSource:
-    """The series into whose study a refusal page goes: the PET where there is one, else the MR.
+def planned_sources(exam: ExamRow, store: Store) -> tuple[SeriesSource, ...]:
+    """The series that were planned; a refusal page goes into the study of the first: the PET where there is one, else the MR.
 
     Raises
     ------
     DataError : nothing was planned
     """
-    for role in (Role.PET, Role.T1, Role.FLAIR):
-        stored = _stored(exam, role, store)
-        if stored:
-            return source_of(stored, stored)
-    raise DataError(f"exam {exam.name}: no series was planned, so that there is no study for a page")
+    planned = (_stored(exam, role, store) for role in (Role.PET, Role.T1, Role.FLAIR))
+    found = tuple(source_of(stored, stored) for stored in planned if stored)
+    if not found:
+        raise DataError(f"exam {exam.name}: no series was planned, so that there is no study for a page")
+    return found
 
 
 def _series_uid(exam: ExamRow, role: Role) -> str:
