@@ -81,5 +81,4 @@ def _kept(one: Kin, old: Mapping[int, Lesion], new: Mapping[int, Lesion], since:
 
 
 def _listed(numbers: Sequence[int]) -> str:
-    words = [str(number) for number in sorted(numbers)]
-    return f"{', '.join(words[:-1])} and {words[-1]}"
+    return ", ".join(str(number) for number in sorted(numbers))

@@ -87,7 +87,8 @@ EXAMPLES = (
 def said() -> tuple[str, ...]:
     """Every sentence of the other verbs that a page may print."""
     paths = (path for verb in VERBS for path in sorted((NODE / verb).rglob("*.py")))
-    read = (path for path in paths if path.relative_to(NODE).as_posix() not in NOT_ON_PAGES)
+    steps = (NODE / "workflow" / "steps" / name for name in ("priors.py", "visits.py"))
+    read = (*(path for path in paths if path.relative_to(NODE).as_posix() not in NOT_ON_PAGES), *steps)
     return tuple(sorted({text for path in read for text in sentences(path) if not NOT_SENTENCES.match(text)}))
 
 

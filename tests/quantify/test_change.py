@@ -163,8 +163,8 @@ def test_lesions_that_grew_together_are_neither_vanished_nor_enlarged() -> None:
     found = find_fates([lesion(1, 2.0), lesion(4, 0.6), lesion(9, 0.4)], [lesion(1), lesion(2), lesion(4)], kin, since="E00001")
     assert {c.number: (c.fate, c.before_ml, c.now_ml) for c in found} == {1: (Fate.SAME, 2.0, 2.0), 4: (Fate.SAME, 1.0, 1.0)}
     assert kin_told(kin, since="E00001") == (
-        "Lesions 1 and 2 of E00001 have grown together: they are lesion 1 now.",
-        "Lesion 4 of E00001 has come apart: it is lesions 4 and 9 now.",
+        "Lesions 1, 2 of E00001 have grown together: they are lesion 1 now.",
+        "Lesion 4 of E00001 has come apart: it is lesions 4, 9 now.",
     )
 
 

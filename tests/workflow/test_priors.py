@@ -351,6 +351,18 @@ def test_a_lesion_that_a_reader_sends_back_keeps_its_name(site: Site) -> None:
     assert (names[2], names[3]) == (uids[2], uids[3])
 
 
+def test_a_reader_whose_viewer_drops_the_names_keeps_them_by_overlap_with_the_version_before(site: Site) -> None:
+    """Lesion 1 was made the smallest, 2 was taken out, 3 was left, and one was drawn in."""
+    site.analyse(Visit())
+    uids = site.names(1)
+    boxes = {1: (34, 39), 2: (24, 27), 3: (5, 7)}
+    site.again(1, Visit(boxes=boxes, origin=LesionOrigin.IMPORTED, drawn=_sent_back(boxes, ())))
+    names = site.names(1, 2)
+    assert set(names) == {1, 3, 4}
+    assert (names[1], names[3]) == (uids[1], uids[3])
+    assert names[4] not in uids.values()
+
+
 def test_a_lesion_that_had_vanished_gets_its_name_back_from_a_reader_alone(site: Site) -> None:
     """Lesion 3 is not at the second visit; at the third a reader draws it under its name, and it is new since the second."""
     site.analyse(Visit())
@@ -365,7 +377,7 @@ def test_lesions_that_grew_together_are_said_and_counted_once(site: Site) -> Non
     site.analyse(Visit())
     history = site.analyse(Visit(200, {1: (0, 19), 2: (24, 27)}))
     assert {change.number: change.fate for change in history.lesions} == {1: Fate.SAME, 3: Fate.SAME}
-    assert history.notes == ("Lesions 1 and 2 of E00001 have grown together: they are lesion 1 now.",)
+    assert history.notes == ("Lesions 1, 2 of E00001 have grown together: they are lesion 1 now.",)
 
 
 def test_another_flair_is_told(site: Site) -> None:

@@ -130,9 +130,7 @@ def _read(store: Store, storage: Path, other: ExamRow, versions: list[int], subj
         except DataError:
             continue
         if differing := _differing(subject, parts.subject):
-            notes.append(
-                f"{other.name} has the same patient ID and differs in {' and '.join(differing)}: it is not taken for this patient's."
-            )
+            notes.append(f"{other.name} has the same patient ID and differs in {', '.join(differing)}: it is not taken for this patient's.")
             return None
         return _prior(store, other, version, folder, parts)
     notes.append(f"{other.name} could not be compared: its files are no longer here, or cannot be read.")
