@@ -146,7 +146,7 @@ def test_what_was_delivered_is_withdrawn_when_it_is_rejected(config: Path, store
     told = ember(config, "reject", "E00001", "--by", "A. Smith", "--reason", "wrong side", "--unsafe")
 
     assert told.exit_code == 0, told.output
-    assert "withdrawn; the rejection note is on its way" in told.output
+    assert "WITHDRAWN; the rejection note is on its way" in told.output
     exam = store.exams.get(1)
     assert (exam.state, exam.progress) == (State.WITHDRAWN, "rejection note owed")
     assert exam.reason == "withdrawn, rejected for patient safety by A. Smith: wrong side"
@@ -158,6 +158,7 @@ def test_what_was_delivered_is_withdrawn_when_it_is_rejected(config: Path, store
     [
         (State.HELD, {"series": {}, "conflicts": ["birth dates differ"]}, "send them again"),
         (State.HELD, {"series": {}}, "ember release E00001"),
+        (State.HELD, {"series": {}, "unclaimed": "waits for its MR"}, "send the MR that it waits for"),
         (State.FAILED, {"series": {}}, "ember rerun E00001"),
     ],
 )

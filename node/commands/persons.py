@@ -94,15 +94,21 @@ def accept(config: Path, exam: str, by: str | None, reason: str) -> None:
 def reject(config: Path, exam: str, by: str | None, reason: str, *, unsafe: bool) -> None:
     """Reject a result: what was delivered is withdrawn by a rejection note; for a HELD exam, a page says why it was not analysed."""
     from node.domain.verdict import Verdict
-    from node.workflow.states import State
     from node.workflow.steps import judging
 
     store = store_of(settings_of(config))
     row = exam_of(store.exams.get, exam)
     verdict = Verdict.UNSAFE if unsafe else Verdict.REJECTED
     state = judging.reject(store, row, author=_author(by), reason=reason, verdict=verdict)
-    follows = "withdrawn; the rejection note" if state is State.WITHDRAWN else "rejected; the page that says so"
-    click.echo(f"{row.name} version {row.version} is {follows} is on its way.")
+    click.echo(f"{row.name} version {row.version} is {state.value}{_FOLLOWS[state.value]}.")
+
+
+_FOLLOWS = {
+    "WITHDRAWN": "; the rejection note is on its way",
+    "REJECTED": "; the page that says so is on its way",
+    "IGNORED": ": it held nothing but lesions that waited for their images",
+}
+"""What comes after `reject`."""
 
 
 def _author(by: str | None) -> str:

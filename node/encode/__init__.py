@@ -23,6 +23,7 @@ PRESENTATION          Grayscale Softcopy PS      the MR's        the lesions' ou
 PDF                   Encapsulated PDF           the PET's       the pages for print: dark on white, with text that can be copied
 KEY_OBJECTS           Key Object Selection       the PET's       which pages to open first
 REFUSAL               Secondary Capture          the source's    "not analysed", why, and what to do
+REJECTION             Key Object Selection       each            takes back what was delivered, in each study that holds some of it
 ====================  =========================  ==============  ====================================================================
 
 *Reading series* means the MR series that the radiologist scrolls: the FLAIR where there is one, else the T1 (`EncodeOptions.reading`).

@@ -82,6 +82,8 @@ def showing_text(store: Snapshot, storage: Path, exam: ExamRow, width: int) -> s
 def _advice(exam: ExamRow) -> str:
     """What a person can do now."""
     name = exam.name
+    if exam.state is State.HELD and (exam.plan or {}).get("unclaimed"):
+        return f"Next: send the MR that it waits for; or `ember reject {name}`."
     if exam.state is State.HELD and (exam.plan or {}).get("conflicts"):
         return f"Next: correct the images where they come from and send them again, then `ember rerun {name}`; or `ember reject {name}`."
     if exam.state is State.HELD:

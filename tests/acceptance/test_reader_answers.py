@@ -16,7 +16,7 @@ import pytest
 from benchmarks import conformance
 from benchmarks.peers import Orthanc, send
 from benchmarks.running import RunningNode, ended
-from tests.acceptance.viewer import corrected
+from tests.acceptance.viewer import corrected, emptied
 
 pytestmark = [pytest.mark.peer("storescu", "Orthanc"), pytest.mark.slow]
 
@@ -120,6 +120,21 @@ def test_a_rejected_result_is_withdrawn_by_a_note_on_all_that_was_stored(ward: W
     assert ward.stays(exam)
     (verdict,) = ward.node.show(exam["exam"])["verdicts"]
     assert (verdict["verdict"], verdict["version"], verdict["author"]) == ("rejected", version, "Rhea Reader")
+
+
+def test_a_reader_who_deletes_every_lesion_of_a_withdrawn_result_gets_one_without_lesions(ward: Ward) -> None:
+    assert ward.exam()["state"] == "WITHDRAWN"
+    file = emptied(ward.segmentation(1), ward.folder / "emptied.dcm", at=datetime(2031, 5, 7, 8, 9))  # noqa: DTZ001 a viewer's local time
+
+    send([file], ward.node.port, called=ward.node.ae_title, calling="WORKSTATION")
+    exam = ward.wait_for(3, "DELIVERED")
+
+    result = ward.node.show(exam["exam"])["result"]
+    assert result["lesions"] == []
+    assert "no lesion, says the reader" in result["headline"]
+    checks = {check["name"]: check["message"] for check in result["checks"]}
+    assert "was drawn later" in checks["lesion_seg_choice"]
+    assert not any(_is_seg_of_lesions(path) for path in ward.sent[3].values())
 
 
 def _named(note: Path) -> set[str]:

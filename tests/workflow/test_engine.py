@@ -47,8 +47,8 @@ class Script:
         if len([verb for verb in self.done if verb is Verb.DELIVER]) == 1:
             return 0.1
         row = self.store.exams.get(exam)
-        if row.state is State.REJECTED:
-            self.store.exams.move(exam, State.REJECTED, row.reason, progress=None)
+        if row.state in (State.REJECTED, State.WITHDRAWN):
+            self.store.exams.move(exam, row.state, row.reason, progress=None)
         else:
             self.store.exams.reached(exam, State.DELIVERED, "sent", of_version=version)
         return None
@@ -137,6 +137,21 @@ def test_data_that_cannot_be_used_is_rejected_with_a_page(engine: Engine, store:
     until(lambda: store.exams.get(1).progress is None)
     assert script.done == [Verb.REFUSE, Verb.DELIVER, Verb.DELIVER]
     assert store.exams.get(1).reason == "PET series 1.2: no dose"
+
+
+def test_a_withdrawn_result_gets_its_note_and_stays_withdrawn(engine: Engine, store: Store, script: Script) -> None:
+    store.exams.move(1, State.WITHDRAWN, "rejected by a reader", progress="rejection note owed")
+    engine.ensure(Verb.WITHDRAW, 1, 1)
+    until(lambda: store.exams.get(1).progress is None)
+    assert script.done == [Verb.WITHDRAW, Verb.DELIVER, Verb.DELIVER]
+    assert (store.exams.get(1).state, store.exams.get(1).reason) == (State.WITHDRAWN, "rejected by a reader")
+
+
+def test_a_note_that_cannot_be_made_is_our_fault_and_told(engine: Engine, store: Store, script: Script) -> None:
+    script.errors[Verb.WITHDRAW] = [DataError("exam E00001: nobody has rejected version 1")]
+    store.exams.move(1, State.WITHDRAWN, "rejected by a reader", progress="rejection note owed")
+    engine.ensure(Verb.WITHDRAW, 1, 1)
+    until(lambda: store.exams.get(1).state is State.FAILED)
 
 
 def test_a_version_that_was_overtaken_is_left_alone(engine: Engine, store: Store, script: Script) -> None:

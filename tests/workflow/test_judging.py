@@ -123,6 +123,12 @@ def test_where_nothing_was_stored_a_page_is_owed_and_no_note(store: Store, tmp_p
     assert (exam.state, exam.progress, exam.reason) == (State.REJECTED, "page owed", "rejected by A. Smith: wrong side")
 
 
+def test_lesions_that_wait_for_images_are_turned_down_without_a_page(store: Store) -> None:
+    store.exams.move(1, State.HELD, "waits", plan={"series": {}, "unclaimed": "waits"})
+    assert reject(store, store.exams.get(1), **WHO) is State.IGNORED
+    assert store.exams.get(1).progress is None
+
+
 @pytest.mark.parametrize("state", [State.ALIGNED, State.ENCODED, State.REJECTED, State.WITHDRAWN, State.IGNORED])
 def test_what_is_under_way_or_was_no_result_is_not_judged(store: Store, tmp_path: Path, state: State) -> None:
     send(store, tmp_path, "9.1", "pacs")

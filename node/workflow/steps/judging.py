@@ -39,7 +39,7 @@ def reject(store: Store, exam: ExamRow, *, author: str, reason: str, verdict: Ve
     """A reader has looked at an exam and does not want it used; returns what it is then.
 
     WITHDRAWN where a destination has stored objects of this version: a rejection note is owed. REJECTED where none has and the exam is
-    HELD: a page is owed.
+    HELD: a page is owed. IGNORED where the exam holds no image, but lesions alone that wait for theirs: there is no study for a page.
 
     Parameters
     ----------
@@ -56,6 +56,9 @@ def reject(store: Store, exam: ExamRow, *, author: str, reason: str, verdict: Ve
         text = f"withdrawn, {verdict.value} by {author}: {reason}"
         store.verdicts.record(exam, said, text, to=State.WITHDRAWN, progress="rejection note owed")
         return State.WITHDRAWN
+    if exam.state is State.HELD and (exam.plan or {}).get("unclaimed"):
+        store.verdicts.record(exam, said, f"turned down by {author}: {reason}", to=State.IGNORED)
+        return State.IGNORED
     if exam.state is State.HELD:
         store.verdicts.record(exam, said, f"{verdict.value} by {author}: {reason}", to=State.REJECTED, progress="page owed")
         return State.REJECTED

@@ -21,6 +21,7 @@ from node.domain.exam import Exam
 from node.domain.history import Change, History, LesionChange, Visit
 from node.domain.result import Alignment, LesionOrigin, Segmentation
 from node.domain.tracer import TracerProfile
+from node.domain.transform import Transform
 from node.domain.volume import Volume
 from node.errors import DataError
 from node.quantify.change import find_changes
@@ -62,6 +63,7 @@ class Priors:
     lesions : (S, R, C) its lesions by their numbers, on the part of its T1 grid that holds them
     own : tracking UID and number of each lesion of this exam's version before, by which a SEG that a reader sends back is read
     notes : one sentence each
+    own_lesions : those lesions by their numbers, on the part of this exam's T1 that holds them; None where the T1 was another
     """
 
     visits: tuple[Prior, ...]
@@ -69,6 +71,7 @@ class Priors:
     lesions: Volume | None
     own: tuple[tuple[str, int], ...]
     notes: tuple[str, ...]
+    own_lesions: Volume | None = None
 
     def visit(self, name: str) -> Visit | None:
         """The visit of that name."""
@@ -88,8 +91,9 @@ def keep_priors(folder: Path, store: Store, storage: Path, row: ExamRow, *, seed
     if not artefacts.exists(folder, PRIORS):
         exam, alignment = artefacts.load(folder, "exam", Exam), artefacts.load(folder, "alignment", Alignment)
         visits, notes = find_priors(store, storage, row, subject=exam.subject, pet=exam.pet.source)
-        own = _own(storage, row) if exam.lesions is not None and exam.lesions.tracking else ()
-        artefacts.save(folder, PRIORS, _aligned(Priors(visits, "", None, own, tuple(notes)), alignment, storage, seed))
+        own, own_lesions = _own(storage, row, exam) if exam.lesions is not None else ((), None)
+        begun = Priors(visits, "", None, own, tuple(notes), own_lesions)
+        artefacts.save(folder, PRIORS, _aligned(begun, alignment, storage, seed))
     return artefacts.load(folder, PRIORS, Priors)
 
 
@@ -128,12 +132,15 @@ def parameters(folder: Path) -> tuple[tuple[str, str], ...]:
 def number(segmentation: Segmentation, priors: Priors, exam: Exam, alignment: Alignment) -> tuple[Segmentation, Numbers]:
     """Give lesions their lasting numbers.
 
-    A label of an incoming SEG that carries a tracking UID of ours keeps that lesion's name; the others go by overlap with the visit's;
-    what is left takes numbers that no lesion of the patient has had.
+    A label of an incoming SEG that carries a tracking UID of ours keeps that lesion's name; the others of the SEG go by overlap with this
+    exam's version before, since a viewer may drop what it does not know; then by overlap with the visit's; what is left takes numbers that
+    no lesion of the patient has had.
     """
     visit = priors.visit(priors.matched)
     known = _known(priors, visit)
     claimed = {label: known[uid] for label, uid in _claimed(segmentation, exam, alignment).items() if uid in known}
+    redrawn = {label: number for label, number in _redrawn(segmentation, priors).items() if number in known.values()}
+    claimed |= {label: number for label, number in redrawn.items() if label not in claimed and number not in claimed.values()}
     families = _families(segmentation, priors, visit)
     free = {one.now: one.before for one in families if one.now not in claimed and one.before not in claimed.values()}
     given = claimed | free
@@ -182,14 +189,26 @@ def _fitted(prior: Prior, alignment: Alignment, storage: Path, seed: int) -> tup
     return replace(prior, visit=replace(prior.visit, t1=prior.t1, t1_from_t1=transform)), cut_to_lesions(lesions)
 
 
-def _own(storage: Path, row: ExamRow) -> tuple[tuple[str, int], ...]:
-    """Names of the lesions of this exam's latest version before that can be read."""
+def _own(storage: Path, row: ExamRow, exam: Exam) -> tuple[tuple[tuple[str, int], ...], Volume | None]:
+    """Names of the lesions of this exam's latest version before that can be read, and where they lie if it had the same T1."""
     for version in range(row.version - 1, 0, -1):
+        folder = version_folder(storage, replace(row, version=version))
         try:
-            return tuple(tracking_of(read_parts(version_folder(storage, replace(row, version=version))).lesions))
+            parts, lesions = read_parts(folder), artefacts.load_part(folder, "segmentation", _Lesions).lesions
         except DataError:
             continue
-    return ()
+        same = parts.t1.series_uid == exam.t1.source.series_uid and lesions.same_grid(exam.t1.volume)
+        return tuple(tracking_of(parts.lesions)), cut_to_lesions(lesions) if same else None
+    return (), None
+
+
+def _redrawn(segmentation: Segmentation, priors: Priors) -> dict[int, int]:
+    """Label → number of the lesion of the version before that it overlaps."""
+    if priors.own_lesions is None:
+        return {}
+    before = Earlier(priors.own_lesions, Transform.identity())
+    own = set(dict(priors.own).values())
+    return {one.now: one.before for one in match_lesions(segmentation.lesions, before) if one.before in own}
 
 
 def _claimed(segmentation: Segmentation, exam: Exam, alignment: Alignment) -> dict[int, str]:
