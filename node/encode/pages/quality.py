@@ -77,12 +77,9 @@ def _corrections(material: Material) -> Section:
 
 
 def _dose(material: Material) -> Section:
-    chain = {item.name: item for item in material.exam.pet.chain}
-    tracer = TableRow((material.say("Tracer"), shown(material.result.tracer.name)), _DOSE, Style.SMALL)
-    told = (
-        TableRow((material.say.sentence(name), material.say.sentence(shown(chain[name].value))), _DOSE, Style.SMALL)
-        for name in SHOWN
-        if name in chain
-    )
+    say, chain = material.say, {item.name: item for item in material.exam.pet.chain}
+    tracer = TableRow((say("Tracer"), shown(material.result.tracer.name)), _DOSE, Style.SMALL)
+    values = [(say.sentence(name), say.sentence(shown(chain[name].value))) for name in SHOWN if name in chain]
+    told = (TableRow(cells, _DOSE, Style.SMALL) for cells in values)
     rows = (tracer, *told)
     return Section(material.say("Dose and times"), rows)
