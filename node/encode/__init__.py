@@ -6,7 +6,7 @@ into a folder and return one `Encoded` for each, with what the gate found wrong 
 ====================  =========================  ==============  ====================================================================
 kind                  SOP class                  study           what it is
 ====================  =========================  ==============  ====================================================================
-SUMMARY               Secondary Capture          the PET's       the page to read first; further pages with what did not fit
+SUMMARY               Secondary Capture          the PET's       the pages to read, first the answer (see `pages`)
 OVERLAY               Secondary Capture          the MR's        the map in colour on the MR, one image a slice of the reading series
 OVERLAY_T1            Secondary Capture          the MR's        the same on the T1, where that is not the reading series
 LESIONS               Segmentation               the MR's        the lesions, one segment each, coloured and coded by phenotype
@@ -52,8 +52,8 @@ Decisions
 - **A secondary capture beside each SEG**, because many PACS show no SEG at all. The overlay's images begin at the MR image's first
   pixel and carry its position, orientation and frame of reference, so that viewers scroll them together; colour bar and words are in
   a margin to the right and below, instead of over the anatomy. Native encoding: 50 MB for 170 slices, readable everywhere.
-- **The page is drawn with Pillow, not laid out by matplotlib**: text on whole pixels, no state between threads, the same bytes on
-  every machine; sections flow from column to column and on to further pages, so that nothing is cut.
+- **Pages are drawn with Pillow, not laid out by matplotlib**: text on whole pixels, no state between threads, the same bytes on
+  every machine. They are one series, a page an instance, its title in Image Comments; `pages` says what stands on them and why.
 - **What is drawn on a page is kept as strokes** (`strokes`), from which the PDF is printed: one layout for screen and paper, so that
   neither can say what the other does not. Ink and ground change places, images and the marks that stand for
   their colours do not (`print_ink`).

@@ -29,7 +29,7 @@ SOFT: Colour = (158, 168, 181)
 RULE: Colour = (54, 61, 71)
 WARNING: Colour = (255, 183, 77)
 GOOD: Colour = (64, 201, 162)
-BAD: Colour = (255, 112, 92)
+BAD: Colour = (255, 136, 116)
 
 HALO = 3
 """Pixels of dark ground around a letter on a picture."""

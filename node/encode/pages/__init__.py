@@ -1,1 +1,31 @@
-"""The pages that a radiologist reads, one file a page."""
+"""The pages that a radiologist reads, in the order in which they are asked for.
+
+=================  ==========================================================================================================
+`answer`           page 1: the answer in sentences, the large numbers, three planes, the quality light, how it was measured
+`lesions`          a row for each lesion: MR and map in small, place, volume, core and rim, phenotype, fate since the visit
+`regions`          every region with its norm, and the volumes; where an exam has them
+`change`           what has changed since earlier visits, as plots; where there is one
+`quality`          images on each other, motion, every check in words, what page 1 had no room for
+=================  ==========================================================================================================
+
+Each gives the pages that it needs, none where an exam has nothing for it; `node.encode.summary.PAGES` joins them into one series. The other
+files are parts of a page. The frame, with patient, scan, title, research use and foot, is `node.encode.page`.
+
+Decisions
+---------
+- **Page 1 answers in three layers**: a sentence or two in large letters that a stranger can repeat after ten seconds; below it the
+  sentence to copy into a report; below that four numbers, each with what it is compared with in words. We chose this instead of the whole
+  table of regions, which has a page of its own.
+- **The light is three lamps with a sign and a word**, so that neither a colour-blind reader nor a grey print loses it. It is green where
+  only notes failed, amber where a warning did, red where a check failed that holds an exam: such an exam is only here because a person
+  released it, and a banner above everything says so.
+- **Without a norm a number is told against the patient's own NAWM**, as above, like or below it, from two robust standard deviations on.
+  This is called a contrast, with its limits printed below, never a z-score.
+- **A lesion has two pictures**, the MR without and with the map, because the map hides what the reader knows the lesion by. They are
+  axial whatever the acquisition was, so that they can be compared.
+- **Lesions stand by phenotype, rim-active first, then by volume**, since the question is which of them smoulder; their numbers are those
+  of the SEG and of earlier visits. Pages are filled evenly, so that none holds two rows alone.
+- **An exam without lesions has no page of them**: page 1 says "none found" or "not assessed", and why.
+- **Pages name each other by title, not by number**, because numbers shift with what an exam has.
+- **Nothing is cut**: what a box cannot hold is counted there, and stands whole on the page Quality.
+"""

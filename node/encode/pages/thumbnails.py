@@ -50,7 +50,10 @@ def draw_thumbnails(material: Material, lesions: Iterable[Lesion], size: int) ->
 
 
 def _sources(material: Material) -> Sources:
-    mr = material.reading.volume
+    mr, lesions = material.reading.volume, material.lesions.labels.array > 0
+    low, high = display_limits(mr.array, brain_on_reading(material).array)
+    # Lesions are the brightest of the brain on a FLAIR: what is inside them shall be seen.
+    brightest = float(np.percentile(mr.array[lesions], 95.0)) if lesions.any() else high
     return Sources(
         mr,
         material.t1_from_reading.inverse(),
@@ -58,7 +61,7 @@ def _sources(material: Material) -> Sources:
         material.segmentation.lesions,
         material.result.primary.volume,
         material.alignment.t1_from_pet.inverse(),
-        display_limits(mr.array, brain_on_reading(material).array),
+        (low, max(high, brightest)),
     )
 
 
