@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,9 @@ from node.domain import codes
 from node.domain.result import LesionOrigin, Region, Segmentation, Tissue
 from node.domain.transform import Transform
 from node.domain.volume import Array, Volume
+from node.quantify.contrast import NawmScale
 from node.quantify.lesion_fractions import lesion_fractions
+from node.quantify.lesions import measure_lesions
 from node.quantify.project import SAMPLES, Projection, project
 from node.quantify.rims import refined, rims
 from node.quantify.surroundings import BACKGROUND, CORE, CSF, GRAY, OTHERS, RIM, surroundings
@@ -105,3 +109,19 @@ def test_fractions_of_lesions_agree_with_the_projections_own() -> None:
     values = np.random.default_rng(1).random(way.grid.shape)
     assert found.core(1, values) == pytest.approx(float((values * mask).sum() / mask.sum()), rel=1e-5)
     assert found.core(9, values) is None
+
+
+def test_a_lesions_number_changes_none_of_its_values() -> None:
+    """Numbers are kept over exams: they have gaps and are in no order."""
+    labels = np.zeros((40, 40, 40), dtype=np.int32)
+    labels[8:13, 8:13, 8:13], labels[24:30, 24:30, 24:30] = 1, 2
+    grid = made(labels, (1.0, 1.0, 1.0))
+    values = np.random.default_rng(3).uniform(1.0, 2.0, labels.shape)
+    scale = NawmScale(1.2, 0.1, 1.0, 100)
+    plain, kept = (
+        measure_lesions(made(one, (1.0, 1.0, 1.0)), values, onto_pet(grid), scale, exam="E", tracking=names)
+        for one, names in ((labels, None), (np.array([0, 41, 3], dtype=np.int32)[labels], {3: "2.25.3"}))
+    )
+    assert [lesion.number for lesion in kept] == [3, 41]
+    assert kept[1] == replace(plain[0], number=41)
+    assert kept[0] == replace(plain[1], number=3, tracking_uid="2.25.3")
