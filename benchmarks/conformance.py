@@ -3,10 +3,14 @@
 ::
 
     python benchmarks/conformance.py OBJECTS_FOLDER [INPUTS_FOLDER]
+    python benchmarks/conformance.py OBJECTS_FOLDER … --markdown docs/readers.md
 
 dciodvfy must print no error for any object. dcentvfy must find nothing in inputs and outputs together that it does not find in the inputs
 alone. dcmqi's segimage2itkimage, which shares no code with pydicom or highdicom, must read every segmentation with the same voxels at the
 same places in the patient. Ends with 1 and the complaints where one of them disagrees.
+
+With `--markdown` each folder holds the objects of one exam, and a table of what each reader read is written (`benchmarks.readers`); ends
+with 1 where a reader disagrees.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +34,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.images import as_mask, read_image
 from benchmarks.peers import command
 from node.domain.volume import Array, Volume
+
+HEAD = """# What other readers make of the objects
+
+Made by `python benchmarks/conformance.py OBJECTS_FOLDER … --markdown docs/readers.md`; not written by hand.
+
+Each figure is how much a reader read that is the same as in the object itself: numbers with their concepts and units, voxels with their
+values and their places in the patient (within 0.05 mm), pixels of pictures. "–" means that the reader has nothing for that kind of
+object. LABELMAP and FRACTIONAL segmentations, a site's choice, are tested in `tests/encode/test_segmentation_forms.py`."""
 
 SAME_PLACE_MM = 0.05
 """Two readers agree on a voxel when they put its centre this close."""
@@ -57,18 +70,21 @@ def entity_errors(objects: Sequence[Path], inputs: Sequence[Path]) -> list[str]:
 
 def segment_errors(file: Path) -> list[str]:
     """Where dcmqi and our own reading of the frames disagree about a DICOM SEG; one sentence a segment."""
-    ours = _our_points(file)
+    ours = our_points(file)
     theirs = _their_points(file, len(ours))
-    found = []
-    for number, points in ours.items():
-        others = theirs.get(number, np.empty((0, 3)))
-        if len(points) != len(others):
-            found.append(f"segment {number}: {len(points)} voxels by its frames, {len(others)} by dcmqi")
-        elif len(points):
-            distance, index = cKDTree(others).query(points)
-            if distance.max() > SAME_PLACE_MM or len(np.unique(index)) != len(points):
-                found.append(f"segment {number}: a voxel lies {distance.max():.2f} mm away from where dcmqi reads it")
-    return found
+    compared = ((number, different_points(points, theirs.get(number, np.empty((0, 3))), "dcmqi")) for number, points in ours.items())
+    return [f"segment {number}: {wrong}" for number, wrong in compared if wrong]
+
+
+def different_points(ours: Array, theirs: Array, reader: str) -> str:
+    """In what two readings of a segment's voxels, (n, 3) and (m, 3) LPS mm, differ; empty where they do not."""
+    if len(ours) != len(theirs):
+        return f"{len(ours)} voxels by its frames, {len(theirs)} by {reader}"
+    if not len(ours):
+        return ""
+    distance, index = cKDTree(theirs).query(ours)
+    same = distance.max() <= SAME_PLACE_MM and len(np.unique(index)) == len(ours)
+    return "" if same else f"a voxel lies {distance.max():.2f} mm away from where {reader} reads it"
 
 
 def segments_by_dcmqi(file: Path, segments: int) -> dict[int, Volume]:
@@ -115,7 +131,7 @@ def _entities(files: Sequence[Path]) -> list[str]:
         return [re.sub(r"<?" + re.escape(folder) + r"/\d+\.dcm>?", "FILE", line) for line in lines]
 
 
-def _our_points(file: Path) -> dict[int, Array]:
+def our_points(file: Path) -> dict[int, Array]:
     """Segment number → (n, 3) LPS mm of its voxels, frame by frame from the functional groups (PS3.3 C.7.6.16)."""
     seg = pydicom.dcmread(file)
     pixels = seg.pixel_array.reshape(-1, seg.Rows, seg.Columns)
@@ -132,7 +148,8 @@ def _our_points(file: Path) -> dict[int, Array]:
 
 
 def _group(groups: pydicom.Dataset, shared: pydicom.Dataset, name: str) -> pydicom.Dataset:
-    return (groups if name in groups else shared)[name][0]
+    item: pydicom.Dataset = (groups if name in groups else shared)[name][0]
+    return item
 
 
 def _their_points(file: Path, segments: int) -> dict[int, Array]:
@@ -141,18 +158,37 @@ def _their_points(file: Path, segments: int) -> dict[int, Array]:
 
 
 def main() -> int:
-    """Judge the objects of a folder."""
-    parser = argparse.ArgumentParser(description="dciodvfy, dcentvfy and dcmqi on the objects that the node wrote.")
-    parser.add_argument("objects", type=Path)
-    parser.add_argument("inputs", type=Path, nargs="?")
+    """Judge the objects of a folder, or write the table of several."""
+    parser = argparse.ArgumentParser(description="Other people's programs on the objects that the node wrote.")
+    parser.add_argument("folders", type=Path, nargs="+", help="objects, then inputs; with --markdown the objects of one exam each")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write what each reader read")
     options = parser.parse_args()
-    objects = sorted(options.objects.rglob("*.dcm"))
-    inputs = [path for path in sorted(options.inputs.rglob("*")) if path.is_file()] if options.inputs else []
+    if options.markdown:
+        return _write_table(options.folders, options.markdown)
+    objects = sorted(options.folders[0].rglob("*.dcm"))
+    inputs = [path for folder in options.folders[1:] for path in sorted(folder.rglob("*")) if path.is_file()]
     if not objects:
-        parser.error(f"{options.objects} holds no *.dcm")
+        parser.error(f"{options.folders[0]} holds no *.dcm")
     found = complaints(objects, inputs)
     print("\n".join(found) if found else f"{len(objects)} objects: no complaint")
     return 1 if found else 0
+
+
+def _write_table(folders: Sequence[Path], file: Path) -> int:
+    from benchmarks.readers import markdown  # it asks this module's judges, too
+
+    table, agrees = markdown(folders)
+    told = f"{len(folders)} exams; {', '.join(tool_versions())}"
+    file.write_text(f"{HEAD}\n\n{told}.\n\n{table}\n", encoding="utf-8")
+    return 0 if agrees else 1
+
+
+def tool_versions() -> list[str]:
+    """The readers with their versions, as far as they tell them."""
+    packages = [f"{name} {metadata.version(name)}" for name in ("dcmqi", "highdicom", "SimpleITK", "pydicom")]
+    said = subprocess.run([command("dsrdump"), "--version"], text=True, capture_output=True, check=False).stdout
+    dcmtk = re.search(r"dcmtk: dsrdump v(\S+)", said)
+    return [f"DCMTK {dcmtk.group(1) if dcmtk else 'of unknown version'}", *packages]
 
 
 if __name__ == "__main__":

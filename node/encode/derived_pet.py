@@ -124,7 +124,7 @@ def _template(material: Material, kind: Kind, made: ParametricMap, slope: float)
     lay_on_slices(dataset, material)
     _fill_pixels(dataset, material)
     description = f"RESEARCH {_name(made, material)} on {material.reading.contrast.value}"
-    describe(dataset, kind, material.slices.header, material.maker, cited=material.cited_for_slice(0), description=description[:50])
+    describe(dataset, kind, material.slices.header, material.maker, cited=material.cited_for_slice(0), description=description)
     dataset.CodingSchemeIdentificationSequence = [own_scheme()]
     return dataset
 

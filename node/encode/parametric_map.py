@@ -17,19 +17,22 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pydicom.valuerep import format_number_as_ds
 
 from node.domain.codes import BRAIN
-from node.domain.result import ParametricMap
+from node.domain.result import ParametricMap, Result
 from node.domain.volume import Volume
 from node.encode.headers import MANUFACTURER, MODEL, by_one_image, describe, own_scheme, reference, write
 from node.encode.material import Material
 from node.encode.objects import Encoded, Kind
-from node.encode.quantities import described, dicom, measure, plain, window
+from node.encode.quantities import RATIO, described, dicom, measure, plain, window
 
 
 def encode_parametric_maps(material: Material) -> tuple[Encoded, ...]:
     """Every map of the result, the primary one first."""
-    result = material.result
-    maps = (result.primary, *(made for made in (result.suvr, *result.maps) if made is not result.primary))
-    return tuple(_encode(material, made, series) for series, made in enumerate(maps))
+    return tuple(_encode(material, made, series) for series, made in enumerate(maps_in_order(material.result)))
+
+
+def maps_in_order(result: Result) -> tuple[ParametricMap, ...]:
+    """Every map of a result, each of which is a series: the primary one first."""
+    return (result.primary, *(made for made in (result.suvr, *result.maps) if made is not result.primary))
 
 
 def _encode(material: Material, made: ParametricMap, series: int) -> Encoded:
@@ -53,7 +56,8 @@ def _encode(material: Material, made: ParametricMap, series: int) -> Encoded:
         voi_lut_transformations=[_window(made)],
         **_geometry(made.volume),
     )
-    description = plain(f"RESEARCH float map {made.quantity.value}, {made.method}")[:50]
+    unit = measure(made.quantity).unit
+    description = plain(f"RESEARCH float map {made.quantity.value} {'ratio' if unit is RATIO else unit.meaning}, {made.method}")
     cited = (by_one_image(material.exam.pet.source),)
     describe(dataset, kind, material.pet_header, maker, cited=cited, description=description, series=series)
     _derive(dataset, f"{described(made)[:900]}. Research use only.", material)

@@ -16,6 +16,7 @@ from node.domain.result import ParametricMap, Quantity, Result
 from node.encode.headers import instance_uid
 from node.encode.material import Material
 from node.encode.objects import Kind
+from node.encode.parametric_map import maps_in_order
 from node.encode.region_segments import region_segments
 from node.encode.seg_object import sop_class
 from node.encode.segmentation import lesion_segments
@@ -70,11 +71,6 @@ def _maps(result: Result) -> Iterator[CitedMap]:
         yield CitedMap(Kind.MAP_SUVR, 0, result.suvr)
     yield from (CitedMap(Kind.MAP_SUV, 0, made) for made in result.maps if made.quantity is Quantity.SUV)
     yield from (CitedMap(Kind.PARAMETRIC_MAPS, series, made) for series, made in enumerate(maps_in_order(result)))
-
-
-def maps_in_order(result: Result) -> tuple[ParametricMap, ...]:
-    """Every map of the result, the primary one first: the order of the parametric maps' series."""
-    return (result.primary, *(made for made in (result.suvr, *result.maps) if made is not result.primary))
 
 
 def _segmentations(material: Material) -> Iterator[Dataset]:

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from encode_phantom import MADE_AT, Phantom, Plan, make_phantom
 from pydicom import Dataset, dcmread
+from rich_phantom import rich_phantom
 
-from node.domain.result import Provenance
+from node.domain.result import Provenance, Quantity
 from node.encode import Encoded, EncodeOptions, Kind, encode, encode_refusal
 from node.encode.headers import Maker, describe
-from node.encode.objects import DEFAULT_OBJECTS, series_number
+from node.encode.objects import DEFAULT_OBJECTS, OBJECT_NAMES, series_number
 from node.encode.segmentation import encode_lesions
 from node.encode.uids import UidMaker
 from node.errors import DataError
@@ -248,6 +249,29 @@ def test_series_are_numbered_by_hand() -> None:
     assert [series_number(Kind.SUMMARY, version) for version in (1, 2, 20, 21, 41)] == [9001, 9011, 9191, 10001, 11001]
     assert series_number(Kind.REGISTRATION, 21, 9) == 10210
     assert [series_number(Kind.REGISTRATION, 1, series) for series in (9, 10, 21)] == [9210, 1009201, 2009202]
+
+
+def test_every_series_has_a_number_and_a_description_of_its_own(tmp_path: Path) -> None:
+    phantom = rich_phantom(tmp_path)
+    contrast = replace(phantom.result.suvr, quantity=Quantity.CONTRAST, method="median and MAD of the normal-appearing white matter")
+    maps = (
+        replace(contrast, quantity=Quantity.DVR, method="MRTM2"),
+        contrast,
+        replace(contrast, quantity=Quantity.SUV, method="body weight"),
+    )
+    names = tuple(name for name in OBJECT_NAMES if name not in ("overlay_t1", "pdf"))
+
+    written = run(phantom.with_result(maps=maps), tmp_path / "out", EncodeOptions(objects=names))
+
+    told = {d.SeriesInstanceUID: (int(d.SeriesNumber), str(d.SeriesDescription)) for d in (dcmread(e.path) for e in written)}
+    assert len({number for number, _ in told.values()}) == len({text for _, text in told.values()}) == len(told)
+    assert all(text.startswith("RESEARCH ") and len(text) <= 64 for _, text in told.values())
+    assert {text for number, text in told.values() if 9400 < number < 9410} == {
+        "RESEARCH float map DVR ratio, MRTM2",
+        "RESEARCH float map SUVR ratio, ratio",
+        "RESEARCH float map NAWM contrast score ratio, median and MAD of",
+        "RESEARCH float map SUVbw g/ml{SUVbw}, body weight",
+    }
 
 
 @pytest.mark.parametrize(("version", "end"), [(1, "x" * 55), (2, " (version 2)"), (1234, " (version 1234)")])

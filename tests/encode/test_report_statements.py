@@ -83,7 +83,7 @@ def test_texts_are_ascii_whatever_the_study_is_written_in(tmp_path: Path) -> Non
 
     sr = report(phantom.with_result(checks=(odd,)), tmp_path)
 
-    assert texts(sr, "Check that did not pass") == ["warning: Gr??e >= 2 x 3 mm2; k2' - u?"]
+    assert texts(sr, "Check that did not pass") == ["warning: Gro?e >= 2 x 3 mm2; k2' - u?"]
     assert str(sr.PatientName) == "Y^T=山田^太郎"
 
 

@@ -17,8 +17,8 @@ from pydicom import Dataset, dcmread
 from pydicom.sr.coding import Code as DicomCode
 from rich_phantom import KINDS, rich_phantom, voxels
 
-from benchmarks.conformance import _our_points as points_by_frames
 from benchmarks.conformance import complaints, segments_by_dcmqi
+from benchmarks.conformance import our_points as points_by_frames
 from node import imaging
 from node.domain import codes
 from node.domain.exam import Instance, MrSeries, Role, SeriesSource
