@@ -77,12 +77,16 @@ class ReadingBack:
 
     def _take(self, header: Header, exams: Sequence[ExamRow]) -> None:
         uid = header.sop_instance_uid
-        if is_own(header):
+        if is_own(header) or any(uid in self._sent(exam) for exam in exams):
             self._store.answers.file(uid, None, "made by this node")
         elif header.sop_class_uid == KEY_OBJECTS:
             self._rejected(header, exams)
         else:
             self._drawn(header, exams)
+
+    def _sent(self, exam: ExamRow) -> set[str]:
+        """What the node made for an exam, all versions: it stays ours, whatever an archive writes into it."""
+        return {row.sop_instance_uid for row in self._store.deliveries.of_exam(exam.number)}
 
     # --- lesions ----------------------------------------------------------------------------------------------------------------------
 
@@ -117,7 +121,7 @@ class ReadingBack:
 
     def _rejected(self, header: Header, exams: Sequence[ExamRow]) -> None:
         uid, words, named = header.sop_instance_uid, rejection(header), set(header.selection.instances if header.selection else ())
-        hit = [exam for exam in exams if words and named & self._stored(exam, None)]
+        hit = [exam for exam in exams if words and named & self._sent(exam)]
         if not hit:
             self._store.answers.file(uid, None, "a selection of objects that takes back none of ours")
         for exam in hit:
@@ -126,20 +130,16 @@ class ReadingBack:
     def _reject(self, exam: ExamRow, header: Header, words: str, named: set[str]) -> None:
         rows = self._store.deliveries.of_exam(exam.number)
         version = max(row.version for row in rows if row.sop_instance_uid in named)
-        stored = self._stored(exam, version)
+        stored = {row.sop_instance_uid for row in rows if row.version == version and row.state is DeliveryState.STORED}
         text = f"{words} in the PACS: {len(stored & named)} of {len(stored)} objects of version {version}"
         assert header.selection is not None
         verdict = Verdict.UNSAFE if header.selection.title.value == PATIENT_SAFETY else Verdict.REJECTED
         said = Said(verdict, "a rejection note in the PACS", words)
-        whole = stored <= named | self._named_before(exam)
+        whole = bool(stored) and stored <= named | self._named_before(exam)
         if whole and version == exam.version and exam.state in (State.DELIVERED, State.HELD):
             self._store.verdicts.record(exam, said, text, to=State.WITHDRAWN, answer=header.sop_instance_uid)
         else:
             self._store.verdicts.note(exam, said, text, version=version, answer=header.sop_instance_uid)
-
-    def _stored(self, exam: ExamRow, version: int | None) -> set[str]:
-        rows = self._store.deliveries.of_exam(exam.number, version)
-        return {row.sop_instance_uid for row in rows if row.state is DeliveryState.STORED}
 
     def _named_before(self, exam: ExamRow) -> set[str]:
         """A PACS writes one note a study: together they may name everything."""
