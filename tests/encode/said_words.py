@@ -24,7 +24,9 @@ _NOT_FOR_READERS = ("ValueError", "KeyError", "TypeError", "RuntimeError", "Sett
 def phrases(folder: Path) -> set[str]:
     """Every text that is given to `say(...)` and `….say(...)` below a folder: literals, and constants of its modules by their name."""
     trees = [ast.parse(path.read_text()) for path in sorted(folder.rglob("*.py"))]
-    constants = {name: texts for tree in trees for name, texts in _constants(tree)}
+    constants: dict[str, list[str]] = {}
+    for name, texts in (found for tree in trees for found in _constants(tree)):
+        constants.setdefault(name, []).extend(texts)
     calls = (call for tree in trees for call in ast.walk(tree) if isinstance(call, ast.Call) and _name(call.func) == "say" and call.args)
     return {text for call in calls for text in _choices(call.args[0], constants)}
 

@@ -12,7 +12,7 @@ from said_words import NODE, filled, literals, phrases, placeholders, sentences
 
 from node.domain.history import Fate
 from node.domain.result import Phenotype
-from node.encode import page, planes
+from node.encode import page, physicist, planes, refusal
 from node.encode.languages import ENGLISH, Speech, languages, speech
 from node.encode.languages.pattern import Pattern
 from node.encode.pages.light import Light
@@ -64,6 +64,7 @@ EXAMPLES = (
     "each frame was decay-corrected to its own start only: the rest was added (up to × 1.52)",
     "weight corrected from 20 to 70 kg by A. Smith: typed wrongly",
     "sex corrected from M to F by A. Smith: typed wrongly",
+    "Lesions 3, 7 lie outside the FLAIR's field of view and are not in the segmentation.",
     "it was killed after 600 s; it wrote last: out of memory",
     "it wrote no mask",
     "the PET is not whole: frame 3 has 40 of 47 slices by the site's deadline",
@@ -95,9 +96,9 @@ def said() -> tuple[str, ...]:
 @cache
 def said_by_pages() -> frozenset[str]:
     """Every phrase of the pages; some are told by an attribute or an argument, which the syntax does not follow."""
-    titles = (page.ANSWER, page.LESIONS, page.REGIONS, page.CHANGE, page.QUALITY, page.NO_FREE_REGION, NO_GLYPHS, NO_NAME)
+    titles = (page.ANSWER, page.LESIONS, page.REGIONS, page.CHANGE, page.QUALITY, page.NO_FREE_REGION, physicist.TITLE, refusal.TITLE)
     whys = (planes.HIGHEST, planes.LARGEST, planes.PEAK, planes.MIDDLE)
-    return frozenset((*phrases(NODE / "encode"), *titles, *whys, *(lamp.word for lamp in Light)))
+    return frozenset((*phrases(NODE / "encode"), *titles, NO_GLYPHS, NO_NAME, *whys, *(lamp.word for lamp in Light)))
 
 
 @pytest.mark.parametrize("code", OTHERS)
@@ -167,6 +168,14 @@ def test_what_is_not_known_stays_english() -> None:
     assert say.sentence("no lesion found; nobody has said this") == "keine Läsion gefunden; nobody has said this"
 
 
+def test_a_sentence_between_others_may_hold_a_semicolon() -> None:
+    joined = "images missing; PET series 1.2 is not taken: its Units are CNTS; expected one of BQML, GML; no lesion found"
+
+    assert speech("de").sentence(joined) == (
+        "Bilder fehlen; PET-Serie 1.2 wird nicht verwendet: ihre Units sind CNTS; erwartet eine von BQML, GML; keine Läsion gefunden"
+    )
+
+
 def made(table: Mapping[str, str]) -> Speech:
     """The speech of a small table."""
     patterns = sorted((Pattern.of(english, own) for english, own in table.items()), key=lambda pattern: -pattern.letters)
@@ -211,6 +220,10 @@ class _Watched(dict[str, str]):
     def __getitem__(self, key: str) -> str:
         self.used.add(key)
         return super().__getitem__(key)
+
+    def get(self, key: str, default: str = "") -> str:  # type: ignore[override]
+        self.used.add(key)
+        return super().get(key, default)
 
 
 @pytest.mark.parametrize("code", OTHERS)

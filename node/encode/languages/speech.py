@@ -46,15 +46,26 @@ class Speech:
         """The translation, None where the table has none, or where there is nothing to translate."""
         if not any(letter.isalpha() for letter in text):
             return None
-        return self._whole(text) or self._parted(text, "; ") or self._patterned(text) or self._parted(text, ", ")
+        return self._whole(text) or self._joined(text) or self._patterned(text) or self._listed(text)
+
+    def _joined(self, text: str) -> str | None:
+        """Sentences joined by semicolons, each of them known and as short as it can be: a sentence may hold semicolons of its own."""
+        parts = text.split("; ")
+        for count in range(1, len(parts)):
+            first = "; ".join(parts[:count])
+            own = self._whole(first) or self._patterned(first) or self._listed(first)
+            rest = self._known("; ".join(parts[count:])) if own else None
+            if rest:
+                return f"{own}; {rest}"
+        return None
 
     def _whole(self, text: str) -> str | None:
         """A sentence or word without places; one that begins a line, with a capital."""
         lowered = text[:1].lower() + text[1:]
-        if text in self.whole or lowered not in self.whole:
-            return self.whole[text] if text in self.whole else None
-        own = self.whole[lowered]
-        return own[:1].upper() + own[1:]
+        if text in self.whole:
+            return self.whole[text]
+        own = self.whole.get(lowered, "")
+        return f"{own[:1].upper()}{own[1:]}" or None
 
     def _patterned(self, text: str) -> str | None:
         for pattern in self.patterns:
@@ -63,8 +74,8 @@ class Speech:
                 return pattern.own.format(*(self.sentence(value) for value in values))
         return None
 
-    def _parted(self, text: str, between: str) -> str | None:
-        """A list of sentences or words, where each of its parts is known."""
-        parts = text.split(between)
+    def _listed(self, text: str) -> str | None:
+        """A list of words, each of them known."""
+        parts = text.split(", ")
         own = [self._known(part) for part in parts] if len(parts) > 1 else [None]
-        return between.join(part for part in own if part) if all(own) else None
+        return ", ".join(part for part in own if part) if all(own) else None
