@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from node.domain.result import Finding, Quantity
 from node.encode.canvas import SOFT, Style
@@ -26,15 +26,16 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 FURTHER = ""
 """Stands for the whole of what no group names."""
 
-_INDENT, _NAME, _STRIP = 14, 228, 110
+_INDENT, _NAME, _STRIP = 14, 256, 92
 _TABLED = (Quantity.SUVR, Quantity.SUV, Quantity.CONTRAST)
 
 
-def signal_section(material: Material) -> Section:
-    """The table, with what its columns are below it; it says so where nothing was measured."""
+def signal_sections(material: Material) -> tuple[Section, Section]:
+    """The table; and without a title, since it stands right below, what its columns and strips are."""
     table = _Table(material)
     rows = [row for whole, parts in _groups(table.regions) for row in table.group(whole, parts)]
-    return Section(material.say("TSPO signal by region"), (*rows, *_notes(table)), table.head())
+    told = Section(material.say("TSPO signal by region"), tuple(rows), table.head())
+    return told, Section("", tuple(_notes(table)))
 
 
 def _groups(measured: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
@@ -58,13 +59,13 @@ class _Table:
 
     def columns(self, *, part: bool) -> tuple[Column, ...]:
         name = (Column(_INDENT, "left"), Column(_NAME, "left")) if part else (Column(_INDENT + _NAME, "left"),)
-        sides = (Column(60), Column(60), Column(64), Column(68))
-        strip = (Column(16), Column(_STRIP, "left"))
+        sides = (Column(70), Column(54), Column(54), Column(68))
+        strip = (Column(12), Column(_STRIP, "left"))
         return (
             *name,
             Column(58),
             *sides,
-            *(Column(84 if q is Quantity.CONTRAST else 60) for q in self.others),
+            *(Column(90 if q is Quantity.CONTRAST else 60) for q in self.others),
             *strip,
             *((Column(56),) if self.normed else ()),
         )
@@ -73,14 +74,14 @@ class _Table:
         say = self.say
         names = {Quantity.SUV: "SUV", Quantity.CONTRAST: say("contrast")}
         others = (names.get(q, q.value) for q in self.others)
-        where = say("norm, or NAWM") if self.normed else say("own NAWM")
+        where = say("norm") if self.normed else "NAWM"
         cells = (say("Region"), self.primary.value, "SE", say("left"), say("right"), say("L–R %"), *others, "", where)
         cells += ("z",) if self.normed else ()
         return TableRow(cells, self.columns(part=False), Style.SMALL_STRONG, SOFT, ruled=True)
 
     def group(self, whole: str, parts: Sequence[str]) -> list[Row]:
         first: Row = self._row(whole, part=False) if whole in self.regions else self._title(whole)
-        return [first, *(self._row(part, part=True) for part in parts), Paragraph("", space=6)]
+        return [first, *(self._row(part, part=True) for part in parts), Paragraph("", space=3)]
 
     def _title(self, whole: str) -> Row:
         words = region_words(whole, self.say) if whole != FURTHER else self.say("Further regions")
@@ -108,28 +109,32 @@ class _Table:
 
     def _name(self, name: str) -> str:
         words = shown(region_words(name, self.say))
-        return self.say("{region}, reference", region=words) if name == self.material.result.tracer.reference else words
+        return self.say("{region}, ref.", region=words) if name == self.material.result.tracer.reference else words
 
 
 def _notes(table: _Table) -> list[Row]:
     say = table.say
-    framed = say("Framed strip: the patient's own NAWM, median ± 2 robust standard deviations of its voxels; no norm.")
-    told = [
-        *_norm_words(table, say, framed),
-        say("SE: standard error from the image's noise alone. L–R: 200 × (left − right) / (left + right)."),
-        _bases(table, say),
-        *((say(CONTRAST_SENTENCES),) if Quantity.CONTRAST in table.others else ()),
-    ]
+    error = say("SE: standard error from the image's noise alone. L–R: 200 × (left − right) / (left + right).")
+    told = (
+        " ".join(_norm_words(table, say)),
+        f"{error} {_bases(table, say)}",
+        say(CONTRAST_SENTENCES) if Quantity.CONTRAST in table.others else "",
+    )
     return [soft(piece.text) for text in told for piece in paragraphs(text)]
 
 
-def _norm_words(table: _Table, say: Speech, framed: str) -> tuple[str, ...]:
-    norms = [f.norm for f in table.by_key.values() if f.norm is not None and f.quantity is table.primary]
-    if not norms:
-        return (" ".join((say("No normative comparison: no norm matches this exam."), framed)),)
-    sources = dict.fromkeys(say.sentence(shown(norm.source)) for norm in norms)
-    filled = say("Filled strip: the range of 95 % of healthy people; ◆ lies outside, an arrow further than the strip reaches.")
-    return (filled, framed, *(say("Norm: {source}.", source=source) for source in sources))
+def _norm_words(table: _Table, say: Speech) -> Iterator[str]:
+    """Whose ranges the strips show: each norm, the patient's own NAWM where a region has none, or that there is no norm at all."""
+    found = [f for f in table.by_key.values() if f.quantity is table.primary and not sided(f.region)]
+    norms = [f.norm for f in found if f.norm is not None]
+    if norms:
+        yield say("Filled strip: the range of 95 % of healthy people; ◆ lies outside, an arrow further than the strip reaches.")
+        for source in dict.fromkeys(norm.source for norm in norms):
+            yield say("Norm: {source}.", source=say.sentence(shown(source)))
+    else:
+        yield say("No normative comparison: no norm matches this exam.")
+    if len(norms) < len(found):
+        yield say("Framed strip: the patient's own NAWM, median ± 2 robust standard deviations of its voxels; no norm.")
 
 
 def _bases(table: _Table, say: Speech) -> str:

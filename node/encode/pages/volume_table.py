@@ -67,8 +67,8 @@ class _Table:
         return self.by_key.get((name, quantity))
 
     def columns(self) -> tuple[Column, ...]:
-        strip = (Column(10), Column(96, "left")) if self.normed else ()
-        return (Column(226, "left"), Column(58), Column(84), Column(64), Column(70), *strip)
+        strip = (Column(6), Column(64, "left")) if self.normed else ()
+        return (Column(222, "left"), Column(60), Column(68), Column(56), Column(58), *strip)
 
     def head(self) -> TableRow:
         say = self.say
