@@ -16,6 +16,7 @@ from node.encode.canvas import GROUND, GUTTER, SOFT, WARNING, Box, Canvas, Style
 from node.encode.capture import write_page
 from node.encode.flow import Paragraph, Row, Section, fill, paragraphs
 from node.encode.former import Former, replaced_version
+from node.encode.gate import Known, examine, instances_of
 from node.encode.headers import Maker, by_one_image, contribution, read_header
 from node.encode.languages import Speech
 from node.encode.objects import Encoded, EncodeOptions, Kind
@@ -60,10 +61,11 @@ def encode_refusal(
     maker = Maker(provenance, options, folder, formers, (contribution(sources, sources.modality, storage),))
     pages = _draw(header, maker.say, (sources, *others), reason, advice)
     cited = (by_one_image(sources),)
-    return tuple(
+    written = tuple(
         write_page(rgb, Kind.REFUSAL, header, maker, cited=cited, description=DESCRIPTION, number=number, title=TITLE)
         for number, rgb in enumerate(close_pages(pages, provenance), start=1)
     )
+    return examine(written, Known((header,), (sources,), instances_of(formers)))
 
 
 def _draw(header: Dataset, say: Speech, series: tuple[SeriesSource, ...], reason: str, advice: str) -> list[Canvas]:

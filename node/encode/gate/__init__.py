@@ -10,6 +10,7 @@ What is examined, and by which file:
 ================  ====================================================================================================================
 `walk`            it parses; what its IOD demands is there (type 1 and 2, and conditions that the object can answer), in sequences too;
                   representation, length, multiplicity and characters of each value; by the tables of `standard` and `conditions`
+`frames`          each frame of a multi-frame object has its functional groups
 `belonging`       file, data set and record are about one object; UIDs are its own; patient and study are those of its study
 `references`      what it names can be found
 `geometry`        pictures lie on the grid of the series that they are shown on, each slice once
@@ -42,8 +43,9 @@ from pydicom.config import disable_value_validation
 from pydicom.errors import InvalidDicomError
 
 from node.encode.gate.belonging import copied_bytes, each_its_own, of_its_study, of_itself
+from node.encode.gate.frames import groups_in_each
 from node.encode.gate.geometry import SLICE_BY_SLICE, every_slice_once, in_place, planes, series_of, slice_of
-from node.encode.gate.known import Known, known_of
+from node.encode.gate.known import Known, instances_of, known_of
 from node.encode.gate.maps import numbers_as_meant
 from node.encode.gate.masks import drawn_as_meant
 from node.encode.gate.numbers import said_as_meant
@@ -54,10 +56,10 @@ from node.encode.gate.walk import Walker
 from node.encode.material import Material
 from node.encode.objects import Complaint, Encoded
 
-__all__ = ["Known", "examine", "known_of"]
+__all__ = ["Known", "examine", "instances_of", "known_of"]
 
 AGAINST_RESULT = (in_place, drawn_as_meant, numbers_as_meant, said_as_meant)
-"""Checks that need the exam's material, in this order; one is skipped where an earlier one complained."""
+"""Checks that need the exam's material, of objects that are sound in themselves; the first that complains is the last."""
 
 UNREADABLE = (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, StructError, InvalidDicomError)
 """What reading raises of a file that is no DICOM, is cut short, or has values of another kind than its attributes have."""
@@ -98,25 +100,28 @@ class _Gate:
         yield from found
         yield from held_with(self._named, frozenset(complaint.sop_instance_uid for complaint in found))
 
-    def _of_one(self, item: Encoded) -> Iterator[Finding]:
+    def _of_one(self, item: Encoded) -> list[Finding]:
+        findings: list[Finding] = []
         try:
             sheet = Sheet(item, dcmread(item.path))
-            findings = [finding for finding in self._findings(sheet) if not self._known.is_copied(sheet.dataset, finding)]
+            findings += self._of_file(sheet)
+            if self._material is not None:
+                self._stack(sheet, self._material)
+                findings += [] if findings else self._against_result(sheet, self._material)
         except UNREADABLE as error:
-            findings = [Finding((), "file", "a DICOM object that can be read and examined", type(error).__name__)]
-        yield from findings
+            findings.append(Finding((), "file", "a DICOM object that can be read and examined", type(error).__name__))
+        return findings
 
-    def _findings(self, sheet: Sheet) -> Iterator[Finding]:
+    def _of_file(self, sheet: Sheet) -> Iterator[Finding]:
         seen = self._walker.walk(sheet.dataset)
-        yield from seen.findings
+        others = frozenset(reference.sop_instance_uid for reference in seen.references) & self._ours
+        self._named.append(Named(sheet.encoded, others))
+        yield from (finding for finding in seen.findings if not self._known.is_copied(sheet.dataset, finding))
         yield from of_itself(sheet)
         yield from self._of_its_study(sheet)
         yield from resolve(seen.references, self._instances)
+        yield from groups_in_each(sheet)
         yield from whole(sheet)
-        others = frozenset(reference.sop_instance_uid for reference in seen.references) & self._ours
-        self._named.append(Named(sheet.encoded, others))
-        if self._material is not None:
-            yield from self._against_result(sheet, self._material)
 
     def _of_its_study(self, sheet: Sheet) -> Iterator[Finding]:
         encoded = copied_bytes(sheet)
@@ -127,16 +132,17 @@ class _Gate:
         if not findings:
             self._rightly_copied.add(encoded)
 
-    def _against_result(self, sheet: Sheet, material: Material) -> Iterator[Finding]:
+    def _stack(self, sheet: Sheet, material: Material) -> None:
         kind = sheet.encoded.kind
         if kind in SLICE_BY_SLICE:
             index = slice_of(planes(sheet.dataset)[0], series_of(kind, material).volume)
             self._stacks.setdefault(sheet.encoded.series_uid, []).append((sheet.encoded, index))
+
+    def _against_result(self, sheet: Sheet, material: Material) -> list[Finding]:
         for check in AGAINST_RESULT:
-            findings = list(check(sheet, material))
-            yield from findings
-            if findings:
-                return
+            if findings := list(check(sheet, material)):
+                return findings
+        return []
 
     def _of_stacks(self, held: frozenset[str]) -> Iterator[Complaint]:
         """Series with one image for each slice: whole, or held."""

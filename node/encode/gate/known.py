@@ -60,15 +60,16 @@ def known_of(material: Material) -> Known:
     """
     sources = _sources(material.exam)
     headers = (material.pet_header, material.slices.header, read_header(material.storage, material.exam.t1.source))
-    return Known(headers, sources, (*_of_formers(material.maker.formers), *_of_history(material.history)))
+    return Known(headers, sources, (*instances_of(material.maker.formers), *_of_history(material.history)))
+
+
+def instances_of(formers: tuple[Former, ...]) -> tuple[tuple[str, str], ...]:
+    """(SOP Class UID, SOP Instance UID) of what earlier versions left."""
+    return tuple(instance for former in formers for instance in former.instances)
 
 
 def _sources(exam: Exam) -> tuple[SeriesSource, ...]:
     return tuple(series.source for series in (exam.pet, exam.t1, exam.flair, exam.lesions) if series is not None)
-
-
-def _of_formers(formers: tuple[Former, ...]) -> Iterator[tuple[str, str]]:
-    return (instance for former in formers for instance in former.instances)
 
 
 def _of_history(history: History) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,4 @@
-"""Whether a value is one that DICOM allows: its representation (PS3.5 6.2), how many there are (PS3.6), the characters of our own text.
-
-Texts of our own are ASCII, so that every character set holds them; what is copied from the study in another script is not looked at here.
-"""
+"""Whether a value is one that DICOM allows: its representation (PS3.5 6.2), how many there are (PS3.6), and its characters (C.12.1.1.2)."""
 
 from __future__ import annotations
 
@@ -9,7 +6,8 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from pydicom.config import RAISE
+from pydicom.charset import convert_encodings, decode_bytes
+from pydicom.config import RAISE, settings
 from pydicom.datadict import dictionary_VM, dictionary_VR, keyword_for_tag
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.valuerep import validate_value
@@ -21,12 +19,24 @@ SINGLE = frozenset(("LT", "ST", "UR", "UT"))
 """Texts in which a backslash is a character."""
 
 _UID = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
-_CONTROL = {"LT": b"\t\n\f\r", "ST": b"\t\n\f\r", "UT": b"\t\n\f\r"}
+IN_CHARSET = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT"))
+"""Texts that may hold more than ASCII."""
+
+CONTROLS = dict.fromkeys(("LT", "ST", "UT"), "\t\n\f\r")
+ESCAPE = b"\x1b"
+DELIMITERS = {ord("\\"), ord("^"), ord("="), 0x0A, 0x0C, 0x0D, 0x09}
+"""After which an extended character set is the first one again (PS3.5 6.1.2.5.3)."""
+
 _BYTES = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "FD": 8, "AT": 4, "OF": 4, "OD": 8, "OW": 2, "OL": 4, "UV": 8, "SV": 8}
 
 
-def illegal(element: DataElement | RawDataElement) -> Iterator[Finding]:
-    """What is wrong with one element that has a value and is no sequence. The value itself is never told: it may be a person's."""
+def illegal(element: DataElement | RawDataElement, charset: tuple[str, ...]) -> Iterator[Finding]:
+    """What is wrong with one element that has a value and is no sequence. The value itself is never told: it may be a person's.
+
+    Parameters
+    ----------
+    charset : Specific Character Set of the object
+    """
     tag, name = element.tag, keyword_for_tag(element.tag)
     if tag.is_private:
         return
@@ -40,7 +50,7 @@ def illegal(element: DataElement | RawDataElement) -> Iterator[Finding]:
     if raw is None:
         return  # decoded while it was read: a UID, or the character set
     if element.VR in TEXTS:
-        yield from _text(raw, str(element.VR), int(tag), name)
+        yield from _text(raw, str(element.VR), int(tag), name, charset)
     else:
         yield from _binary(raw, str(element.VR), int(tag), name)
 
@@ -50,18 +60,32 @@ def is_legal_uid(text: str) -> bool:
     return len(text) <= 64 and _UID.fullmatch(text) is not None
 
 
-def _text(raw: bytes, vr: str, tag: int, name: str) -> Iterator[Finding]:
+def _text(raw: bytes, vr: str, tag: int, name: str, charset: tuple[str, ...]) -> Iterator[Finding]:
     if len(raw) % 2:
         yield Finding((), name, "an even number of bytes", str(len(raw)))
-    if wrong := {byte for byte in raw.rstrip(b"\0") if (byte < 32 and byte not in _CONTROL.get(vr, b"")) or byte > 126}:
-        yield Finding((), name, "printable ASCII", f"byte {min(wrong):#04x}")
+    text = _decoded(raw, charset if vr in IN_CHARSET else ())
+    if text is None or any(ord(letter) < 32 and letter not in CONTROLS.get(vr, "") for letter in text):
+        yield Finding((), name, f"characters of {'/'.join(charset) or 'ISO 646'}", "others")
         return
-    text = raw.decode("ascii").rstrip(" \0")
     values = [text] if vr in SINGLE else text.split("\\")
     yield from _count(len(values), tag, name)
     for value in values:
         if value and not _allowed(vr, value.strip() if vr in ("DS", "IS", "CS", "LO", "SH") else value):
             yield Finding((), name, f"a legal {vr}", f"a value of {len(value)} characters that is none")
+
+
+def _decoded(raw: bytes, charset: tuple[str, ...]) -> str | None:
+    """A text; None where it holds what its character set does not."""
+    if raw.isascii() and ESCAPE not in raw:
+        return raw.decode("ascii").rstrip(" \0")
+    encodings, before = convert_encodings(list(charset) or None), settings.reading_validation_mode
+    settings.reading_validation_mode = RAISE  # else what cannot be decoded is replaced
+    try:
+        return str(decode_bytes(raw, encodings, DELIMITERS)).rstrip(" \0") if charset else None
+    except (LookupError, UnicodeError):
+        return None
+    finally:
+        settings.reading_validation_mode = before
 
 
 def _allowed(vr: str, value: str) -> bool:

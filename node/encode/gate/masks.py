@@ -49,7 +49,7 @@ def _differ(frames: list[tuple[int, Array]], mask: Array) -> int:
 
 
 def _found(dataset: Dataset, where: list[int]) -> dict[int, list[tuple[int, Array]]]:
-    """Segment number → its frames (R, C) bool, each with its slice."""
+    """Segment number → its frames (R, C) bool, each with its slice; number 0, a label map's background, is left out."""
     shared = dataset.SharedFunctionalGroupsSequence[0]
     found: dict[int, list[tuple[int, Array]]] = {int(item.SegmentNumber): [] for item in dataset.SegmentSequence if item.SegmentNumber}
     for frame, groups, index in zip(_frames(dataset), dataset.PerFrameFunctionalGroupsSequence, where, strict=True):
@@ -77,7 +77,7 @@ def _frames(dataset: Dataset) -> Iterator[Array]:
 
 def _meant(dataset: Dataset, kind: Kind, material: Material) -> dict[int, Array]:
     """Segment number → (S, R, C) bool, as segmented; found by what a segment tracks."""
-    tracked = {int(item.SegmentNumber): str(item.get("TrackingUID", "")) for item in dataset.SegmentSequence}
+    tracked = {int(item.SegmentNumber): str(item.get("TrackingUID", "")) for item in dataset.SegmentSequence if item.SegmentNumber}
     if kind is Kind.RAISED:
         return dict.fromkeys(tracked, material.raised.array)
     if kind is Kind.REGIONS:

@@ -49,7 +49,8 @@ class Walker:
     """Walks over the objects of one exam, and remembers elements that it has looked at."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, int, bytes], Seen] = {}
+        self._known: dict[tuple[int, int, bytes, tuple[str, ...]], Seen] = {}
+        self._charset: tuple[str, ...] = ()
 
     def walk(self, dataset: Dataset) -> Seen:
         """What an object holds and does not hold."""
@@ -57,6 +58,7 @@ class Walker:
             level = level_of(dataset)
         except KeyError:
             return Seen([Finding((), "SOPClassUID", "a SOP class whose IOD is known", str(dataset.get("SOPClassUID")))])
+        self._charset = _charset(dataset)
         return self._item(dataset, dataset, level)
 
     def _item(self, item: Dataset, whole: Dataset, level: Level) -> Seen:
@@ -71,7 +73,7 @@ class Walker:
     def _element(self, element: DataElement | RawDataElement, item: Dataset, whole: Dataset, level: Level) -> Seen:
         if not isinstance(element, RawDataElement) or not element.value:
             return self._look(element, item, whole, level)
-        key = (id(level), int(element.tag), element.value)
+        key = (id(level), int(element.tag), element.value, self._charset)
         if key not in self._known:
             self._known[key] = self._look(element, item, whole, level)
         return self._known[key]
@@ -81,11 +83,16 @@ class Walker:
         if _is_empty(element):
             return Seen([Finding((), keyword_for_tag(tag), f"a value (type {level.valued[tag]})", "none")] if tag in level.valued else [])
         if element.VR != "SQ":
-            return Seen(list(illegal(element)))
+            return Seen(list(illegal(element, self._charset)))
         seen, inside = Seen(), level.inside.get(tag) or Level()
         for number, inner in enumerate(item[tag].value, start=1):
             seen.add(self._item(inner, whole, inside), (keyword_for_tag(tag), number))
         return seen
+
+
+def _charset(dataset: Dataset) -> tuple[str, ...]:
+    named = dataset.get("SpecificCharacterSet") or ()
+    return (named,) if isinstance(named, str) else tuple(str(name) for name in named)
 
 
 def _elements(item: Dataset) -> Iterator[DataElement | RawDataElement]:
