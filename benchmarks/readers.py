@@ -85,7 +85,7 @@ def _tried(read: Callable[[Sequence[Path]], Reading], files: Sequence[Path]) -> 
     """What a reader read; that it cannot is a reading, too."""
     try:
         return read(files)
-    except (RuntimeError, ValueError, AttributeError, TypeError, subprocess.CalledProcessError) as error:
+    except (RuntimeError, ValueError, AttributeError, TypeError, LookupError, subprocess.CalledProcessError) as error:
         return Reading(0, "", f"cannot read it: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
 
 
@@ -134,7 +134,7 @@ def _numbers_by_dsrdump(files: Sequence[Path]) -> Reading:
     done = subprocess.run([command("dsrdump"), "+Pc", "+Pl", str(files[0])], capture_output=True, text=True, check=False)
     theirs = [(code, float(value), unit) for code, value, unit in NUM.findall(done.stdout)]
     trouble = done.stderr.strip()
-    return _same(list(_numbers(pydicom.dcmread(files[0]))), theirs, "numbers", trouble)
+    return same_numbers(list(_numbers(pydicom.dcmread(files[0]))), theirs, "numbers", trouble)
 
 
 def _numbers_by_dcmqi(files: Sequence[Path]) -> Reading:
@@ -146,7 +146,7 @@ def _numbers_by_dcmqi(files: Sequence[Path]) -> Reading:
     items = [item for group in read for item in group["measurementItems"]]
     theirs = [(item["quantity"]["CodeValue"], float(item["value"]), item["units"]["CodeValue"]) for item in items]
     cited = [group for group in _groups(pydicom.dcmread(files[0])) if any(item.ValueType == "IMAGE" for item in group.ContentSequence)]
-    return _same([number for group in cited for number in _direct(group)], theirs, "numbers of groups that cite a segment")
+    return same_numbers([number for group in cited for number in _direct(group)], theirs, "numbers of groups that cite a segment")
 
 
 def _numbers_by_highdicom(files: Sequence[Path]) -> Reading:
@@ -154,10 +154,11 @@ def _numbers_by_highdicom(files: Sequence[Path]) -> Reading:
     asked = (content.get_volumetric_roi_measurement_groups, content.get_planar_roi_measurement_groups, content.get_image_measurement_groups)
     read = [measurement for ask in asked for group in ask() for measurement in group.get_measurements()]
     theirs = [(item.name.value, float(item.value), item.unit.value) for item in read]
-    return _same([number for group in _groups(pydicom.dcmread(files[0])) for number in _direct(group)], theirs, "numbers")
+    return same_numbers([number for group in _groups(pydicom.dcmread(files[0])) for number in _direct(group)], theirs, "numbers")
 
 
-def _same(ours: list[Number], theirs: list[Number], unit: str, trouble: str = "") -> Reading:
+def same_numbers(ours: list[Number], theirs: list[Number], unit: str, trouble: str = "") -> Reading:
+    """Two readings of the same numbers, whatever their order; `trouble` is what the reader complained of."""
     pairs = zip(sorted(ours), sorted(theirs), strict=False)
     matched = [a for a, b in pairs if a[0] == b[0] and a[2] == b[2] and np.isclose(a[1], b[1])]
     whole = len(matched) == len(ours) == len(theirs)
@@ -219,17 +220,17 @@ def _maps_by_simpleitk(files: Sequence[Path]) -> Reading:
     volume, images = by_simpleitk(list(files)), [pydicom.dcmread(file) for file in files]
     values = np.stack([image.pixel_array * float(image.RescaleSlope) for image in images])
     positions = np.array([image.ImagePositionPatient for image in images], dtype=float)
-    return _compared(values, positions, volume.array, volume.affine)
+    return same_slices(values, positions, volume.array, volume.affine)
 
 
 def _map_by_dcmqi(files: Sequence[Path]) -> Reading:
     volume = by_dcmqi(files[0])
-    return _compared(*_frames(files[0]), volume.array, volume.affine)
+    return same_slices(*_frames(files[0]), volume.array, volume.affine)
 
 
 def _map_by_highdicom(files: Sequence[Path]) -> Reading:
     volume = hd.imread(files[0]).get_volume()
-    return _compared(*_frames(files[0]), volume.array, volume.affine)
+    return same_slices(*_frames(files[0]), volume.array, volume.affine)
 
 
 def _frames(file: Path) -> tuple[Array, Array]:
@@ -240,7 +241,7 @@ def _frames(file: Path) -> tuple[Array, Array]:
     return values, np.array([group.PlanePositionSequence[0].ImagePositionPatient for group in groups], dtype=float)
 
 
-def _compared(values: Array, positions: Array, theirs: Array, affine: Array) -> Reading:
+def same_slices(values: Array, positions: Array, theirs: Array, affine: Array) -> Reading:
     """Each of our slices against the one that a reader puts where ours lies."""
     index = np.c_[positions, np.ones(len(positions))] @ np.linalg.inv(affine).T
     place = np.abs(index[:, :3] - np.c_[np.round(index[:, 0]), np.zeros((len(index), 2))]) * np.linalg.norm(affine[:3, :3], axis=0)

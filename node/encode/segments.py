@@ -142,12 +142,12 @@ def patches(labels: Array) -> dict[int, Patch]:
 
 def patch_of(mask: Array) -> Patch | None:
     """The patch of a mask (S, R, C) bool, None where it is empty."""
-    slices = _span(mask.any(axis=(1, 2)))
+    slices = _span(np.asarray(np.any(mask, axis=(1, 2))))
     if slices is None:
         return None
     # One pass over the slices that count, instead of one for each axis over all.
-    plane = mask[slices].any(axis=0)
-    rows, columns = _span(plane.any(axis=1)), _span(plane.any(axis=0))
+    plane = np.asarray(np.any(mask[slices], axis=0))
+    rows, columns = _span(np.asarray(plane.any(axis=1))), _span(np.asarray(plane.any(axis=0)))
     if rows is None or columns is None:
         return None
     return Patch((slices.start, rows.start, columns.start), mask[slices, rows, columns])
