@@ -16,6 +16,7 @@ from pydicom.sr.coding import Code as DicomCode
 
 from node.domain.result import Provenance
 from node.domain.verdict import Verdict
+from node.encode.gate import Known, examine
 from node.encode.headers import MODEL, Maker, describe, write
 from node.encode.objects import Encoded, EncodeOptions, Kind
 from node.encode.quantities import plain
@@ -57,21 +58,26 @@ def encode_rejection(
     if not objects or verdict not in TITLES:
         raise ValueError(f"expected objects and a verdict that rejects them; found {len(objects)} and {verdict.value}")
     maker = Maker(provenance, options, folder)
+    named = {path: _named(path) for path in sorted(objects)}
     studies: dict[str, list[Path]] = {}
-    for path in sorted(objects):
-        studies.setdefault(str(dcmread(path, stop_before_pixels=True, specific_tags=_IDENTITY).StudyInstanceUID), []).append(path)
-    return tuple(_note(studies[uid], verdict, words, maker, series) for series, uid in enumerate(sorted(studies), start=first))
+    for path, one in named.items():
+        studies.setdefault(str(one.StudyInstanceUID), []).append(path)
+    headers = {uid: dcmread(studies[uid][0], stop_before_pixels=True) for uid in sorted(studies)}
+    written = tuple(
+        _note([named[path] for path in studies[uid]], header, verdict, words, maker, series)
+        for series, (uid, header) in enumerate(headers.items(), start=first)
+    )
+    known = tuple((str(one.SOPClassUID), str(one.SOPInstanceUID)) for one in named.values())
+    return examine(written, Known(tuple(headers.values()), (), known))
 
 
-def _note(objects: Sequence[Path], verdict: Verdict, words: str, maker: Maker, series: int) -> Encoded:
-    named = [_named(path) for path in objects]
+def _note(named: Sequence[Dataset], study: Dataset, verdict: Verdict, words: str, maker: Maker, series: int) -> Encoded:
     kind, serial = Kind.REJECTION, maker.options.device_serial_number
     device = hd.sr.DeviceObserverIdentifyingAttributes(uid=device_uid(maker.options), name=serial, model_name=MODEL, serial_number=serial)
     observer = hd.sr.ObserverContext(DicomCode("121007", "DCM", "Device"), device)
     told = plain(f"Withdrawn {words}. Research use only.")
     content = hd.ko.KeyObjectSelection(TITLES[verdict], named, observer_device_context=observer, description=told)
     dataset = hd.ko.KeyObjectSelectionDocument(named, content, maker.uid(kind, "series", series), 1, maker.uid(kind, "instance", series), 1)
-    study = dcmread(objects[0], stop_before_pixels=True)
     describe(dataset, kind, study, maker, cited=(), description="RESEARCH TSPO withdrawn", series=series)
     return write(dataset, kind, maker)
 

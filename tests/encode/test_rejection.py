@@ -38,6 +38,7 @@ def notes(phantom: Phantom, objects: list[Path], folder: Path, *, verdict: Verdi
     words = "by Jörg Müller: falsche Seite"
     written = encode_rejection(objects, verdict, words, provenance, folder=folder, options=OPTIONS, first=first)
     assert {item.kind for item in written} == {Kind.REJECTION}
+    assert [str(complaint) for item in written for complaint in item.complaints] == []
     return [item.path for item in written]
 
 

@@ -190,6 +190,7 @@ def test_destinations_that_stored_the_same_share_their_notes(store: Store, setti
     withdraw(store, settings)
     found = posted(store)
     assert found["pacs"] == found["vna"]
+    assert {row.state for row in store.deliveries.of_exam(1) if row.kind == REJECTION} == {DeliveryState.QUEUED}
 
 
 def test_notes_that_are_made_again_are_the_same_and_posted_once(store: Store, settings: Settings, tmp_path: Path) -> None:
