@@ -43,7 +43,14 @@ REGION_KEYS = (
     *("ventricles", "lateral_ventricle", "third_ventricle", "fourth_ventricle", "whole_brain"),
 )
 
-WORDS = (*(kind.value for kind in (*Phenotype, *Fate)), "periventricular", "juxtacortical", "infratentorial", "deep white matter")
+WORDS = (
+    *(kind.value for kind in (*Phenotype, *Fate)),
+    *(f"{kind.value} lesions" for kind in Phenotype),
+    "periventricular",
+    "juxtacortical",
+    "infratentorial",
+    "deep white matter",
+)
 
 HEADLINE = (
     "TSPO signal ([18F]DPA-714, SUVR to cerebellar grey matter): thalamus 1.26, cortex 0.91, normal-appearing white matter 1.14; "
