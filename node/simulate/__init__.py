@@ -2,7 +2,7 @@
 
 ``exam.write_exam(folder, options)`` writes ``dicom/{PET,MR_T1,MR_FLAIR}`` and ``truth/``; ``options.SimulationOptions`` says what is
 wanted, and what is to be wrong with it; ``options.small_options`` and ``options.dynamic_options`` are quick;
-``whole_body.write_whole_body_fdg`` makes what is no exam.
+``options.Stage`` makes later visits of the same head; ``whole_body.write_whole_body_fdg`` makes what is no exam.
 
 The files beside it, in the order of work: ``head`` (tissue in template space), ``lesions``, ``warp`` (an individual, the grids, the
 poses), ``appearance`` (T1 and FLAIR), ``anatomy`` (labels on the MR grid), ``kinetics`` (time courses), ``uptake`` (PET), ``headers``,
