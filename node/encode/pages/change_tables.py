@@ -16,7 +16,7 @@ from node.encode.words import MISSING, moment_words, number_words, region_words,
 
 _VISITS = (Column(24, "left"), Column(110, "left"), Column(110, "left"), Column(300, "left"))
 _CHANGES = (Column(170, "left"), Column(78), Column(52), Column(80), Column(50), Column(8), Column(166, "left"))
-_MATRIX_NAME = Column(170, "left")
+_MATRIX_NAME = Column(140, "left")
 _LESIONS = (*(Column(46), Column(10), Column(116, "left")), *(Column(124),) * 3, *(Column(10), Column(192, "left")))
 ORDER = (Fate.NEW, Fate.ENLARGED, Fate.SMALLER, Fate.VANISHED, Fate.SAME)
 """Lesions are listed by their fate, what asks for a look first."""
@@ -71,7 +71,7 @@ def lesion_section(material: Material) -> Section:
     say, quantity = material.say, material.result.primary.quantity.value
     lesions = sorted(material.history.lesions, key=lambda lesion: (ORDER.index(lesion.fate), lesion.number))
     by_part = {(change.lesion, change.region): change for change in material.history.changes if change.lesion is not None}
-    heads = ("No.", "", "", "mL", say("core"), say("rim"), "", say("type"))
+    heads = (say("No."), "", "", "mL", say("core"), say("rim"), "", say("type"))
     head = TableRow(heads, _LESIONS, Style.SMALL_STRONG, SOFT, ruled=True)
     rows: list[Row] = [_lesion_row(lesion, by_part, say) for lesion in lesions]
     if rows:
@@ -101,7 +101,9 @@ def _change_row(change: Change, sources: Sequence[str], say: Speech) -> TableRow
         "",
         f"{_verdict(change, say)} {source}",
     )
-    return TableRow(cells, _CHANGES, Style.SMALL, WARNING if change.exceeds else INK)
+    # What exceeds is heavier as well, since colour alone is lost in a grey print.
+    style, colour = (Style.SMALL_STRONG, WARNING) if change.exceeds else (Style.SMALL, INK)
+    return TableRow(cells, _CHANGES, style, colour)
 
 
 def _verdict(change: Change, say: Speech) -> str:
@@ -119,7 +121,7 @@ def _matrix(lesions: Sequence[LesionChange], say: Speech) -> list[Row]:
     if not any(lesion.phenotype_before or lesion.phenotype_now for lesion in lesions):
         return []
     befores, nows = (_classes(lesions, told) for told in (_before, _now))
-    columns = (_MATRIX_NAME, *(Column(700 / len(nows)) for _ in nows))
+    columns = (_MATRIX_NAME, *(Column(730 / len(nows)) for _ in nows))
     head = TableRow((say("before ↓  now →"), *(_class(now, say) for now in nows)), columns, Style.SMALL_STRONG, SOFT, ruled=True)
     rows: list[Row] = [Paragraph("", space=4), head]
     for before in befores:

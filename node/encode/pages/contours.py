@@ -2,7 +2,7 @@
 
 Three rows, each in three planes through the middle of the brain: the T1's outlines on the PET, the PET's outline on the T1, and the T1's
 outlines on the FLAIR. The planes are the same whatever was found, because alignment is judged where anatomy is known. The PET is black on
-white, as readers of PET know it. Outlines are orange and blue, which stay apart in any colour vision.
+white, as readers of PET know it. Outlines are orange and blue, which stay apart in any colour vision, with a dark edge.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from node.encode.material import Material
 from node.encode.planes import FINE, ROOM_MM, VIEWS, Point, cut, middle_of, plane_grid, side_words
 from node.imaging import in_reference_pose, resample
 
-BRAIN_RGB: Colour = (255, 140, 0)
-INNER_RGB: Colour = (50, 120, 255)
+BRAIN_RGB: Colour = (255, 176, 46)
+INNER_RGB: Colour = (84, 190, 255)
 """Of the brain's outline, and of what lies inside it."""
 
 HALF = 0.5
 """Of a mask, or of the PET's median in the brain: where its outline is drawn."""
 
-LINE = 3
-"""Width of an outline, fine pixels."""
+LINE, EDGE = 3, 2
+"""Width of an outline, and of its dark edge, fine pixels: the one is seen on dark, the other on bright tissue, and both in a grey print."""
 
 INNER = ("ventricles", "white_matter")
 """Regions whose outlines are drawn inside the brain's."""
@@ -112,8 +112,11 @@ def draw_layer(layer: Layer, grid: Volume) -> Array:
     values = cut(layer.image, grid, layer.image_from_t1)
     picture = grey(values, layer.limits)
     picture = 255 - picture if layer.inverted else picture
-    for line in layer.outlines:
-        picture[ring(cut(line.volume, grid, line.volume_from_t1) >= line.level, LINE)] = line.colour
+    inside = [cut(line.volume, grid, line.volume_from_t1) >= line.level for line in layer.outlines]
+    for mask in inside:
+        picture[ring(mask, LINE + EDGE)] = 0
+    for line, mask in zip(layer.outlines, inside, strict=True):
+        picture[ring(mask, LINE)] = line.colour
     return np.asarray(Image.fromarray(picture).reduce(FINE))
 
 
