@@ -9,15 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from pydicom.dataset import Dataset
 
+import node.workflow.store
 from node import settings as settings_module
 from node.domain.ports import Received
 from node.domain.verdict import Verdict
 from node.settings import Settings
 from node.workflow.states import State, Verb
 from node.workflow.steps.intake import ExamIntake
+from node.workflow.steps.reading_back import ANSWERING
 from node.workflow.store.database import Store
+from node.workflow.store.register import HeaderRow
 from node.workflow.store.rows import ExamRow, Posting
 from node.workflow.sweep import Sweep
 from tests.assemble.assemble_dicom import STUDY, flair_series, mr_series, pet_series, write
@@ -220,6 +225,25 @@ def test_our_page_of_refusal_that_a_pacs_sends_round_begins_no_other(site: Site)
     assert (site.exam().version, site.exam().state) == (1, State.REJECTED)
 
 
+def test_lesions_that_were_here_before_an_update_begin_nothing_after_it(tmp_path: Path) -> None:
+    store = Store(tmp_path, SlowClock())
+    config = Config()
+    config.set_main_option("script_location", str(Path(node.workflow.store.__file__).with_name("migrations")))
+    with store._engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+    for uid, header in (("1.2.3.5.1", "{}"), ("1.2.3.5.2", None)):
+        store.register.record(Received(uid, SEG_CLASS, "1.2.840.10008.1.2.1", "0" * 64, 10, uid, "A", "MR", "EMBER", "x"))
+        store.register.headers_read([HeaderRow(uid, "P-1", STUDY, "1.2.3.5", header, None)])
+
+    store.migrate()
+
+    assert store.answers.unanswered(ANSWERING) == ()
+    store.register.headers_read([HeaderRow("1.2.3.5.2", "P-1", STUDY, "1.2.3.5", "{}", None)])
+    assert store.answers.unanswered(ANSWERING) == (("1.2.3.5.2", "{}"),)
+    store.close()
+
+
 def test_of_two_corrections_the_later_counts_whichever_comes_first(site: Site) -> None:
     site.receive([seg("1.2.3.5.1", ContentTime="110000")])
     site.settle()
@@ -228,7 +252,7 @@ def test_of_two_corrections_the_later_counts_whichever_comes_first(site: Site) -
     site.settle()
 
     assert (site.exam().version, site.exam().state) == (2, State.DELIVERED)
-    assert site.told()[-1].endswith("not taken, since others count before them")
+    assert site.told()[-1].endswith("not taken, since others count before them, or another MR would be taken now")
 
     site.receive([seg("1.2.3.7.1", ContentTime="120000")])
     site.settle()

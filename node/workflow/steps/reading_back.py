@@ -101,7 +101,9 @@ class ReadingBack:
             self._store.register.assign([header.study_uid], counting[-1].number)
             self._store.answers.begin(uid, [exam.number for exam in counting], f"{_told(header)}; analysed again with them")
         elif fitting:
-            self._store.answers.file(uid, fitting[-1].number, f"{_told(header)}; not taken, since others count before them")
+            self._store.answers.file(
+                uid, fitting[-1].number, f"{_told(header)}; not taken, since others count before them, or another MR would be taken now"
+            )
         elif begun and not any(exam.plan is None for exam in exams):
             log.warning("a SEG of lesions fits no exam", series_uid=header.series_uid)
             self._store.answers.file(uid, begun[-1].number, f"{_told(header)}; {unclaimed(header)}")

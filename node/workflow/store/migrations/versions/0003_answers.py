@@ -34,6 +34,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("answers_by_object", "answers", ["sop_instance_uid"], unique=False)
+    # What lies here already was looked at by the rules of its time: an update must not begin every exam again that has a segmentation.
+    op.execute(
+        "INSERT INTO answers (sop_instance_uid, told, answered_at) "
+        "SELECT sop_instance_uid, 'here before answers were looked at', received_at FROM instances WHERE header IS NOT NULL AND "
+        "sop_class_uid IN ('1.2.840.10008.5.1.4.1.1.66.4', '1.2.840.10008.5.1.4.1.1.66.7', '1.2.840.10008.5.1.4.1.1.88.59')"
+    )
     for table, words in TOLD.items():
         for change in ("UPDATE", "DELETE"):
             op.execute(f"CREATE TRIGGER {table}_no_{change.lower()} BEFORE {change} ON {table} BEGIN SELECT RAISE(ABORT, '{words}'); END")
