@@ -18,7 +18,7 @@ PHYSICIST             Secondary Capture          the PET's       how the numbers
 MAP                   PET Image                  the MR's        the primary map's values, one image a slice of the reading series
 MAP_SUVR, MAP_SUV     PET Image                  the MR's        SUVR beside a DVR; the registered PET in SUV, where SUV is known
 PARAMETRIC_MAPS       Parametric Map             the PET's       every map, floating point, on the PET grid
-REGISTRATION          Spatial Registration       the MR's        PET → T1 and FLAIR → T1, so that viewers fuse the originals
+REGISTRATION          Spatial Registration       the MR's        PET, FLAIR and earlier T1s → T1, so that viewers fuse the originals
 PRESENTATION          Grayscale Softcopy PS      the MR's        the lesions' outlines and numbers on the reading series, as graphics
 PDF                   Encapsulated PDF           the PET's       the pages for print: dark on white, with text that can be copied
 KEY_OBJECTS           Key Object Selection       the PET's       which pages to open first
@@ -61,6 +61,8 @@ Decisions
   switches outlines on and off over the scanner's own images.
 - **Pages speak the site's language** (`languages`): what objects hold as data stays English, whatever the pages speak.
 - **The colour scale is fixed** (`EncodeOptions.map_range`), because a colour must mean the same in two exams.
+- **Every object names the scanners and the node** (`equipment`), the institution of its study, and the order and step that it answers to
+  (`procedure`), since whoever meets it alone has nothing else to tell them by.
 - **A re-run names what it replaces** (`former`): only what an earlier version really left at a destination, by the attribute that each
   IOD has for it. We chose that instead of "version less one", because a version may have been held, refused or withdrawn.
 - **Series numbers begin with 9001** (9011 for version 2, 10001 for version 21: `series_number`), instead of 9xx: Philips numbers series by

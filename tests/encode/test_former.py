@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from encode_phantom import Phantom, make_phantom
+from encode_phantom import Phantom, Plan, make_phantom
 from pydicom import Dataset, dcmread
 
+from benchmarks.conformance import complaints
 from node.encode import EncodeOptions, Former, Kind, encode, encode_refusal
 from node.encode.former import name_formers, replaced_version
 
@@ -18,7 +19,7 @@ REPORT = ("1.2.840.10008.5.1.4.1.1.88.34", "1.1.2")
 
 
 def uid_of(version: int, kind: Kind) -> str:
-    return f"9.{version}.{list(Kind).index(kind)}"
+    return f"1.9.{version}.{list(Kind).index(kind)}"
 
 
 def former(kind: Kind, version: int = 1, description: str = "RESEARCH something", series: str = "") -> Former:
@@ -76,13 +77,13 @@ def test_what_was_replaced_has_no_part_in_the_uids(phantom: Phantom, tmp_path: P
 
 
 def test_of_several_series_of_a_kind_the_one_of_the_same_description_is_named() -> None:
-    left = tuple(former(Kind.REGISTRATION, 2, f"RESEARCH {name} (version 2)", f"9.8.{len(name)}") for name in ("PET to T1", "FLAIR to T1"))
+    left = tuple(former(Kind.REGISTRATION, 2, f"RESEARCH {name} (version 2)", f"1.9.8.{len(name)}") for name in ("PET to T1", "FLAIR to T1"))
     one, other = Dataset(), Dataset()
 
     name_formers(one, Kind.REGISTRATION, "RESEARCH FLAIR to T1", left)
     name_formers(other, Kind.REGISTRATION, "RESEARCH prior to T1", left)
 
-    assert [uid for _, uid, _ in related(one)] == [f"9.8.{len('FLAIR to T1')}"]
+    assert [uid for _, uid, _ in related(one)] == [f"1.9.8.{len('FLAIR to T1')}"]
     assert not related(other)
 
 
@@ -106,3 +107,19 @@ def test_the_page_takes_the_place_of_the_refusal_and_the_other_way_round(phantom
 def test_the_version_that_is_replaced_is_the_latest_that_was_stored() -> None:
     assert replaced_version(()) is None
     assert replaced_version((former(Kind.SUMMARY, 1), former(Kind.REPORT, 4), former(Kind.LESIONS, 3))) == 4
+
+
+@pytest.mark.peer("dciodvfy", "dcentvfy")
+def test_judges_find_no_fault_with_a_rerun_of_an_ordered_study(tmp_path: Path) -> None:
+    phantom = make_phantom(tmp_path, Plan(extra=(("PerformedProcedureStepID", "PPS1"), ("InstitutionName", "City"))))
+    asked, step = Dataset(), Dataset()
+    asked.RequestedProcedureID, asked.ScheduledProcedureStepID = "RP1", "SP1"
+    step.ReferencedSOPClassUID, step.ReferencedSOPInstanceUID = "1.2.840.10008.3.1.2.3.3", "1.2.3.4"
+    for path in tmp_path.glob("*.dcm"):
+        file = dcmread(path)
+        file.RequestAttributesSequence, file.ReferencedPerformedProcedureStepSequence = [asked], [step]
+        file.save_as(path)
+
+    again(phantom, tmp_path / "out", tuple(former(kind) for kind in (Kind.SUMMARY, Kind.LESIONS, Kind.REPORT)))
+
+    assert complaints(sorted((tmp_path / "out").glob("*.dcm")), sorted(tmp_path.glob("*.dcm"))) == []
