@@ -76,6 +76,10 @@ class DeliveryState(Enum):
     HELD = "held"  #: it did not pass the gate: shown, and never sent
 
 
+RELEASED = frozenset((DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.REFUSED))
+"""What is sent, or sent again, when a person releases an exam: not what is held."""
+
+
 @dataclass(frozen=True)
 class Parcel:
     """One frozen object on its way to one destination.

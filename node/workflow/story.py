@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from node.domain.ports import RELEASED, DeliveryState
 from node.workflow.states import State
 from node.workflow.store.rows import CorrectionRow, DeliveryRow, ExamRow, VerdictRow
 from node.workflow.store.snapshot import Snapshot
@@ -72,16 +73,20 @@ def showing_text(store: Snapshot, storage: Path, exam: ExamRow, width: int) -> s
     parts.append(_section("Story", events, width))
     details = [event.detail for event in store.events(exam.number) if event.detail]
     parts += [f"Traceback\n{textwrap.indent(detail, '  ')}" for detail in details[-1:]]
-    parts.append(_section("Deliveries", _deliveries(store.deliveries(exam.number)), width))
-    parts.append(_advice(exam))
+    deliveries = store.deliveries(exam.number)
+    parts.append(_section("Deliveries", _deliveries(deliveries), width))
+    parts.append(_advice(exam, deliveries))
     if version_folder(storage, exam).is_dir():
         parts.append(f"Files: {version_folder(storage, exam)}")
     return "\n\n".join(part for part in parts if part)
 
 
-def _advice(exam: ExamRow) -> str:
+def _advice(exam: ExamRow, deliveries: Sequence[DeliveryRow]) -> str:
     """What a person can do now."""
     name = exam.name
+    states = {row.state for row in deliveries if row.version == exam.version}
+    if exam.state is State.HELD and DeliveryState.HELD in states and not states & RELEASED:
+        return f"Next: what is held is not sent; when its reason is mended, `ember rerun {name}` makes it anew; or `ember reject {name}`."
     if exam.state is State.HELD and (exam.plan or {}).get("unclaimed"):
         return f"Next: send the MR that it waits for; or `ember reject {name}`."
     if exam.state is State.HELD and (exam.plan or {}).get("conflicts"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from node.domain.ports import DeliveryState
+from node.domain.ports import RELEASED, DeliveryState
 from node.errors import ConflictError
 from node.workflow import artefacts
 from node.workflow.states import COMPUTE, State
@@ -19,9 +19,6 @@ ARTEFACT_OF = {
     State.ENCODED: "objects",
 }
 """The artefact whose being there proves that a state was reached."""
-
-WAITING = {DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.REFUSED}
-"""What a release can still send."""
 
 
 def release(store: Store, storage: Path, exam: ExamRow, reason: str) -> State:
@@ -39,7 +36,7 @@ def release(store: Store, storage: Path, exam: ExamRow, reason: str) -> State:
     if exam.plan is None or exam.plan.get("conflicts"):
         raise ConflictError(f"{exam.name} is held since its series may be of two people: correct and send them again, or reject it")
     states = {row.state for row in store.deliveries.of_exam(exam.number, exam.version)}
-    if DeliveryState.HELD in states and not states & WAITING:
+    if DeliveryState.HELD in states and not states & RELEASED:
         raise ConflictError(
             f"{exam.name} is held since objects did not pass the gate, and what did is sent: analyse it again, or reject it"
         )
