@@ -87,10 +87,10 @@ def slope_for(largest: float) -> float:
 
 def _encode(material: Material, kind: Kind, made: ParametricMap) -> tuple[Encoded, ...]:
     values = on_reading(material, made.volume)
-    slope = slope_for(float(np.abs(values).max()))
-    stored = np.clip(np.rint(values / slope), -LARGEST, LARGEST).astype("<i2")
+    slope = slope_for(max(float(values.max()), -float(values.min())))
     dataset = _template(material, kind, made, slope)
-    return tuple(_write_slice(dataset, kind, material, index, picture) for index, picture in enumerate(stored))
+    pictures = (np.clip(np.rint(part / slope), -LARGEST, LARGEST).astype("<i2") for part in values)
+    return tuple(_write_slice(dataset, kind, material, index, picture) for index, picture in enumerate(pictures))
 
 
 def _write_slice(dataset: Dataset, kind: Kind, material: Material, index: int, picture: Array) -> Encoded:
