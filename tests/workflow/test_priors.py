@@ -387,6 +387,16 @@ def test_another_flair_is_told(site: Site) -> None:
     assert "voxels of 1.0 × 1.0 × 1.1 mm, this exam's of 1.0 × 1.0 × 3.0 mm" in note
 
 
+def test_a_number_that_two_lesions_had_goes_to_the_one_of_the_visit(site: Site) -> None:
+    """The later exam was analysed before the earlier one came: its lesion 1 is another than the earlier one's."""
+    boxes = {1: (30, 39)}
+    site.analyse(Visit(200, boxes))
+    site.analyse(Visit())
+    site.again(1, Visit(200, boxes, origin=LesionOrigin.IMPORTED, drawn=_sent_back(boxes, ())))
+    assert list(site.names(1)) == [1]
+    assert list(site.names(1, 2)) == [4]
+
+
 def test_a_name_that_is_not_ours_is_none(site: Site) -> None:
     site.analyse(Visit())
     drawn = _sent_back(FIRST, ((1, "1.2.3.4"),))

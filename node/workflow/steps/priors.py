@@ -139,7 +139,7 @@ def number(segmentation: Segmentation, priors: Priors, exam: Exam, alignment: Al
     visit = priors.visit(priors.matched)
     known = _known(priors, visit)
     claimed = {label: known[uid] for label, uid in _claimed(segmentation, exam, alignment).items() if uid in known}
-    redrawn = {label: number for label, number in _redrawn(segmentation, priors).items() if number in known.values()}
+    redrawn = _redrawn(segmentation, priors, known)
     claimed |= {label: number for label, number in redrawn.items() if label not in claimed and number not in claimed.values()}
     families = _families(segmentation, priors, visit)
     free = {one.now: one.before for one in families if one.now not in claimed and one.before not in claimed.values()}
@@ -202,13 +202,13 @@ def _own(storage: Path, row: ExamRow, exam: Exam) -> tuple[tuple[tuple[str, int]
     return (), None
 
 
-def _redrawn(segmentation: Segmentation, priors: Priors) -> dict[int, int]:
-    """Label → number of the lesion of the version before that it overlaps."""
+def _redrawn(segmentation: Segmentation, priors: Priors, known: Mapping[str, int]) -> dict[int, int]:
+    """Label → number of the lesion of the version before that it overlaps, where that number is still this lesion's."""
     if priors.own_lesions is None:
         return {}
     before = Earlier(priors.own_lesions, Transform.identity())
-    own = set(dict(priors.own).values())
-    return {one.now: one.before for one in match_lesions(segmentation.lesions, before) if one.before in own}
+    still = {number for uid, number in priors.own if known.get(uid) == number}
+    return {one.now: one.before for one in match_lesions(segmentation.lesions, before) if one.before in still}
 
 
 def _claimed(segmentation: Segmentation, exam: Exam, alignment: Alignment) -> dict[int, str]:
