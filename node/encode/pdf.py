@@ -30,8 +30,9 @@ def encode_pdf(material: Material) -> tuple[Encoded, ...]:
     dataset = _document(document)
     sources = (instance for series in material.cited() for instance in series.instances)
     dataset.SourceInstanceSequence = [reference(source.sop_class_uid, source.sop_instance_uid) for source in sources]
-    # Common Instance Reference is no part of this IOD.
+    # Common Instance Reference and the body part are no part of this IOD.
     describe(dataset, Kind.PDF, material.pet_header, maker, cited=(), description="RESEARCH TSPO signal summary for print")
+    del dataset.BodyPartExamined
     return (write(dataset, Kind.PDF, maker),)
 
 

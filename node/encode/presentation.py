@@ -77,15 +77,9 @@ def encode_presentation(material: Material) -> tuple[Encoded, ...]:
     dataset = Dataset()
     dataset.SOPClassUID = GrayscaleSoftcopyPresentationStateStorage
     dataset.Modality = "PR"
-    contrast = material.reading.contrast.value
-    describe(
-        dataset,
-        Kind.PRESENTATION,
-        material.slices.header,
-        material.maker,
-        cited=material.cited(),
-        description=f"RESEARCH TSPO lesions outlined on {contrast}",
-    )
+    description = f"RESEARCH TSPO lesions outlined on {material.reading.contrast.value}"
+    # It names the images that it is shown on, in a form of its own; Common Instance Reference is no part of this IOD.
+    describe(dataset, Kind.PRESENTATION, material.slices.header, material.maker, cited=(), description=description)
     _identify(dataset)
     dataset.ReferencedSeriesSequence = [_series(material)]
     dataset.DisplayedAreaSelectionSequence = [_area(material)]

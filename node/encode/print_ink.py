@@ -22,12 +22,20 @@ LIGHTEST_TEXT = 0.17
 _LIFT = 255.0 / (255 - max(GROUND))
 """Brings the ground to white, which turning over alone leaves a little grey."""
 
+_GREYISH, _DARKER = 40.0, 0.3
+"""Difference between a colour's largest and smallest part from which on it is strong; how much the strongest are darkened."""
+
 
 def turned(rgb: Array) -> Array:
-    """Colours (..., 3) uint8 with light and dark exchanged, the same hues; the page's ground becomes white."""
+    """Colours (..., 3) uint8 with light and dark exchanged, the same hues; the page's ground becomes white.
+
+    Strong colours are of middle lightness, which turning over leaves as it is: they are darkened, or they would be pale on white.
+    """
     values = rgb.astype(np.float32)
-    opposite = values + 255.0 - values.max(axis=-1, keepdims=True) - values.min(axis=-1, keepdims=True)
-    return np.asarray(np.clip(opposite * _LIFT + 0.5, 0, 255).astype(np.uint8))
+    most, least = values.max(axis=-1, keepdims=True), values.min(axis=-1, keepdims=True)
+    darker = 1.0 - _DARKER * np.clip((most - least - _GREYISH) / (255.0 - _GREYISH), 0.0, 1.0)
+    opposite = (values + 255.0 - most - least) * _LIFT * darker
+    return np.asarray(np.clip(opposite + 0.5, 0, 255).astype(np.uint8))
 
 
 def area(colour: Rgb) -> Rgb:
