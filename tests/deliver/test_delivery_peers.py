@@ -6,13 +6,15 @@ import os
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from deliver_pictures import map_slice, page
 from network import Receipts, dataset_bytes, instance, parcel, wait_until, write
 from pydicom import dcmread
-from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.uid import UID, JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from benchmarks.peers import Orthanc, find, free_port
-from node.deliver import send
+from node.deliver import Compression, send
 from node.dimse import Peer, echo, find_instance
 from node.domain.ports import DeliveryState
 from node.errors import TemporaryError
@@ -67,3 +69,42 @@ def is_up(peer: Peer) -> bool:
         return echo(peer).status == 0x0000
     except TemporaryError:
         return False
+
+
+@pytest.mark.peer("storescu")
+@pytest.mark.parametrize(("words", "syntax"), [("+xt", JPEGLSLossless), ("+xr", RLELossless)])
+def test_dcmtk_storescp_that_prefers_a_lossless_syntax_gets_it_and_decodes_the_same_pixels(tmp_path: Path, words: str, syntax: UID) -> None:
+    paths = {path.stem: path for path in (write(page(), tmp_path / "outbox"), write(map_slice(1), tmp_path / "outbox"))}
+    arrived, port = tmp_path / "arrived", free_port()
+    arrived.mkdir()
+    scp = subprocess.Popen(
+        [str(find("storescp")), words, "-uf", "-aet", "PACS", "-od", str(arrived), str(port)], env={**os.environ, "TCP_NODELAY": "1"}
+    )
+    try:
+        pacs = Peer("storescp", "127.0.0.1", port, "PACS", "EMBER", connect_timeout_s=5, answer_timeout_s=5)
+        wait_until(lambda: is_up(pacs))
+        outcome = send([parcel(path) for path in paths.values()], pacs, Receipts(), compression=Compression.LOSSLESS)
+    finally:
+        scp.terminate()
+        scp.wait()
+
+    assert [how for _, how in outcome.stored] == [f"answered 0x0000, sent in {syntax.name}"] * 2
+    for file in arrived.iterdir():
+        plain = tmp_path / f"{file.name}.plain"
+        subprocess.run([str(find("dcmdjpls" if syntax == JPEGLSLossless else "dcmdrle")), str(file), str(plain)], check=True)
+        got, sent = dcmread(plain), dcmread(paths[str(dcmread(file, stop_before_pixels=True).SOPInstanceUID)])
+        assert dcmread(file, stop_before_pixels=True).file_meta.TransferSyntaxUID == syntax
+        assert np.array_equal(got.pixel_array, sent.pixel_array)
+
+
+@pytest.mark.peer("Orthanc")
+def test_orthanc_takes_what_was_compressed_and_shows_the_same_pixels(tmp_path: Path) -> None:
+    paths = {path.stem: path for path in (write(page(), tmp_path / "outbox"), write(map_slice(1), tmp_path / "outbox"))}
+    with Orthanc(tmp_path / "orthanc") as orthanc:
+        pacs = Peer("orthanc", "127.0.0.1", orthanc.dicom_port, orthanc.ae_title, "EMBER", connect_timeout_s=10, answer_timeout_s=10)
+        outcome = send([parcel(path) for path in paths.values()], pacs, Receipts(), compression=Compression.LOSSLESS)
+        arrived = [dcmread(path) for path in orthanc.download(tmp_path / "arrived")]
+
+    assert [how for _, how in outcome.stored] == [f"answered 0x0000, sent in {JPEGLSLossless.name}"] * 2
+    assert all(np.array_equal(got.pixel_array, dcmread(paths[got.SOPInstanceUID]).pixel_array) for got in arrived)
+    assert len(arrived) == 2
