@@ -35,3 +35,4 @@ def test_judges_find_no_fault(tmp_path: Path, plan: Plan) -> None:
 
     objects = [e.path for e in (*encoded, *refused)]
     assert complaints(objects, sorted(tmp_path.glob("*.dcm"))) == []
+    assert [str(complaint) for e in (*encoded, *refused) for complaint in e.complaints] == []  # our own gate agrees
