@@ -36,8 +36,8 @@ Decisions
 - **Change is drawn over real dates, like joined to like**; an unlike visit stands apart, hollow, with a letter and its reason, instead of
   being left out. The axis reaches a tenth beyond the values, so that one per cent never fills a plot, and the band is the published
   repeatability, or there is none. No change of one lesion is judged.
-- **Alignment is judged on outlines**: the T1's on the PET and the FLAIR, the PET's on the T1, in the same three planes through the middle of
-  the brain in every exam, instead of a blend, in which 3 mm cannot be seen. The PET is black on white, as its readers know it.
+- **Alignment is judged on outlines**: the T1's on the PET and the FLAIR, the PET's on the T1, in the same three planes through the middle
+  of the brain in every exam, instead of a blend, in which 3 mm cannot be seen. The PET is black on white, as its readers know it.
 - **A check that passed is told by its own sentence**, which says what was found and what was expected; the numbers follow only where it
   does not.
 """
