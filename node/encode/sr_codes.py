@@ -70,6 +70,7 @@ REPEATABILITY = Code("REPEATABILITY", PRIVATE_SCHEME, "Limit of change in 19 of 
 REPEATABILITY_OF = Code("REPEAT-SOURCE", PRIVATE_SCHEME, "Whose repeatability, or why there is none")
 EARLIER_EXAM = Code("EARLIER-EXAM", PRIVATE_SCHEME, "Earlier exam that it is compared with")
 MAP_QUANTITY = Code("MAP-QUANTITY", PRIVATE_SCHEME, "Quantity that a map holds")
+MAP_METHOD = Code("MAP-METHOD", PRIVATE_SCHEME, "How a map was made")
 SERIES_ROLE = Code("SERIES-ROLE", PRIVATE_SCHEME, "What a series is to the exam")
 
 FATES = {fate: Code(f"FATE-{fate.name}", PRIVATE_SCHEME, f"Lesion {fate.value}") for fate in Fate}

@@ -21,6 +21,7 @@ from node.encode.objects import Kind
 from node.encode.quantities import dicom, measure, plain
 from node.encode.sr_codes import (
     BECQUEREL,
+    MAP_METHOD,
     MAP_QUANTITY,
     MILLIMETRE,
     PIXELS,
@@ -105,6 +106,7 @@ def _made(one: CitedMap, material: Material) -> sr.ContainerContentItem:
     content = group.ContentSequence
     content.extend((_code(_MODALITY, _MODALITIES["PT"]), _code(_TARGET, codes.BRAIN)))
     content.append(_code(dicom(MAP_QUANTITY), measure(one.made.quantity).concept))
+    content.append(sr.TextContentItem(dicom(MAP_METHOD), plain(one.made.method), CONTEXT))
     content.append(sr.UIDRefContentItem(_FRAME_OF_REFERENCE, volume.frame_of_reference_uid, CONTEXT))
     content.extend(_geometry(volume))
     content.append(sr.ImageContentItem(dicom(SOURCE_OF_MEASUREMENT), *map_uid(one, material), relationship_type=CONTAINS))

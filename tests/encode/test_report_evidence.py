@@ -67,8 +67,9 @@ def test_each_map_that_is_written_is_named_with_what_it_holds(tmp_path: Path) ->
     for group in library(sr):
         for item in items(group, meaning="Source of Measurement"):
             (quantity,) = items(group, meaning="Quantity that a map holds")
-            named[item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID] = quantity.ConceptCodeSequence[0].CodeValue
-    assert named == {first[Kind.MAP]: "SUVR", first[Kind.PARAMETRIC_MAPS]: "SUVR"}
+            (method,) = items(group, meaning="How a map was made")
+            named[item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID] = (quantity.ConceptCodeSequence[0].CodeValue, method.TextValue)
+    assert named == {first[Kind.MAP]: ("SUVR", "ratio"), first[Kind.PARAMETRIC_MAPS]: ("SUVR", "ratio")}
 
 
 def test_the_library_says_what_was_injected_and_how_the_images_lie(tmp_path: Path) -> None:

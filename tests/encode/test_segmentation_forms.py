@@ -29,7 +29,7 @@ from node.encode.phenotypes import LOOKS, lesion_rgb
 from node.encode.region_segments import encode_regions, region_segments
 from node.encode.seg_object import Drawn, _packed, write_segments
 from node.encode.segmentation import encode_lesions, encode_raised, encode_rims, lesion_segments, rim_tracking
-from node.encode.segments import Method, Patch, Segment, joined, patch_of, patches
+from node.encode.segments import MOST_SEGMENTS, Method, Patch, Segment, joined, patch_of, patches
 from node.encode.slices import Slices, SliceSource
 
 FORMS = ("BINARY", "FRACTIONAL", "LABELMAP")
@@ -69,6 +69,21 @@ def test_every_form_holds_the_lesions_where_they_are(tmp_path: Path, form: str, 
             assert np.array_equal(most, shown == number)
         else:
             assert np.array_equal(found[number] > 0, shown == number)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_more_lesions_than_segments_keep_every_voxel_in_every_form(tmp_path: Path, form: str) -> None:
+    phantom = rich_phantom(tmp_path, Plan(lesions=MOST_SEGMENTS + 15))
+    shown = phantom.material().lesions.labels.array
+
+    seg = read(phantom, tmp_path, encode_lesions, form)
+
+    found = voxels(seg, phantom)
+    last = found[MOST_SEGMENTS] > 0
+    assert max(found) == MOST_SEGMENTS
+    assert np.all(last[shown >= MOST_SEGMENTS])
+    assert form == "FRACTIONAL" or np.array_equal(last, shown >= MOST_SEGMENTS)
+    assert np.all(np.any([share > 0 for number, share in found.items() if number], axis=0)[shown > 0])
 
 
 def test_a_fractional_segment_holds_the_share_of_each_voxel(tmp_path: Path) -> None:
