@@ -190,6 +190,17 @@ def balanced(text: str, style: Style, width: int) -> list[str]:
     return next((even for even in narrower if len(even) == len(lines)), lines)
 
 
+def clipped(text: str, style: Style, width: int, most: int) -> list[str]:
+    """The lines of a text, at most so many: three dots say that there is more of it."""
+    lines = wrap(text, style, width)
+    if len(lines) <= most:
+        return lines
+    last = lines[most - 1]
+    while width_of(f"{last}…", style) > width:
+        last = last[:-1]
+    return [*lines[: most - 1], f"{last}…"]
+
+
 def largest(text: str, width: int, styles: tuple[Style, ...]) -> Style:
     """The first style in which a text takes one line, or the last."""
     return next((style for style in styles if width_of(text, style) <= width), styles[-1])

@@ -98,7 +98,7 @@ def _series(header: Dataset, say: Speech, series: tuple[SeriesSource, ...]) -> S
         description, acquired = series_words(source.description, source.acquired_at, say)
         count = len({instance.sop_instance_uid for instance in source.instances})
         name = {"PT": "PET"}.get(source.modality, source.modality)
-        rows.append(Paragraph(f"{name}  {description}", style=Style.STRONG, space=0))
+        rows.append(Paragraph(f"{name} · {description}", style=Style.STRONG, space=0))
         rows.append(Paragraph(say("{acquired}, {count} images", acquired=acquired, count=count), colour=SOFT, space=12))
     rows += [Paragraph(line, colour=SOFT, space=0) for line in study_words(header, say)]
     return Section(say("The series"), tuple(rows))

@@ -9,7 +9,7 @@ from pathlib import Path
 from encode_phantom import Phantom, Plan, make_phantom
 from rich_phantom import rich_phantom
 
-from node.domain.exam import Check, Gravity
+from node.domain.exam import Check, Gravity, LesionImport
 from node.domain.history import Change, Fate, History, LesionChange, Visit
 from node.domain.result import Finding, LesionOrigin, Norm, Phenotype, Quantity
 from node.encode.headers import Maker
@@ -18,6 +18,9 @@ from node.encode.objects import EncodeOptions
 
 LONG_NAME = "Wolfeschlegelsteinhausenbergerdorff-WWWWWWWWW^Hubert Blaine WWWW"
 """As long as a name may be, in wide letters."""
+
+WIDE = "WWWW WWW WWWWWWWW " * 3
+"""A series' description in wide letters."""
 
 SOURCE = "DVR of 12 people scanned twice, from test and retest (ours)"
 
@@ -122,6 +125,29 @@ def with_a_visit(tmp_path: Path) -> Material:
     return remembered(phantom, History((visit,), changes, lesions))
 
 
+def crowded(tmp_path: Path) -> Material:
+    """Everything at once: a visit, changes everywhere, long descriptions, an imported SEG, a released exam, much that was not computed."""
+    phantom = rich_phantom(tmp_path, Plan(lesions=6))
+    checks = tuple(
+        Check(f"c{i}", False, f"Check {i}: " + "found much more than was seen before. " * 3, list(Gravity)[i % 3]) for i in range(12)
+    )
+    result = replace(
+        phantom.result, headline=phantom.result.headline * 12, checks=checks, not_computed=("Not this: and here is why; and more.",) * 9
+    )
+    pet, t1 = phantom.exam.pet, phantom.exam.t1
+    exam = replace(
+        phantom.exam,
+        pet=replace(pet, source=replace(pet.source, description=WIDE)),
+        t1=replace(t1, source=replace(t1.source, description=WIDE)),
+        lesions=LesionImport(phantom.segmentation.lesions, replace(t1.source, description=WIDE), "Reader"),
+    )
+    phantom = replace(phantom, exam=exam, result=result)
+    changes = tuple(Change(region, Quantity.SUVR, 1.0, 1.3, "1", "E-000000", 0.05, SOURCE) for region in ("nawm", "thalamus", "cortex"))
+    lesions = tuple(LesionChange(n, list(Fate)[n % 5], "E-000000", 1.0, 1.0) for n in range(1, 7))
+    visit = Visit("E-000000", datetime.fromisoformat("2023-03-01 10:00"), "1.2.3.0", "[18F]DPA-714", "SUVR", phantom.result.findings, ())
+    return remembered(phantom, History((visit,), changes, lesions))
+
+
 def remembered(phantom: Phantom, history: History) -> Material:
     """The phantom's material with a history."""
     maker = Maker(phantom.result.provenance, EncodeOptions(), phantom.storage)
@@ -130,5 +156,5 @@ def remembered(phantom: Phantom, history: History) -> Material:
 
 CASES = (
     *(plain, every_phenotype, many_lesions, no_lesions, no_flair, long_words, failed_checks, no_warning),
-    *(no_suv, many_regions, with_norms, with_a_visit),
+    *(no_suv, many_regions, with_norms, with_a_visit, crowded),
 )

@@ -155,6 +155,30 @@ def test_what_the_first_page_cannot_hold_stands_on_the_page_of_quality(tmp_path:
         assert source.series_uid in quality
 
 
+def test_a_crowded_first_page_keeps_pictures_of_a_size_and_says_where_the_rest_is(
+    tmp_path: Path,
+    placed: list[Placed],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scales: list[float] = []
+
+    def note(material: Material, point: Point, *, pixels_per_mm: float) -> tuple[Plane, ...]:
+        scales.append(pixels_per_mm)
+        return blank_planes(material, point, pixels_per_mm=pixels_per_mm)
+
+    monkeypatch.setattr(pictures, "draw_planes", note)
+    material = page_cases.crowded(tmp_path)
+
+    draw_summary(material)
+
+    first, quality = page_words(placed, ANSWER), page_words(placed, QUALITY)
+    assert scales[0] > 0.6
+    assert "For the report: … more on the page Quality" in first
+    assert quality.count("1.30 times") == 12
+    assert first.count("…") > 3
+    assert quality.count("WWWW WWW WWWWWWWW") == 9
+
+
 @pytest.mark.parametrize(
     ("make", "expected"),
     [

@@ -24,8 +24,8 @@ def test_a_refusal_says_why_and_what_to_do_in_its_own_study(tmp_path: Path, plac
     assert "This exam was not analysed. There are no numbers." in text
     assert text.count("BQML or GML") == 40
     assert advice in text
-    assert "MR T1 head acquired 2024-03-05 09:12, 20 images" in " ".join(text.split())
-    assert "PET PET Brain AC acquired 2024-03-12 11:20, 44 images" in " ".join(text.split())
+    assert "MR · T1 head acquired 2024-03-05 09:12, 20 images" in " ".join(text.split())
+    assert "PET · PET Brain AC acquired 2024-03-12 11:20, 44 images" in " ".join(text.split())
     assert [e.kind for e in encoded] == [Kind.REFUSAL] * len(encoded)
     d = dcmread(encoded[0].path)
     assert (d.StudyInstanceUID, d.AccessionNumber, d.BurnedInAnnotation) == ("1.2.3.1", "A1", "YES")

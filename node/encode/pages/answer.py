@@ -6,8 +6,10 @@ the page Quality has it all, with what `carried_over` gives it.
 
 from __future__ import annotations
 
-from node.encode.canvas import BAD, SOFT, WARNING, Box, Canvas, Style, balanced, width_of, wrap
-from node.encode.flow import Section, fill, height_of
+from collections.abc import Sequence
+
+from node.encode.canvas import BAD, SOFT, WARNING, Box, Canvas, Style, balanced, clipped, width_of, wrap
+from node.encode.flow import Section, fill, height_of, paragraphs
 from node.encode.material import Material
 from node.encode.page import ANSWER, BODY_BOTTOM, BODY_TOP, LEFT, QUALITY, RIGHT, columns, start_page
 from node.encode.pages import context
@@ -21,11 +23,17 @@ SIGNATURE_HEIGHT = 36
 LEFT_WIDTH = 930
 """Of the pictures and what stands below them; quality and methods stand to the right."""
 
-QUALITY_HEIGHT = 200
+QUALITY_HEIGHT = 250
 """That the box of quality has at least where its sentences need it, whatever the methods need."""
 
+MOST_REPORT, MOST_DESCRIPTION = 3, 2
+"""Lines of the sentence to copy, and of a series' description."""
+
 MOST_NOT_COMPUTED = 5
-"""Lines on the first page."""
+"""Lines on the first page, fewer where the pictures would be lower than `PICTURES_LEAST`."""
+
+PICTURES_LEAST = 240
+"""Pixels, with caption and legend."""
 
 GAP = 12
 
@@ -48,7 +56,8 @@ def carried_over(material: Material) -> tuple[Section, ...]:
 
     What was not computed, and the checks, that page has anyhow.
     """
-    return (context.methods(material), context.identifiers(material))
+    report = Section(material.say("For the report:"), paragraphs(told(material.say, material.result.headline)))
+    return (report, context.methods(material), context.identifiers(material))
 
 
 def _banner(page: Canvas, material: Material, top: int) -> int:
@@ -69,46 +78,62 @@ def _headline(page: Canvas, material: Material, top: int) -> int:
         page.text(LEFT, y, line, Style.HEADLINE)
         y += Style.HEADLINE.step
     label = material.say("For the report:")
-    room = RIGHT - LEFT - width_of(label, Style.STRONG) - 12
     page.text(LEFT, y, label, Style.STRONG, SOFT)
-    return page.lines(RIGHT - room, y, room, told(material.say, material.result.headline), Style.BODY) + 8
+    start = LEFT + width_of(label, Style.STRONG) + 12
+    return page.lines(start, y, RIGHT - start, _report(material, RIGHT - start), Style.BODY) + 8
+
+
+def _report(material: Material, width: int) -> str:
+    """The sentence to copy; it is not torn apart: where it is too long, where it stands."""
+    text = told(material.say, material.result.headline)
+    if len(wrap(text, Style.BODY, width)) <= MOST_REPORT:
+        return text
+    return material.say("… more on the page {title}", title=material.say(QUALITY))
 
 
 def _left(page: Canvas, material: Material, box: Box) -> None:
     """The pictures, as high as the series and what was not computed leave them."""
-    top = _not_computed(page, material, box)
-    top = _sources(page, material, Box(box.left, box.top, box.right, top - GAP))
+    cells = _source_cells(material, box.width)
+    height = Style.STRONG.step + max(len(lines) for _, lines in cells) * Style.SMALL.step
+    spare = box.height - height - PICTURES_LEAST - 2 * GAP - Style.STRONG.step
+    lines = _not_computed(material, box.width, max(1, min(spare // Style.SMALL.step, MOST_NOT_COMPUTED)))
+    top = box.bottom - Style.STRONG.step - len(lines) * Style.SMALL.step
+    _titled(page, box.left, top, material.say("Not computed"), lines)
+    top -= GAP + height
+    for (name, words), part in zip(cells, columns(len(cells), left=box.left, right=box.right), strict=True):
+        _titled(page, part.left, top, name, words)
     draw_pictures(page, material, Box(box.left, box.top, box.right, top - GAP))
 
 
-def _not_computed(page: Canvas, material: Material, box: Box) -> int:
-    """At the bottom of a box, a sentence a line; where it begins."""
-    say = material.say
-    lines = [line for text in context.not_computed(material) for line in wrap(f"– {text}", Style.SMALL, box.width)]
-    if not lines:
-        lines = [say("Everything was computed.")]
-    if len(lines) > MOST_NOT_COMPUTED:
-        lines = [*lines[: MOST_NOT_COMPUTED - 1], say("… more on the page {title}", title=say(QUALITY))]
-    top = box.bottom - len(lines) * Style.SMALL.step - Style.STRONG.step
-    page.text(box.left, top, say("Not computed"), Style.STRONG)
+def _titled(page: Canvas, left: int, top: int, title: str, lines: Sequence[str]) -> None:
+    page.text(left, top, title, Style.STRONG)
     for number, line in enumerate(lines):
-        page.text(box.left, top + Style.STRONG.step + number * Style.SMALL.step, line, Style.SMALL)
-    return top
+        page.text(left, top + Style.STRONG.step + number * Style.SMALL.step, line, Style.SMALL)
 
 
-def _sources(page: Canvas, material: Material, box: Box) -> int:
-    """At the bottom of a box, the series side by side; where they begin."""
+def _not_computed(material: Material, width: int, most: int) -> list[str]:
+    """A sentence a line; where they are more than `most`, the last line says where the rest is."""
+    say = material.say
+    lines = [line for text in context.not_computed(material) for line in wrap(f"– {text}", Style.SMALL, width)]
+    if len(lines) > most:
+        return [*lines[: most - 1], say("… more on the page {title}", title=say(QUALITY))]
+    return lines or [say("Everything was computed.")]
+
+
+def _source_cells(material: Material, width: int) -> list[tuple[str, list[str]]]:
+    """The series side by side: the name of each, and its lines in a column of its own."""
     named = context.sources(material)
-    boxes = columns(len(named), left=box.left, right=box.right)
-    told_ = [
-        [line for text in texts for line in wrap(text, Style.SMALL, part.width)] for (_, texts), part in zip(named, boxes, strict=True)
+    room = columns(len(named), left=0, right=width)[0].width
+    return [
+        (
+            name,
+            [
+                *clipped(texts[0], Style.SMALL, room, MOST_DESCRIPTION),
+                *(line for text in texts[1:] for line in wrap(text, Style.SMALL, room)),
+            ],
+        )
+        for name, texts in named
     ]
-    top = box.bottom - Style.STRONG.step - max(len(lines) for lines in told_) * Style.SMALL.step
-    for (name, _), lines, part in zip(named, told_, boxes, strict=True):
-        page.text(part.left, top, name, Style.STRONG)
-        for number, line in enumerate(lines):
-            page.text(part.left, top + Style.STRONG.step + number * Style.SMALL.step, line, Style.SMALL)
-    return top
 
 
 def _right(page: Canvas, material: Material, box: Box) -> None:

@@ -47,7 +47,7 @@ def methods(material: Material) -> Section:
 
 def not_computed(material: Material) -> tuple[str, ...]:
     """What was not computed, in brief: of each sentence what stands before its first semicolon. The page Quality has them whole."""
-    whole = (told(material.say, text) for text in (*material.result.not_computed, *_not_shown(material)))
+    whole = (*(told(material.say, text) for text in material.result.not_computed), *_not_shown(material))
     return tuple(f"{text.split('; ')[0].rstrip('.')}." for text in whole)
 
 
@@ -56,7 +56,10 @@ def identifiers(material: Material) -> Section:
     exam = material.exam
     optional = (("FLAIR", exam.flair), ("SEG", exam.lesions))
     named = (("PET", exam.pet.source), ("T1", exam.t1.source), *((name, item.source) for name, item in optional if item is not None))
-    return Section(material.say("Series by UID"), tuple(TableRow((name, source.series_uid), _UIDS, Style.SMALL) for name, source in named))
+    return Section(
+        material.say("Series by UID"),
+        tuple(TableRow((name, f"{shown(source.description)} · {source.series_uid}"), _UIDS, Style.SMALL) for name, source in named),
+    )
 
 
 def to_bear_in_mind(material: Material) -> tuple[str, ...]:
@@ -132,4 +135,5 @@ def _not_shown(material: Material) -> tuple[str, ...]:
     if not outside:
         return ()
     numbers, series = ", ".join(str(number) for number in outside), material.reading.contrast.value
-    return (f"Lesions {numbers} lie outside the {series}'s field of view and are not in the segmentation.",)
+    said = "Lesions {numbers} lie outside the {series}'s field of view and are not in the segmentation."
+    return (material.say(said, numbers=numbers, series=series),)

@@ -52,7 +52,9 @@ def draw_bar(page: Canvas, box: Box, limits: tuple[float, float], quantity: str)
 
 def _picture(page: Canvas, plane: Plane, left: int, top: int) -> None:
     height, width = plane.rgb.shape[:2]
-    page.text(left, top - CAPTION, plane.caption, Style.SMALL, SOFT)
+    # On a small picture the place alone: its letter tells the plane.
+    caption = plane.caption if width_of(plane.caption, Style.SMALL) <= width else plane.caption.split(", ")[-1]
+    page.text(left, top - CAPTION, caption, Style.SMALL, SOFT)
     page.paste(plane.rgb, left, top)
     page.mark(left + 8, top + height // 2, plane.sides[0], anchor="lm")
     page.mark(left + width - 8, top + height // 2, plane.sides[1], anchor="rm")
