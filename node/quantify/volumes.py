@@ -16,7 +16,7 @@ been taken after a contrast agent, which headers seldom tell: what takes it up i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 import numpy as np
 
@@ -30,7 +30,7 @@ STRUCTURES = (
     *("whole_brain", "cerebral_gm", "white_matter", "deep_gm", "thalamus", "caudate", "putamen", "pallidum", "hippocampus"),
     *("corpus_callosum", "cerebellum", "brainstem", "ventricles", "lateral_ventricle", "third_ventricle", "fourth_ventricle"),
 )
-"""Regions whose volume is told, with left and right where the segmentation has them."""
+"""Regions whose volume and share are told, and the volumes of left and right where the segmentation has them."""
 
 ZONES = {
     "lesions_periventricular": "periventricular",
@@ -76,11 +76,15 @@ def _brain(segmentation: Segmentation, alignment: Alignment) -> Iterator[Finding
 
 def _structures(segmentation: Segmentation, whole_ml: float) -> Iterator[Finding]:
     masks = {region.name: region.mask for region in segmentation.regions}
-    for name in (f"{structure}{side}" for structure in STRUCTURES for side in ("", "_left", "_right")):
-        if name in masks:
-            volume_ml = _ml(masks[name].array, masks[name].voxel_ml)
-            yield _volume(name, volume_ml, ON_T1)
-            yield from _share(name, volume_ml, whole_ml)
+    sized = {name: _ml(masks[name].array, masks[name].voxel_ml) for name in _told(masks)}
+    for name, volume_ml in sized.items():
+        yield _volume(name, volume_ml, ON_T1)
+        yield from _share(name, volume_ml, whole_ml) if name in STRUCTURES else ()
+
+
+def _told(masks: Container[str]) -> Iterator[str]:
+    """Each structure that there is, then its sides."""
+    return (name for structure in STRUCTURES for name in (structure, f"{structure}_left", f"{structure}_right") if name in masks)
 
 
 def _lesions(segmentation: Segmentation, alignment: Alignment, lesions: Sequence[Lesion]) -> Iterator[Finding]:

@@ -73,8 +73,13 @@ def test_structures_are_told_whole_and_by_side_and_others_are_not() -> None:
 
     assert values["thalamus", Quantity.VOLUME] == pytest.approx(100 * VOXEL_ML)
     assert values["thalamus_left", Quantity.VOLUME] == pytest.approx(40 * VOXEL_ML)
-    assert values["thalamus_left", Quantity.FRACTION] == pytest.approx(40 / 900)
-    assert not {("thalamus_right", Quantity.VOLUME), ("nawm", Quantity.VOLUME), ("whole_brain", Quantity.VOLUME)} & set(values)
+    assert values["thalamus", Quantity.FRACTION] == pytest.approx(100 / 900)
+    assert not {
+        ("thalamus_left", Quantity.FRACTION),
+        ("thalamus_right", Quantity.VOLUME),
+        ("nawm", Quantity.VOLUME),
+        ("whole_brain", Quantity.VOLUME),
+    } & set(values)
 
 
 def test_the_parenchymal_fraction_is_grey_and_white_matter_with_lesions_over_that_and_fluid() -> None:
