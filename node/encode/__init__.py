@@ -41,7 +41,8 @@ Decisions
   series and the report. A site's choice (`EncodeOptions.objects`): registrations, which a viewer that knows none lists with a warning sign
   (OHIF); parametric maps, since few PACS viewers show them (OHIF does, as a colour layer) and the PET images hold
   the same values; key objects, since some PACS flag what they name and others show an empty series; SUVR and SUV beside the primary map,
-  since each is 23 MB for 170 slices of 256 × 256.
+  since each is 23 MB for 170 slices of 256 × 256; the overlay on the T1, which shows the same a second time; the physicist's pages,
+  which a reader of images does not need (6 MB a page).
 - **Maps as PET images** say in `derived_pet` why they are never in Bq/mL, and why the registered PET is the SUV map; **registrations** in
   `registration` how images of one frame of reference are told apart; **parametric maps** in `parametric_map` why frames rise.
 - **The structured report** says its own decisions (`structured_report`, `sr_groups`). It is written by default, since an SR is small,
@@ -49,9 +50,15 @@ Decisions
   work for a reader.
 - **An empty mask gives no SEG**: an object without a segment is invalid, one with an empty segment opens as a fault. The page says
   "none found".
-- **A secondary capture beside each SEG**, because many PACS show no SEG at all. The overlay's images begin at the MR image's first
-  pixel and carry its position, orientation and frame of reference, so that viewers scroll them together; colour bar and words are in
-  a margin to the right and below, instead of over the anatomy. Native encoding: 50 MB for 170 slices, readable everywhere.
+- **A secondary capture beside each SEG**, because many PACS show no SEG at all. The overlay has every slice of the MR, with its
+  orientation, spacing and frame of reference, and of each slice the part with brain, lesions and raised signal and 4 mm around;
+  the position is moved within the plane to the first pixel shown. We chose that instead of the whole image, because native RGB of 170
+  whole slices is 48 MB and the same without air and neck 23 MB, and on a monitor the brain is larger. A viewer that links by position finds
+  the same slice, since a shift within the plane changes no distance along the normal, and its cross-hair the same point; one that links by
+  slice number finds the same number; one that copies zoom and pan in pixels shows the two at different sizes. Words, colour bar and legend
+  are in a margin below, instead of over the anatomy (`overlay_margin`); lesions are numbered on every slice (`overlay_numbers`).
+- **What is brought onto a series' grid is brought there at need and once** (`Material`), and a series is described once and turned from
+  slice to slice (`slice_series`): describing, reading and projecting anew took more time than drawing.
 - **Pages are drawn with Pillow, not laid out by matplotlib**: text on whole pixels, no state between threads, the same bytes on
   every machine. They are one series, a page an instance, its title in Image Comments; `pages` says what stands on them and why.
 - **What is drawn on a page is kept as strokes** (`strokes`), from which the PDF is printed: one layout for screen and paper, so that
