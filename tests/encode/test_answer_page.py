@@ -63,7 +63,7 @@ def test_a_number_is_told_against_the_last_visit_with_the_repeatability_used(tmp
 def test_an_exam_without_lesions_says_whether_any_were_looked_for(tmp_path: Path, placed: list[Placed]) -> None:  # noqa: F811
     text = answer_words(page_cases.no_lesions, tmp_path, placed)
     assert "No lesion was found." in text
-    assert "Lesions: none found Lesions found by the node on the FLAIR" in text
+    assert "Lesions: none found Looked for automatically, not confirmed by a reader." in text
 
     placed.clear()
     text = answer_words(page_cases.no_flair, tmp_path, placed)

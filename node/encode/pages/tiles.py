@@ -219,7 +219,11 @@ def _why_none(material: Material) -> tuple[str, ...]:
     say = material.say
     if material.segmentation.lesion_origin is LesionOrigin.NONE:
         return (say("The exam has neither a FLAIR nor a lesion segmentation."),)
-    return () if material.result.lesions else (origin(material),)
+    if material.result.lesions:
+        return ()
+    if material.segmentation.lesion_origin is LesionOrigin.IMPORTED:
+        return (say("The lesion segmentation of the exam is empty."),)
+    return (say("Looked for automatically, not confirmed by a reader."),)
 
 
 def _fates(material: Material) -> tuple[str, ...]:
