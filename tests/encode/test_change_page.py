@@ -130,8 +130,9 @@ def test_counts_are_told_without_decimals(tmp_path: Path) -> None:
 def test_the_matrix_counts_each_lesion_once_under_what_it_was_and_is(tmp_path: Path) -> None:
     told = [line.text for line in lines(draw_change(material(tmp_path, FULL))[0])]
 
-    start = told.index("before ↓ now →") if "before ↓ now →" in told else next(i for i, t in enumerate(told) if t.startswith("before ↓"))
-    counts = [int(text) for text in told[start : told.index("Lesion by lesion")] if text.isdigit()]
+    start = next(i for i, text in enumerate(told) if text.startswith("before ↓"))
+    end = told.index("Lesion by lesion") if "Lesion by lesion" in told else len(told)
+    counts = [int(text) for text in told[start:end] if text.isdigit()]
     assert sum(counts) == len(LESIONS)
     assert sorted(counts) == [1, 1, 1, 1, 2]
 

@@ -12,7 +12,7 @@ from node.encode.flow import Section, fill
 from node.encode.material import Material
 from node.encode.page import BODY_BOTTOM, BODY_TOP, CHANGE, LEFT, RIGHT, start_page
 from node.encode.pages.change_tables import change_section, fate_section, lesion_section, visit_section
-from node.encode.pages.spread import spread
+from node.encode.pages.spread import fill_whole, spread
 from node.encode.pages.timeline import REGIONS, draw_timeline
 
 PLOTS_WIDTH, PLOT_HEIGHT = 900, 244
@@ -27,7 +27,7 @@ def draw_change(material: Material) -> list[Canvas]:
     right: Sequence[Section] = (change_section(material), visit_section(material))
     left: Sequence[Section] = tuple(section for section in (fate_section(material), lesion_section(material)) if section.rows)
     right = fill(page, Box(LEFT + PLOTS_WIDTH + GUTTER, BODY_TOP, RIGHT, BODY_BOTTOM), right)
-    left = fill(page, Box(LEFT, bottom, LEFT + PLOTS_WIDTH, BODY_BOTTOM), left)
+    left = fill_whole(page, Box(LEFT, bottom, LEFT + PLOTS_WIDTH, BODY_BOTTOM), left)
     return [page, *spread(material, CHANGE, (*left, *right))]
 
 

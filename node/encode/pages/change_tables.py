@@ -15,7 +15,7 @@ from node.encode.pages.timeline import letters, region_changes
 from node.encode.words import MISSING, moment_words, number_words, region_words, shown, signed_words
 
 _VISITS = (Column(24, "left"), Column(110, "left"), Column(110, "left"), Column(300, "left"))
-_CHANGES = (Column(170, "left"), Column(78), Column(52), Column(80), Column(50), Column(8), Column(166, "left"))
+_CHANGES = (Column(170, "left"), Column(78), Column(54), Column(80), Column(60), Column(8), Column(154, "left"))
 _MATRIX_NAME = Column(140, "left")
 _LESIONS = (*(Column(46), Column(10), Column(116, "left")), *(Column(124),) * 3, *(Column(10), Column(192, "left")))
 ORDER = (Fate.NEW, Fate.ENLARGED, Fate.SMALLER, Fate.VANISHED, Fate.SAME)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from node.encode.canvas import GUTTER, Box, Canvas
-from node.encode.flow import Section, fill, height_of
+from node.encode.flow import Section
 from node.encode.material import Material
 from node.encode.page import BODY_BOTTOM, BODY_TOP, LEFT, REGIONS, RIGHT, start_page
 from node.encode.pages.signal_table import signal_sections
+from node.encode.pages.spread import fill_whole
 from node.encode.pages.volume_table import load_section, volume_section
 
 SIGNAL_WIDTH = 970
@@ -21,13 +22,7 @@ def draw_regions(material: Material) -> list[Canvas]:
     pages = []
     while left or right:
         page = start_page(material, REGIONS)
-        left = _fill_whole(page, Box(LEFT, BODY_TOP, LEFT + SIGNAL_WIDTH, BODY_BOTTOM), left)
-        right = _fill_whole(page, Box(LEFT + SIGNAL_WIDTH + GUTTER, BODY_TOP, RIGHT, BODY_BOTTOM), right)
+        left = fill_whole(page, Box(LEFT, BODY_TOP, LEFT + SIGNAL_WIDTH, BODY_BOTTOM), left)
+        right = fill_whole(page, Box(LEFT + SIGNAL_WIDTH + GUTTER, BODY_TOP, RIGHT, BODY_BOTTOM), right)
         pages.append(page)
     return pages
-
-
-def _fill_whole(page: Canvas, box: Box, sections: Sequence[Section]) -> Sequence[Section]:
-    """Draw as many sections as the box holds whole, the first of them at least in part: two lines of one alone on a page say nothing."""
-    whole = next(n for n in range(len(sections), -1, -1) if n <= 1 or height_of(sections[:n], box.width) <= box.height)
-    return (*fill(page, box, sections[:whole]), *sections[whole:])

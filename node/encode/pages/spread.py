@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from node.encode.canvas import INK, Canvas, Colour, Style
-from node.encode.flow import Section, fill
+from node.encode.canvas import INK, Box, Canvas, Colour, Style
+from node.encode.flow import Section, fill, height_of
 from node.encode.material import Material
 from node.encode.page import BODY_BOTTOM, BODY_TOP, columns, start_page
 
@@ -29,6 +29,12 @@ def spread(material: Material, title: str, sections: Sequence[Section]) -> list[
         sections = _fill(page, sections, bottom)
         pages.append(page)
     return pages
+
+
+def fill_whole(page: Canvas, box: Box, sections: Sequence[Section]) -> Sequence[Section]:
+    """Draw as many sections as the box holds whole, the first of them at least in part: two lines of one alone on a page say nothing."""
+    whole = next(n for n in range(len(sections), -1, -1) if n <= 1 or height_of(sections[:n], box.width) <= box.height)
+    return (*fill(page, box, sections[:whole]), *sections[whole:])
 
 
 def _shortest(material: Material, sections: Sequence[Section]) -> int:
