@@ -63,11 +63,6 @@ def sided(key: str) -> bool:
     return key.endswith(("_left", "_right"))
 
 
-def region_rank(key: str) -> int:
-    """Place of a region in the table."""
-    return list(REGIONS).index(key) if key in REGIONS else len(REGIONS)
-
-
 def window_words(tracer: Tracer) -> str:
     """The window of the scan, "60–90 min": minutes after the injection."""
     start, end = (f"{second / 60:.4g}" for second in tracer.window_s)
