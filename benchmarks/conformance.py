@@ -178,7 +178,7 @@ def _write_table(folders: Sequence[Path], file: Path) -> int:
     from benchmarks.readers import markdown  # it asks this module's judges, too
 
     table, agrees = markdown(folders)
-    told = f"{len(folders)} exams; {', '.join(tool_versions())}"
+    told = f"{len(folders)} exam{'s' * (len(folders) > 1)}; {', '.join(tool_versions())}"
     file.write_text(f"{HEAD}\n\n{told}.\n\n{table}\n", encoding="utf-8")
     return 0 if agrees else 1
 

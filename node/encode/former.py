@@ -78,7 +78,12 @@ def _of_series(kind: Kind, description: str, formers: Sequence[Former]) -> list[
     place = _SAME_PLACE.get(kind, kind)
     there = [former for former in formers if _SAME_PLACE.get(former.kind, former.kind) is place]
     mine = [former for former in there if former.version == replaced_version(there)]
-    return mine if len(mine) < 2 else [former for former in mine if former.description.partition(" (version ")[0] == description]
+    return mine if len(mine) < 2 else [former for former in mine if _alike(former.description.partition(" (version ")[0], description)][:1]
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two descriptions are the same as far as the shorter goes: a version takes room from a long one."""
+    return bool(one and other) and (one.startswith(other) or other.startswith(one))
 
 
 def _related(former: Former) -> Dataset:

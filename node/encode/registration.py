@@ -86,8 +86,8 @@ def _earlier(material: Material) -> Iterator[Pair]:
     for visit in reversed(aligned[-MOST_VISITS:]):
         assert visit.t1 is not None
         assert visit.t1_from_t1 is not None
-        day = "" if visit.scanned_at is None else f" of {visit.scanned_at:%Y-%m-%d}"
-        yield Pair(f"T1{day} ({visit.exam}) to T1", visit.t1, _frame_uid(visit.t1, material), visit.t1_from_t1)
+        day = "" if visit.scanned_at is None else f" {visit.scanned_at:%Y-%m-%d}"
+        yield Pair(f"T1{day} {visit.exam} to T1", visit.t1, _frame_uid(visit.t1, material), visit.t1_from_t1)
 
 
 def _frame_uid(source: SeriesSource, material: Material) -> str:

@@ -77,14 +77,26 @@ def test_what_was_replaced_has_no_part_in_the_uids(phantom: Phantom, tmp_path: P
 
 
 def test_of_several_series_of_a_kind_the_one_of_the_same_description_is_named() -> None:
-    left = tuple(former(Kind.REGISTRATION, 2, f"RESEARCH {name} (version 2)", f"1.9.8.{len(name)}") for name in ("PET to T1", "FLAIR to T1"))
+    left = tuple(
+        former(Kind.REGISTRATION, 2, f"RESEARCH {name} (version 2)", f"1.9.8.{len(name)}") for name in ("PET to T1", "FLAIR to T1")
+    )
     one, other = Dataset(), Dataset()
 
     name_formers(one, Kind.REGISTRATION, "RESEARCH FLAIR to T1", left)
     name_formers(other, Kind.REGISTRATION, "RESEARCH prior to T1", left)
 
-    assert [uid for _, uid, _ in related(one)] == [f"1.9.8.{len('FLAIR to T1')}"]
+    assert [uid for _, uid, _ in related(one)] == ["1.9.8.2"]
     assert not related(other)
+
+
+def test_a_description_that_the_version_has_cut_is_known_again() -> None:
+    left = (former(Kind.PARAMETRIC_MAPS, 1, "RESEARCH float map DVR ratio, MRTM2", "1.9.8.1"),)
+    left += (former(Kind.PARAMETRIC_MAPS, 1, "RESEARCH float map NAWM contrast score ratio, median and MAD of", "1.9.8.2"),)
+    d = Dataset()
+
+    name_formers(d, Kind.PARAMETRIC_MAPS, "RESEARCH float map NAWM contrast score ratio, median", left)
+
+    assert [uid for _, uid, _ in related(d)] == ["1.9.8.2"]
 
 
 def test_the_page_takes_the_place_of_the_refusal_and_the_other_way_round(phantom: Phantom, tmp_path: Path) -> None:
