@@ -77,9 +77,8 @@ def test_what_was_replaced_has_no_part_in_the_uids(phantom: Phantom, tmp_path: P
 
 
 def test_of_several_series_of_a_kind_the_one_of_the_same_description_is_named() -> None:
-    left = tuple(
-        former(Kind.REGISTRATION, 2, f"RESEARCH {name} (version 2)", f"1.9.8.{len(name)}") for name in ("PET to T1", "FLAIR to T1")
-    )
+    names = {"PET to T1": "1.9.8.1", "FLAIR to T1": "1.9.8.2"}
+    left = tuple(former(Kind.REGISTRATION, 2, f"RESEARCH {name} (version 2)", uid) for name, uid in names.items())
     one, other = Dataset(), Dataset()
 
     name_formers(one, Kind.REGISTRATION, "RESEARCH FLAIR to T1", left)
