@@ -124,7 +124,7 @@ def test_every_sentence_of_the_other_verbs_is_known_and_keeps_its_values(code: s
 def test_every_phrase_of_the_pages_is_known_and_every_known_one_is_said(code: str) -> None:
     say, written = speech(code), said_by_pages()
 
-    assert sorted(text for text in written if say.phrases.get(text) is None and say._whole(text) is None) == []
+    assert sorted(text for text in written if text not in say.phrases and say.word(text) == text) == []
     assert sorted(set(say.phrases) - written) == []
 
 
@@ -132,7 +132,7 @@ def test_every_phrase_of_the_pages_is_known_and_every_known_one_is_said(code: st
 def test_every_region_phenotype_fate_and_place_has_a_name(code: str) -> None:
     say = speech(code)
 
-    assert [name for name in _names() if say._known(name) is None] == []
+    assert [name for name in _names() if not say.knows(name)] == []
 
 
 @pytest.mark.parametrize("code", OTHERS)

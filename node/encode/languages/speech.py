@@ -42,6 +42,10 @@ class Speech:
             return known
         return "; ".join(self._known(part) or part for part in text.split("; "))
 
+    def knows(self, text: str) -> bool:
+        """Whether the table says a sentence or a name, perhaps with the same letters as English."""
+        return self._known(text) is not None
+
     def _known(self, text: str) -> str | None:
         """The translation, None where the table has none, or where there is nothing to translate."""
         if not any(letter.isalpha() for letter in text):
