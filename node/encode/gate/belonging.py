@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
 
 from node.encode.gate.known import Known
 from node.encode.gate.legality import is_legal_uid
@@ -45,13 +46,17 @@ def copied_bytes(sheet: Sheet) -> tuple[object, ...]:
 
 
 def of_its_study(sheet: Sheet, known: Known) -> Iterator[Finding]:
-    """Whether what an object copies from its study is, value for value, what the study says. Values are never told."""
-    study = known.study(sheet.encoded.study_uid)
-    if study is None:
+    """Whether what an object copies from its study is, value for value, what one series of it says. Values are never told."""
+    differences = [list(_differences(sheet.dataset, header)) for header in known.study(sheet.encoded.study_uid)]
+    if not differences:
         yield Finding((), "StudyInstanceUID", "a study of the exam", sheet.encoded.study_uid)
-        return
+    else:
+        yield from min(differences, key=len)
+
+
+def _differences(dataset: Dataset, study: Dataset) -> Iterator[Finding]:
     for keyword in COPIED:
-        found, expected = sheet.dataset.get(keyword), study.get(keyword)
+        found, expected = dataset.get(keyword), study.get(keyword)
         if found != expected and not (expected is None and found == ""):
             yield Finding((), keyword, "what its study says" if expected is not None else "none, as in its study", "another value")
 

@@ -39,9 +39,9 @@ class Known:
         ours = ((i.sop_class_uid, i.sop_instance_uid) for source in self.sources for i in source.instances)
         return {uid: sop_class for sop_class, uid in (*self.earlier, *ours)}
 
-    def study(self, study_uid: str) -> Dataset | None:
-        """The header of a study; None where it is none of the exam's."""
-        return next((header for header in self.headers if header.StudyInstanceUID == study_uid), None)
+    def study(self, study_uid: str) -> tuple[Dataset, ...]:
+        """The headers of a study; none where it is none of the exam's. Series of one study may differ in what they say of the patient."""
+        return tuple(header for header in self.headers if header.StudyInstanceUID == study_uid)
 
     def is_copied(self, dataset: Dataset, finding: Finding) -> bool:
         """Whether what a finding is about, or what holds it, stands the same in a source: then it is not ours to judge."""
