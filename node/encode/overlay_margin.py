@@ -155,7 +155,7 @@ def _bar(image: Image.Image, draw: ImageDraw.ImageDraw, limits: tuple[float, flo
     # As the map is seen: over a middle grey of the MR.
     image.paste(Image.fromarray(blend(np.full_like(values, 96), values, np.ones(values.shape[:2], dtype=bool))), (left, top))
     marks = ticks(limits)
-    free = left, left + long
+    free: tuple[float, float] = (left, left + long)
     for value, words in (marks[0], marks[-1], *marks[1:-1]):  # the ends first: one between them that would touch another is left out
         half = font(strip.size).getlength(words) / 2
         x = min(max(left + (value - low) / (high - low) * (long - 1), left + half), left + long - half)
