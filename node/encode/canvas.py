@@ -1,8 +1,9 @@
 """The canvas: a page in pixels, with few text styles and few colours, so that every page looks like the others.
 
-Pages are dark since they are read beside MR in a dark room, 1600 × 1200 so that they fill a landscape viewport and shrink to one
-megapixel with the smallest text still in type of 13 pixels. Pillow draws them: text on whole pixels, the same bytes every time, no state
-shared between threads. What is told by a colour is told by a shape and a word as well.
+Pages are dark since they are read beside MR in a dark room. They are laid out on 1600 × 1200 units and written with `SCALE` pixels a unit:
+1360 × 1020, little more than one megapixel, so that half a dozen pages of an exam stay below 30 MB, and the smallest text is type of 14
+pixels there and of 13 on a monitor of one megapixel. Pillow draws them: text on whole pixels, the same bytes every time, no state shared
+between threads. What is told by a colour is told by a shape and a word as well.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ from node.encode.strokes import Block, Disc, Picture, Stroke, Words
 from node.encode.typeface import font
 
 WIDTH, HEIGHT, MARGIN, GUTTER = 1600, 1200, 40, 30
+"""Of the page, units. Everything that is drawn is told in them, and so are sizes of type."""
+
+SCALE = 0.85
+"""Pixels for a unit of the page."""
+
 Colour = tuple[int, int, int]
 
 GROUND: Colour = (13, 16, 21)
@@ -39,7 +45,7 @@ FINE = 4
 
 
 class Style(Enum):
-    """Text styles: size in pixels, whether bold, distance from line to line."""
+    """Text styles: size, whether bold, distance from line to line; units of the page."""
 
     NUMBER = (44, True, 52)
     NAME = (32, True, 40)
@@ -54,13 +60,13 @@ class Style(Enum):
 
     @property
     def step(self) -> int:
-        """Distance from one line to the next, pixels."""
+        """Distance from one line to the next, units."""
         return self.value[2]
 
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle of the page, pixels; `bottom` and `right` lie outside it."""
+    """A rectangle of the page, units; `bottom` and `right` lie outside it."""
 
     left: int
     top: int
@@ -69,17 +75,17 @@ class Box:
 
     @property
     def width(self) -> int:
-        """Pixels from left to right."""
+        """Units from left to right."""
         return self.right - self.left
 
     @property
     def height(self) -> int:
-        """Pixels from top to bottom."""
+        """Units from top to bottom."""
         return self.bottom - self.top
 
-    def inside(self, pixels: int) -> Box:
+    def inside(self, units: int) -> Box:
         """The same, smaller by so much on every side."""
-        return Box(self.left + pixels, self.top + pixels, self.right - pixels, self.bottom - pixels)
+        return Box(self.left + units, self.top + units, self.right - units, self.bottom - units)
 
 
 class Canvas:
@@ -91,20 +97,21 @@ class Canvas:
     def __init__(self, title: str = "", say: Speech | None = None) -> None:
         self.title = title
         self.say = say or speech(ENGLISH)
-        self._image = Image.new("RGB", (WIDTH, HEIGHT), GROUND)
+        self._image = Image.new("RGB", pixels_at(WIDTH, HEIGHT), GROUND)
         self._draw = ImageDraw.Draw(self._image)
         self.strokes: list[Stroke] = []
 
     def text(self, x: int, y: int, text: str, style: Style, colour: Colour = INK, *, anchor: str = "la") -> None:
         """One line of text. `anchor` as in Pillow: "la" hangs from its top left, "ra" from its top right."""
         size, bold, _ = style.value
-        self._draw.text((x, y), text, colour, font(size, bold=bold), anchor=anchor)
+        self._draw.text(pixels_at(x, y), text, colour, font(size * SCALE, bold=bold), anchor=anchor)
         self.strokes.append(Words(x, y, text, size, bold, colour, anchor))
 
     def mark(self, x: int, y: int, letter: str, *, anchor: str) -> None:
         """A letter on a picture, readable on black and on white."""
         size, bold, _ = Style.STRONG.value
-        self._draw.text((x, y), letter, INK, font(size, bold=bold), anchor=anchor, stroke_width=HALO, stroke_fill=GROUND)
+        face = font(size * SCALE, bold=bold)
+        self._draw.text(pixels_at(x, y), letter, INK, face, anchor=anchor, stroke_width=HALO, stroke_fill=GROUND)
         self.strokes.append(Words(x, y, letter, size, bold, INK, anchor, HALO))
 
     def lines(self, x: int, y: int, width: int, text: str, style: Style, colour: Colour = INK) -> int:
@@ -116,47 +123,64 @@ class Canvas:
 
     def rule(self, left: int, right: int, y: int, colour: Colour = RULE) -> None:
         """A thin horizontal line."""
-        self._draw.line((left, y, right - 1, y), colour, 1)
+        (start, row), (end, _) = pixels_at(left, y), pixels_at(right, y)
+        self._draw.line((start, row, end - 1, row), colour, 1)
         self.strokes.append(Block(left, y, right, y + 1, colour))
 
     def frame(self, box: Box, colour: Colour) -> None:
         """A rectangle's outline."""
-        self._draw.rectangle((box.left, box.top, box.right - 1, box.bottom - 1), outline=colour, width=2)
+        self._draw.rectangle(_corners(box), outline=colour, width=2)
         self.strokes.append(Block(box.left, box.top, box.right, box.bottom, colour, 2))
 
     def panel(self, box: Box, colour: Colour = PANEL) -> None:
         """A filled rectangle, behind what belongs together."""
-        self._draw.rectangle((box.left, box.top, box.right - 1, box.bottom - 1), fill=colour)
+        self._draw.rectangle(_corners(box), fill=colour)
         self.strokes.append(Block(box.left, box.top, box.right, box.bottom, colour))
 
     def disc(self, x: int, y: int, radius: int, colour: Colour, *, line: Colour | None = None) -> None:
         """A filled circle about a point, with a line around it in a colour of its own."""
-        box = (x - radius, y - radius, x + radius + 1, y + radius + 1)
-        size = (2 * radius + 1) * FINE
-        big = self._image.crop(box).resize((size, size), Image.Resampling.NEAREST)
-        ImageDraw.Draw(big).ellipse((0, 0, size - 1, size - 1), fill=colour, outline=line or colour, width=2 * FINE)
-        self._image.paste(big.reduce(FINE), box[:2])
+        (left, top), (right, bottom) = pixels_at(x - radius, y - radius), pixels_at(x + radius + 1, y + radius + 1)
+        size = (right - left) * FINE, (bottom - top) * FINE
+        big = self._image.crop((left, top, right, bottom)).resize(size, Image.Resampling.NEAREST)
+        ImageDraw.Draw(big).ellipse((0, 0, size[0] - 1, size[1] - 1), fill=colour, outline=line or colour, width=2 * FINE)
+        self._image.paste(big.reduce(FINE), (left, top))
         self.strokes.append(Disc(x, y, radius, colour, line or colour))
 
     def paste(self, rgb: Array, left: int, top: int) -> None:
-        """A picture (R, C, 3) uint8, which print leaves as it is."""
-        self._image.paste(Image.fromarray(np.ascontiguousarray(rgb)), (left, top))
+        """A picture (R, C, 3) uint8, a pixel a unit, which print leaves as it is."""
+        self._paste(rgb, left, top, 1)
         self.strokes.append(Picture(rgb, left, top))
 
     def paste_drawing(self, rgb: Array, left: int, top: int, *, fine: int) -> None:
-        """A drawing (R, C, 3) uint8 in the page's own ground and ink, `fine` of its pixels for one of the page along each axis."""
-        self._image.paste(Image.fromarray(np.ascontiguousarray(rgb)).reduce(fine), (left, top))
+        """A drawing (R, C, 3) uint8 in the page's own ground and ink, `fine` of its pixels for a unit along each axis."""
+        self._paste(rgb, left, top, fine)
         self.strokes.append(Picture(rgb, left, top, fine, drawn=True))
 
     def pixels(self) -> Array:
-        """(HEIGHT, WIDTH, 3) uint8."""
+        """(R, C, 3) uint8: the page as it is written."""
         return np.asarray(self._image)
+
+    def _paste(self, rgb: Array, left: int, top: int, fine: int) -> None:
+        rows, columns = rgb.shape[:2]
+        (x, y), (right, bottom) = pixels_at(left, top), pixels_at(left + columns // fine, top + rows // fine)
+        self._image.paste(Image.fromarray(np.ascontiguousarray(rgb)).resize((right - x, bottom - y), Image.Resampling.LANCZOS), (x, y))
+
+
+def pixels_at(x: float, y: float) -> tuple[int, int]:
+    """A point of the page in pixels."""
+    return round(x * SCALE), round(y * SCALE)
+
+
+def _corners(box: Box) -> tuple[int, int, int, int]:
+    """The first and the last pixel of a box."""
+    (left, top), (right, bottom) = pixels_at(box.left, box.top), pixels_at(box.right, box.bottom)
+    return left, top, right - 1, bottom - 1
 
 
 def width_of(text: str, style: Style) -> int:
-    """Width of one line, pixels, rounded up."""
+    """Width of one line, units of the page, rounded up."""
     size, bold, _ = style.value
-    return int(np.ceil(font(size, bold=bold).getlength(text)))
+    return int(np.ceil(font(size * SCALE, bold=bold).getlength(text) / SCALE))
 
 
 def wrap(text: str, style: Style, width: int) -> list[str]:

@@ -21,7 +21,7 @@ NO_NAME = "no name in the header"
 
 
 @cache
-def font(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
+def font(size: float, *, bold: bool = False) -> ImageFont.FreeTypeFont:
     """The typeface at a size in pixels."""
     return ImageFont.truetype(_file(bold=bold), size, layout_engine=ImageFont.Layout.BASIC)
 

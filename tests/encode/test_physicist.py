@@ -18,7 +18,7 @@ from node.domain.result import Curve, Finding, Fit, Kinetics, Quantity
 from node.domain.timing import FrameTiming
 from node.domain.volume import Array
 from node.encode import EncodeOptions, Kind, encode
-from node.encode.canvas import GROUND, HEIGHT, WIDTH, Box, Canvas
+from node.encode.canvas import GROUND, HEIGHT, SCALE, WIDTH, Box, Canvas
 from node.encode.physicist import draw_physicist
 from node.encode.plot import Axes, Line, draw_plot, nice_ticks
 
@@ -123,7 +123,7 @@ def test_a_point_is_drawn_where_the_axes_say() -> None:
 
     draw_plot(canvas, Box(100, 100, 700, 500), Axes("", "", ""), [line])
 
-    red = np.argwhere((canvas.pixels() == RED).all(axis=2))
+    red = np.argwhere((canvas.pixels() == RED).all(axis=2)) / SCALE
     (top, right), (bottom, left) = red.min(axis=0), red.max(axis=0)
     assert (top, left, bottom, right) == pytest.approx((134, 683, 447, 166), abs=4)
 

@@ -13,7 +13,7 @@ from rich_phantom import rich_phantom
 
 from node.domain.result import Finding, LesionOrigin, Norm, Quantity
 from node.encode import EncodeOptions
-from node.encode.canvas import GROUND, INK, WARNING, Box, Canvas
+from node.encode.canvas import GROUND, INK, SCALE, WARNING, Box, Canvas, pixels_at
 from node.encode.pages.regions import draw_regions
 from node.encode.pages.signal_table import GROUPS
 from node.encode.pages.strip import Basis, Strip, draw_strip, norm_strip, own_strip
@@ -164,7 +164,7 @@ def test_the_mark_of_a_strip_lies_where_its_number_does(place: float, basis: Bas
     draw_strip(canvas, box, Strip(place, basis))
 
     marked = (canvas.pixels() == colour).all(axis=-1)
-    columns = np.flatnonzero(marked.any(axis=0))
+    columns = np.flatnonzero(marked.any(axis=0)) / SCALE
     expected = np.clip(150 + place * 50, 107, 243)
     assert abs(columns.mean() - expected) < 2.5
-    assert (canvas.pixels()[:, 251:] == GROUND).all()
+    assert (canvas.pixels()[:, pixels_at(251, 0)[0] :] == GROUND).all()
