@@ -1,4 +1,5 @@
-"""The command `ember`: `serve`, `demo`, `check`, `list`, `show`, `rerun`, `correct`, `release`, `accept`, `reject`, `svca`, `version`.
+"""The command `ember`: `serve`, `demo`, `check`, `list`, `show`, `rerun`, `correct`, `release`, `accept`, `reject`, `svca`,
+`statement`, `version`.
 
 Libraries are imported where they are used, so that a command that needs no DICOM answers at once. Tables are for people, `--json` is for
 programs. Exit status: 0 done, 1 it did not work, 2 wrong use or wrong settings.
@@ -149,6 +150,15 @@ def demo(folder: Path, *, full: bool, keep: bool) -> None:
     from node import demo as show_it
 
     sys.exit(show_it.run(folder, full=full, keep=keep, say=click.echo))
+
+
+@main.command()
+@click.argument("which", type=click.Choice(["conformance", "ihe"]))
+def statement(which: str) -> None:
+    """Print the DICOM conformance statement, or the IHE integration statement, in Markdown."""
+    from node import statement as statements
+
+    click.echo(statements.conformance() if which == "conformance" else statements.integration())
 
 
 @main.command()

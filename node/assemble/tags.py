@@ -44,12 +44,14 @@ RequestAttributesSequence PerformedProtocolCodeSequence ComplexImageComponent Co
 InConcatenationTotalNumber ContentDate ContentTime ContentCreatorName ReferencedSeriesSequence
 StudiesContainingOtherReferencedInstancesSequence ConceptNameCodeSequence CurrentRequestedProcedureEvidenceSequence
 """
-WANTED = (
-    [tag_of(keyword) for keyword in (_KEYWORDS + ENHANCED_KEYWORDS + ENHANCED_PET_KEYWORDS).split()]
-    + private_tags(0x0009, [0x0D, 0x38, 0x39, 0x3B, 0x3C, 0x3D])
-    + private_tags(0x0071, [0x22])
-    + private_tags(0x7053, [0x00, 0x09])
-)
+PUBLIC = tuple(tag_of(keyword) for keyword in (_KEYWORDS + ENHANCED_KEYWORDS + ENHANCED_PET_KEYWORDS).split())
+"""Standard attributes that are read."""
+
+PRIVATE = ((_GE, 0x0009, (0x0D, 0x38, 0x39, 0x3B, 0x3C, 0x3D)), (_SIEMENS, 0x0071, (0x22,)), (_PHILIPS, 0x7053, (0x00, 0x09)))
+"""Private elements that are read: creator, group, and the last byte of each element."""
+
+WANTED = [*PUBLIC, *(tag for _, group, elements in PRIVATE for tag in private_tags(group, elements))]
+"""What is read of a header; private elements in whichever block their creator has reserved."""
 
 
 def person_of(dataset: Dataset, encodings: Sequence[str]) -> Person:

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from importlib import resources
 from string import Template
 
-from pydicom.datadict import dictionary_description, dictionary_has_tag
+from pydicom.datadict import dictionary_description
 from pydicom.tag import Tag
 from pydicom.uid import UID, ExplicitVRLittleEndian
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind, Verification
 
 from node import __version__
-from node.assemble.tags import WANTED
+from node.assemble.tags import PRIVATE, PUBLIC
+from node.deliver.compression import COMPRESSED_CLASSES, PREFERRED
 from node.deliver.verdict import RANGES, Fate
 from node.dimse import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, MAX_PDU_BYTES
 from node.domain.codes import PRIVATE_SCHEME
@@ -35,10 +36,10 @@ def conformance() -> str:
         entity=_entity(),
         syntaxes=table(("transfer syntax", "UID"), ((uid.name, uid) for uid in decodable_syntaxes())),
         answers=table(("status", "when", "what a sender does"), ((f"0x{s:04X}", when, then) for s, (when, then) in ANSWERS.items())),
-        contexts=table(("SOP class", "transfer syntax"), ((uid.name, ExplicitVRLittleEndian.name) for uid in WRITTEN)),
+        contexts=table(("SOP class", "transfer syntaxes"), ((uid.name, _syntaxes(uid)) for uid in WRITTEN)),
         verdicts=table(("status", "meaning", "what the node does"), ((_range(a, b), what, _THEN[fate]) for a, b, fate, what in RANGES)),
-        read=", ".join(f"{dictionary_description(tag)} {Tag(tag)}" for tag in sorted(WANTED) if dictionary_has_tag(tag)),
-        private=", ".join(str(Tag(tag)) for tag in sorted(WANTED) if not dictionary_has_tag(tag)),
+        read=", ".join(f"{dictionary_description(tag)} {Tag(tag)}" for tag in sorted(set(PUBLIC))),
+        private=", ".join(f"{creator} ({group:04X},xx{last:02X})" for creator, group, elements in PRIVATE for last in elements),
         objects=table(("kind", "SOP class", "series number of version 1", "written"), map(_object, SOP_CLASSES)),
         scheme=PRIVATE_SCHEME,
         settings=table(("key", "default"), _keys()),
@@ -52,6 +53,11 @@ def _services() -> str:
     return table(
         ("SOP class", "UID", "user (SCU)", "provider (SCP)"), ((UID(uid).name, uid, user, provider) for uid, user, provider in rows)
     )
+
+
+def _syntaxes(sop_class: UID) -> str:
+    chosen = [uid.name for uid in PREFERRED] if sop_class in COMPRESSED_CLASSES else []
+    return ExplicitVRLittleEndian.name + "".join(f"; {name} where the site chose it" for name in chosen)
 
 
 def _entity() -> str:
