@@ -14,7 +14,6 @@ from node.encode.canvas import Canvas
 from node.encode.headers import MANUFACTURER, MODEL, Maker, describe, write
 from node.encode.material import Material
 from node.encode.objects import Encoded, Kind
-from node.encode.page import NO_FREE_REGION, close_pages
 from node.encode.slice_series import keep_loss, lay_on_slices, turn_to_slice
 
 
@@ -41,12 +40,11 @@ def write_page(
 
 
 def write_pages(pages: Sequence[Canvas], kind: Kind, material: Material, *, description: str) -> tuple[Encoded, ...]:
-    """Drawn pages of one exam, given their feet, as one series in the PET's study."""
-    pixels = close_pages(pages, material.result.provenance, remark=NO_FREE_REGION)
+    """Pages of one exam that have their feet, as one series in the PET's study."""
     header, maker, cited = material.pet_header, material.maker, material.cited()
     return tuple(
-        write_page(rgb, kind, header, maker, cited=cited, description=description, number=number, title=page.title)
-        for number, (page, rgb) in enumerate(zip(pages, pixels, strict=True), start=1)
+        write_page(page.pixels(), kind, header, maker, cited=cited, description=description, number=number, title=page.title)
+        for number, page in enumerate(pages, start=1)
     )
 
 

@@ -6,9 +6,11 @@ there when it is first asked for, and kept: an object that needs no lesions pays
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from pydicom import Dataset
@@ -25,6 +27,8 @@ from node.encode.languages import Speech
 from node.encode.objects import EncodeOptions
 from node.encode.project import Projection, project_labels
 from node.encode.slices import Slices, read_slices
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +56,7 @@ class Material:
     pet_header: Dataset
     storage: Path
     history: History = field(default_factory=History)
+    _kept: dict[object, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def say(self) -> Speech:
@@ -113,6 +118,18 @@ class Material:
 
     def _cited_beside_reading(self) -> tuple[SeriesSource, ...]:
         return tuple(source for source in self.cited() if source.series_uid != self.reading.source.series_uid)
+
+
+def once(make: Callable[[Material], Made]) -> Callable[[Material], Made]:
+    """A function of the material that several objects ask for: what it makes is kept with the material, and made once."""
+
+    @wraps(make)
+    def kept(material: Material) -> Made:
+        if make not in material._kept:
+            material._kept[make] = make(material)
+        return cast(Made, material._kept[make])
+
+    return kept
 
 
 def gather(

@@ -13,18 +13,17 @@ from pydicom.uid import EncapsulatedPDFStorage
 from node.encode.headers import MODEL, describe, reference, write
 from node.encode.material import Material
 from node.encode.objects import Encoded, Kind
-from node.encode.page import NO_FREE_REGION, PRODUCT, RESEARCH_USE, close_pages
+from node.encode.page import PRODUCT, RESEARCH_USE
 from node.encode.print_pages import Imprint, print_pages
 from node.encode.quantities import dicom
 from node.encode.sr_codes import TITLE
-from node.encode.summary import draw_summary
+from node.encode.summary import summary_pages
 
 
 def encode_pdf(material: Material) -> tuple[Encoded, ...]:
     """The document in the PET's study."""
     maker = material.maker
-    pages = draw_summary(material)
-    close_pages(pages, maker.provenance, remark=NO_FREE_REGION)
+    pages = summary_pages(material)
     title = f"{material.say(PRODUCT)}: {material.say(RESEARCH_USE)}"
     document = print_pages(pages, Imprint(title, f"{MODEL} {maker.provenance.software}", maker.provenance.made_at, maker.say.code))
     dataset = _document(document)

@@ -16,7 +16,7 @@ from node.encode.flow import Column, Row, Section, TableRow, fill, paragraphs, s
 from node.encode.languages import Speech
 from node.encode.material import Material
 from node.encode.objects import Encoded, Kind
-from node.encode.page import BODY_BOTTOM, BODY_TOP, LEFT, RIGHT, start_page
+from node.encode.page import BODY_BOTTOM, BODY_TOP, LEFT, NO_FREE_REGION, RIGHT, close_pages, start_page
 from node.encode.pages.motion import motion_lines
 from node.encode.plot import MARKS, PALETTE, Axes, Line, draw_legend, draw_plot
 from node.encode.words import MISSING, number_words, region_words, shown
@@ -36,7 +36,9 @@ def encode_physicist(material: Material) -> tuple[Encoded, ...]:
     wanted = material.maker.options.physicist_page
     if wanted == "never" or (wanted == "dynamic" and material.result.kinetics is None):
         return ()
-    return write_pages(draw_physicist(material), Kind.PHYSICIST, material, description="RESEARCH TSPO how the numbers were made")
+    pages = draw_physicist(material)
+    close_pages(pages, material.result.provenance, remark=NO_FREE_REGION)
+    return write_pages(pages, Kind.PHYSICIST, material, description="RESEARCH TSPO how the numbers were made")
 
 
 def draw_physicist(material: Material) -> list[Canvas]:

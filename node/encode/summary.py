@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from node.encode.canvas import Canvas
 from node.encode.capture import write_pages
-from node.encode.material import Material
+from node.encode.material import Material, once
 from node.encode.objects import Encoded, Kind
+from node.encode.page import NO_FREE_REGION, close_pages
 from node.encode.pages.answer import draw_answer
 from node.encode.pages.change import draw_change
 from node.encode.pages.lesions import draw_lesions
@@ -24,7 +25,15 @@ PAGES: tuple[Callable[[Material], list[Canvas]], ...] = (draw_answer, draw_lesio
 
 def encode_summary(material: Material) -> tuple[Encoded, ...]:
     """The summary's pages as secondary captures in the PET's study: one series, a page an instance, its title in Image Comments."""
-    return write_pages(draw_summary(material), Kind.SUMMARY, material, description="RESEARCH TSPO signal summary")
+    return write_pages(summary_pages(material), Kind.SUMMARY, material, description="RESEARCH TSPO signal summary")
+
+
+@once
+def summary_pages(material: Material) -> tuple[Canvas, ...]:
+    """The pages with their feet, drawn once for screen and print."""
+    pages = draw_summary(material)
+    close_pages(pages, material.result.provenance, remark=NO_FREE_REGION)
+    return tuple(pages)
 
 
 def draw_summary(material: Material) -> list[Canvas]:

@@ -16,7 +16,9 @@ from pydicom.uid import EncapsulatedPDFStorage
 
 from benchmarks.conformance import complaints
 from node.domain.volume import Array
+from node.encode import summary
 from node.encode.canvas import BAD, GOOD, GROUND, INK, PANEL, SOFT, WARNING, Box, Canvas, Style
+from node.encode.material import Material, once
 from node.encode.objects import EncodeOptions
 from node.encode.pdf import encode_pdf
 from node.encode.phenotypes import LOOKS
@@ -154,3 +156,37 @@ def test_judges_find_no_fault_in_the_document(tmp_path: Path) -> None:
     subprocess.run(("qpdf", "--check", str(tmp_path / "x.pdf")), check=True, capture_output=True)
     told = subprocess.run(("pdftotext", str(tmp_path / "x.pdf"), "-"), check=True, capture_output=True).stdout.decode()
     assert "RESEARCH USE ONLY" in told
+
+
+def test_screen_and_print_share_pages_that_are_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Material] = []
+
+    def draw(material: Material) -> list[Canvas]:
+        drawn.append(material)
+        return [Canvas("Summary")]
+
+    monkeypatch.setattr(summary, "PAGES", (draw,))
+    (tmp_path / "out").mkdir()
+    phantom = make_phantom(tmp_path)
+    material = phantom.material(folder=tmp_path / "out")
+
+    (page,) = summary.encode_summary(material)
+    (document,) = encode_pdf(material)
+
+    assert drawn == [material]
+    # The foot stands on the page once, on paper as on the screen.
+    assert words(dcmread(document.path).EncapsulatedDocument.rstrip(b"\0")).count("page 1 of 1") == 1
+    assert dcmread(page.path).ImageComments == "Summary"
+
+
+def test_what_is_kept_with_one_material_is_not_that_of_another(tmp_path: Path) -> None:
+    phantom = make_phantom(tmp_path)
+    one, other = phantom.material(), phantom.material()
+    made: list[Material] = []
+
+    @once
+    def make(material: Material) -> int:
+        made.append(material)
+        return len(made)
+
+    assert [make(one), make(one), make(other), make(one), make(one.on(one.exam.t1))] == [1, 1, 2, 1, 3]
