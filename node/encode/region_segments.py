@@ -1,23 +1,26 @@
-"""The SEG of the regions that were measured, on the T1, on which they were drawn.
+"""The SEGs of the regions that were measured, on the T1, on which they were drawn.
 
-Regions overlap on purpose, and the segments do as well: what is drawn is what was measured. Of a paired region both sides are drawn, each
-coded with its side; a region that is made of others is not, because its outline would only cover theirs.
+What is drawn is what was measured, and regions overlap on purpose: several objects hold them, in none of which segments overlap
+(`region_layers`). Each is a series of its own, because OHIF 3.13 shows one object of a series of segmentations, the last, and takes the
+others for its earlier states. Of a paired region both sides are drawn, each coded with its side; a region that is made of others is
+not, because its outline would only cover theirs.
 """
 
 from __future__ import annotations
 
-from itertools import cycle
+from itertools import cycle, groupby
 
 from pydicom.sr.coding import Code as DicomCode
 
 from node.domain import codes
 from node.domain.codes import Code
-from node.domain.result import Quantity, Region
-from node.encode.material import Material
+from node.domain.result import Region
+from node.encode.material import Material, once
 from node.encode.objects import Encoded, Kind
 from node.encode.phenotypes import Rgb
+from node.encode.region_layers import DrawnRegion, placed_regions, whole_name
 from node.encode.seg_object import Drawn, write_segments
-from node.encode.segments import MOST_SEGMENTS, Method, Segment, Tracking, patch_of
+from node.encode.segments import Method, Segment, Tracking
 from node.encode.uids import lasting_uid
 from node.encode.words import region_words
 
@@ -29,9 +32,6 @@ COLOURS: tuple[Rgb, ...] = (
 )
 """Paul Tol's *muted* qualitative scheme (2021), made for colour-blind readers; both sides of a region have one colour."""
 
-WHOLES = frozenset(("brain", "whole_brain", "white_matter", "cerebral_gm", "cortex", "deep_gm", "striatum", "cerebellum", "infratentorial"))
-"""Regions that others are parts of."""
-
 TISSUES = frozenset(
     (
         *(codes.WHITE_MATTER, codes.GRAY_MATTER, codes.CEREBRAL_WHITE_MATTER, codes.CEREBRAL_GRAY_MATTER),
@@ -42,24 +42,25 @@ TISSUES = frozenset(
 
 
 def encode_regions(material: Material) -> tuple[Encoded, ...]:
-    """The regions, one segment each; nothing where none was measured."""
-    regions = region_segments(material)
+    """The regions, one segment each, a SEG for each layer; nothing where none was measured."""
+    regions = drawn_regions(material)
     if not regions:
         return ()
     t1 = material.exam.t1
-    slices = material.on(t1).slices
-    colours = dict(zip(dict.fromkeys(whole_name(region) for region in regions), cycle(COLOURS), strict=False))
-    segments = [_segment(region, colours[whole_name(region)], material) for region in regions]
-    return (write_segments(segments, Kind.REGIONS, Drawn(t1, slices), material, text="RESEARCH Regions measured", label="REGIONS"),)
+    drawn = Drawn(t1, material.on(t1).slices)
+    colours = dict(zip(dict.fromkeys(whole_name(one.region) for one in regions), cycle(COLOURS), strict=False))
+    written = []
+    for layer, placed in groupby(regions, key=lambda one: one.layer):
+        segments = [_segment(one, colours[whole_name(one.region)], material) for one in placed]
+        text = f"RESEARCH Regions measured, layer {layer + 1}"
+        written.append(write_segments(segments, Kind.REGIONS, drawn, material, text=text, label="REGIONS", series=layer))
+    return tuple(written)
 
 
-def region_segments(material: Material) -> tuple[Region, ...]:
-    """The regions that are drawn, in the order of their segments from 1: measured, no wholes, and no more than `MOST_SEGMENTS`."""
-    measured = {finding.region for finding in material.result.findings if finding.quantity is Quantity.SUVR}
-    drawn = [region for region in material.segmentation.regions if region.name in measured and region.mask.array.any()]
-    halved = {whole_name(region) for region in drawn if region.side is not None}
-    parts = [r for r in drawn if r.name not in halved and whole_name(r) not in WHOLES]
-    return tuple(parts[:MOST_SEGMENTS])
+@once
+def drawn_regions(material: Material) -> tuple[DrawnRegion, ...]:
+    """The regions that are drawn as segments, by layer and segment."""
+    return placed_regions(material.segmentation, material.result)
 
 
 def region_tracking(region: str, material: Material) -> Tracking:
@@ -67,11 +68,6 @@ def region_tracking(region: str, material: Material) -> Tracking:
     visits, own = material.history.visits, material.exam.pet.source.study_uid
     first = visits[0].study_uid if visits else own
     return Tracking(f"{material.result.provenance.exam} {region}", lasting_uid(f"{first} {region}"))
-
-
-def whole_name(region: Region) -> str:
-    """The name of both sides together."""
-    return region.name.removesuffix("_left").removesuffix("_right") if region.side is not None else region.name
 
 
 def side_words(region: Region) -> str:
@@ -85,9 +81,6 @@ def region_category(code: Code) -> Code:
     return codes.TISSUE if code in TISSUES else codes.ANATOMICAL_STRUCTURE
 
 
-def _segment(region: Region, rgb: Rgb, material: Material) -> Segment:
-    patch = patch_of(region.mask.array)
-    if patch is None:
-        raise ValueError(f"expected a region with voxels; {region.name} has none")
-    tracking = region_tracking(region.name, material)
-    return Segment(side_words(region), region_category(region.code), region.code, patch, METHOD, rgb, tracking, region.side)
+def _segment(drawn: DrawnRegion, rgb: Rgb, material: Material) -> Segment:
+    region, tracking = drawn.region, region_tracking(drawn.region.name, material)
+    return Segment(side_words(region), region_category(region.code), region.code, drawn.patch, METHOD, rgb, tracking, region.side)

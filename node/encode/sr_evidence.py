@@ -5,7 +5,7 @@ Of its own objects it names those that are written, so that nothing named is mis
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pydicom import Dataset
@@ -14,10 +14,10 @@ from pydicom.uid import ParametricMapStorage, PositronEmissionTomographyImageSto
 from node.domain.history import Visit
 from node.domain.result import ParametricMap, Quantity, Result
 from node.encode.headers import instance_uid
-from node.encode.material import Material
+from node.encode.material import Material, once
 from node.encode.objects import Kind
 from node.encode.parametric_map import maps_in_order
-from node.encode.region_segments import region_segments
+from node.encode.region_segments import drawn_regions
 from node.encode.seg_object import sop_class
 from node.encode.segmentation import lesion_segments
 
@@ -31,14 +31,11 @@ class CitedMap:
     made: ParametricMap
 
 
-def cited_segs(material: Material) -> tuple[Kind, ...]:
-    """The kinds of SEG that are written."""
-    there = {
-        Kind.LESIONS: bool(lesion_segments(material)[0]),
-        Kind.RAISED: bool(material.raised.array.any()),
-        Kind.REGIONS: bool(region_segments(material)),
-    }
-    return tuple(kind for kind, holds in there.items() if holds and material.maker.options.wants(kind))
+@once
+def cited_segs(material: Material) -> dict[Kind, int]:
+    """The kinds of SEG that are written, and how many series of each; one object a series."""
+    wanted = {kind: count for kind, count in _SEGS.items() if material.maker.options.wants(kind)}
+    return {kind: series for kind, count in wanted.items() if (series := count(material))}
 
 
 def cited_maps(material: Material) -> tuple[CitedMap, ...]:
@@ -65,6 +62,13 @@ def evidence(material: Material) -> list[Dataset]:
     return [*named, *_segmentations(material), *_map_identities(material), *_earlier(material)]
 
 
+_SEGS: dict[Kind, Callable[[Material], int]] = {
+    Kind.LESIONS: lambda material: int(bool(lesion_segments(material)[0])),
+    Kind.RAISED: lambda material: int(material.raised.array.any()),
+    Kind.REGIONS: lambda material: len({one.layer for one in drawn_regions(material)}),
+}
+
+
 def _maps(result: Result) -> Iterator[CitedMap]:
     yield CitedMap(Kind.MAP, 0, result.primary)
     if result.primary is not result.suvr:
@@ -74,9 +78,11 @@ def _maps(result: Result) -> Iterator[CitedMap]:
 
 
 def _segmentations(material: Material) -> Iterator[Dataset]:
-    uid, study = material.maker.uid, str(material.slices.header.StudyInstanceUID)
-    for kind in cited_segs(material):
-        yield _identity(study, uid(kind, "series"), uid(kind, "instance", 1), sop_class(kind, material.maker.options))
+    maker, study = material.maker, str(material.slices.header.StudyInstanceUID)
+    for kind, count in cited_segs(material).items():
+        for series in range(count):
+            uid = instance_uid(maker, kind, 1, series)
+            yield _identity(study, maker.uid(kind, "series", series), uid, sop_class(maker.options))
 
 
 def _map_identities(material: Material) -> Iterator[Dataset]:
