@@ -97,7 +97,7 @@ class Sweep:
     def _arriving(self, exam: ExamRow, reason: str) -> None:
         self._move(exam, State.WAITING, "images are arriving")
         if exam.progress != reason:
-            self._exams.progress(exam.number, reason)
+            self._exams.progress(exam.number, reason, of_version=exam.version)
 
     def _begin(self, exam: ExamRow, state: State, reason: str, *, progress: str | None = None) -> None:
         """Fix what this version is made from, and the one date that its objects carry."""

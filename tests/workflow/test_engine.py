@@ -147,6 +147,13 @@ def test_a_withdrawn_result_gets_its_note_and_stays_withdrawn(engine: Engine, st
     assert (store.exams.get(1).state, store.exams.get(1).reason) == (State.WITHDRAWN, "rejected by a reader")
 
 
+def test_notes_in_the_outbox_go_out_though_another_version_has_begun(engine: Engine, store: Store, script: Script) -> None:
+    store.exams.move(1, State.RECEIVED, "again", version=2)
+    engine.ensure(Verb.WITHDRAW, 1, 1)
+    until(lambda: script.released == 1)
+    assert script.done == [Verb.DELIVER, Verb.DELIVER]
+
+
 def test_a_note_that_cannot_be_made_is_our_fault_and_told(engine: Engine, store: Store, script: Script) -> None:
     script.errors[Verb.WITHDRAW] = [DataError("exam E00001: nobody has rejected version 1")]
     store.exams.move(1, State.WITHDRAWN, "rejected by a reader", progress="rejection note owed")

@@ -17,9 +17,9 @@ from node.encode import Kind
 from node.workflow import artefacts
 from node.workflow.states import State
 from node.workflow.steps.formers import formers
-from node.workflow.steps.outbox import REJECTION, Frozen, Outbox
+from node.workflow.steps.outbox import Frozen, Outbox
 from node.workflow.store.database import Store
-from node.workflow.store.rows import ExamRow, Posting
+from node.workflow.store.rows import REJECTION, ExamRow, Posting
 from node.workflow.story import version_folder
 
 SC = "1.2.840.10008.5.1.4.1.1.7"

@@ -24,10 +24,9 @@ from node.workflow.states import State, Verb
 from node.workflow.steps.compute import ComputeSteps
 from node.workflow.steps.formers import formers
 from node.workflow.steps.judging import accept, reject
-from node.workflow.steps.outbox import REJECTION
 from node.workflow.steps.sending import Worker
 from node.workflow.store.database import Store
-from node.workflow.store.rows import Posting
+from node.workflow.store.rows import REJECTION, Posting
 
 SC, EXPLICIT = "1.2.840.10008.5.1.4.1.1.7", str(ExplicitVRLittleEndian)
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -238,3 +237,29 @@ def test_a_version_that_was_rejected_in_the_pacs_is_replaced_by_none(store: Stor
     exam = store.exams.get(1)
     store.verdicts.record(exam, Said(Verdict.REJECTED, "a note", "why"), "rejected in the PACS", to=State.WITHDRAWN, answer="1.9")
     assert formers(store, tmp_path, replace(exam, version=2)) == ()
+
+
+def test_another_version_waits_until_the_note_on_this_one_is_made(store: Store, settings: Settings, tmp_path: Path) -> None:
+    send(store, tmp_path, "9.1", "pacs")
+    reject(store, store.exams.get(1), **WHO)
+    with pytest.raises(ConflictError, match="has not made its rejection note yet"):
+        store.exams.again(1, "run again by a person")
+    with pytest.raises(ConflictError, match="has not made its rejection note yet"):
+        store.answers.begin("1.9", [1], "corrected lesions came")
+    assert (store.exams.get(1).version, store.answers.of_exam(1, SC)) == (1, ())
+
+    withdraw(store, settings)
+
+    assert store.exams.again(1, "run again by a person") == 2
+    assert posted(store).keys() == {"pacs"}
+
+
+def test_a_destination_that_took_no_note_is_named_once(store: Store, settings: Settings, tmp_path: Path) -> None:
+    send(store, tmp_path, "9.1", "pacs")
+    reject(store, store.exams.get(1), **WHO)
+    withdraw(store, settings)
+    for uid in posted(store)["pacs"]:
+        store.deliveries.receipts("pacs").refused(uid, "0x0122")
+    for _ in range(2):  # killed before the engine knew that it was done
+        Worker([sys.executable], settings, store).deliver(1, 1)
+    assert store.exams.get(1).reason.count("by hand") == 1

@@ -60,6 +60,7 @@ def test_the_end_of_an_old_versions_sending_is_told_and_changes_nothing(worker: 
     exam = store.exams.get(1)
     assert (exam.state, exam.version, exam.reason) == (State.RECEIVED, 2, "corrected by a person meanwhile")
     assert store.exams.events(1)[-1].text.startswith("of version 1: ")
+    assert exam.progress is None  # text there would mean, of a version that ends as REJECTED, that a page is owed
     store.exams.move(1, State.ENCODED, "encoded", plan={"series": {}})
     assert worker.deliver(1, 2) is None
     assert store.exams.get(1).state is State.DELIVERED

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from node.domain.ports import DeliveryState
 from node.workflow import artefacts
-from node.workflow.steps.outbox import REFUSAL, REJECTION, Frozen, Outbox
+from node.workflow.steps.outbox import REFUSAL, Frozen, Outbox
 from node.workflow.store.database import Store
-from node.workflow.store.rows import DeliveryRow, ExamRow
+from node.workflow.store.rows import REJECTION, DeliveryRow, ExamRow
 from node.workflow.story import version_folder
 
 if TYPE_CHECKING:

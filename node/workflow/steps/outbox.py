@@ -19,7 +19,7 @@ from node.workflow.store.rows import ExamRow, Posting
 if TYPE_CHECKING:
     from node.encode import Encoded
 
-REFUSAL, REJECTION, PAGES = "refusal", "rejection", "summary"
+REFUSAL, PAGES = "refusal", "summary"
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ def post(store: Store, settings: Settings, row: ExamRow, folder: Path, name: str
 
 
 def takes(settings: Settings, destination: Destination, kind: str) -> bool:
-    """Whether objects of a kind go to a destination: a refusal goes where pages go, a withdrawal everywhere."""
+    """Whether objects of a kind go to a destination: a refusal goes where pages go."""
     wanted = settings.wanted_by(destination)
-    return kind == REJECTION or (PAGES if kind == REFUSAL else kind) in wanted
+    return (PAGES if kind == REFUSAL else kind) in wanted
 
 
 def frozen(item: Encoded, folder: Path) -> Frozen:

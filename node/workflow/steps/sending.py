@@ -13,10 +13,9 @@ from node.domain.ports import DeliveryState
 from node.settings import Destination, Settings
 from node.workflow.child import ComputeProcess
 from node.workflow.states import State, Verb
-from node.workflow.steps.outbox import REJECTION
 from node.workflow.store.database import Store
 from node.workflow.store.deliveries import parcel
-from node.workflow.store.rows import DeliveryRow, ExamRow
+from node.workflow.store.rows import REJECTION, DeliveryRow, ExamRow
 
 log = structlog.get_logger()
 
@@ -32,10 +31,10 @@ class Worker:
 
     def compute(self, exam: int, version: int, verb: Verb) -> str:
         """Do one verb in the version's compute process; see `ComputeProcess.run` for the errors."""
-        self._store.exams.progress(exam, f"{verb.value} …")
+        self._tell(exam, version, f"{verb.value} …")
         process = self._processes.get((exam, version))
         if process is None:
-            process = ComputeProcess(self._command, self._settings.compute.timeout_s, lambda text: self._store.exams.progress(exam, text))
+            process = ComputeProcess(self._command, self._settings.compute.timeout_s, lambda text: self._tell(exam, version, text))
             self._processes[exam, version] = process
         log.info("step", exam=f"E{exam:05d}", version=version, verb=verb.value)
         return process.run(verb, exam, version)
@@ -54,11 +53,14 @@ class Worker:
     def deliver(self, exam: int, version: int) -> float | None:
         """Send what is not sent to each destination; seconds until the next try, None when nothing is left to try."""
         delays = [self._send(exam, version, destination) for destination in self._settings.destination]
-        self._store.exams.progress(exam, _told(self._store.deliveries.of_exam(exam, version)))
+        self._tell(exam, version, _told(self._store.deliveries.of_exam(exam, version)))
         if any(delay is not None for delay in delays):
             return min(delay for delay in delays if delay is not None)
         self._close(exam, version)
         return None
+
+    def _tell(self, exam: int, version: int, text: str) -> None:
+        self._store.exams.progress(exam, text, of_version=version)
 
     def _send(self, exam: int, version: int, destination: Destination) -> float | None:
         rows = [row for row in self._store.deliveries.of_exam(exam, version) if row.destination == destination.name]
@@ -99,7 +101,8 @@ class Worker:
         """The notes were answered; what an archive did not take, a person must do by hand."""
         missing = dict.fromkeys(row.destination for row in notes if row.state is not DeliveryState.STORED)
         by_hand = "".join(f"; {name} did not take the rejection note: take the objects out there by hand" for name in missing)
-        self._store.exams.move(exam.number, State.WITHDRAWN, f"{exam.reason}{by_hand}", of_version=exam.version, progress=None)
+        reason = exam.reason if exam.reason.endswith(by_hand) else f"{exam.reason}{by_hand}"  # told once, however often this is done
+        self._store.exams.move(exam.number, State.WITHDRAWN, reason, of_version=exam.version, progress=None)
         self._store.exams.note(exam.number, f"the rejection note: {_told(notes)}")
 
 

@@ -15,9 +15,9 @@ from node.errors import DataError
 from node.settings import Settings
 from node.workflow import artefacts
 from node.workflow.steps.choices import encode_options
-from node.workflow.steps.outbox import REJECTION, Frozen, frozen, posting
+from node.workflow.steps.outbox import Frozen, frozen, posting
 from node.workflow.store.database import Store
-from node.workflow.store.rows import DeliveryRow, ExamRow, VerdictRow
+from node.workflow.store.rows import REJECTION, DeliveryRow, ExamRow, VerdictRow
 
 ARTEFACT = "withdrawal"
 

@@ -7,9 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from node.domain.ports import Clock
+from node.errors import ConflictError
 from node.workflow.states import State
-from node.workflow.store.rows import Event, ExamRow, event_row, exam_row
-from node.workflow.store.tables import events, exams
+from node.workflow.store.rows import REJECTION, Event, ExamRow, event_row, exam_row
+from node.workflow.store.tables import deliveries, events, exams
 
 
 class Exams:
@@ -85,7 +86,7 @@ class Exams:
         self.move(number, state, text, of_version=of_version, tries=0, progress=None)
 
     def again(self, number: int, text: str) -> int:
-        """Analyse an exam again from what is here then, as the next version; returns its number."""
+        """Analyse an exam again from what is here then, as the next version; returns its number; see `begin_again`."""
         with self._engine.begin() as connection:
             return begin_again(connection, number, text, at=self._clock.now().isoformat())
 
@@ -102,10 +103,11 @@ class Exams:
         with self._engine.begin() as connection:
             self._event(connection, number, row.version, row.state, text, detail)
 
-    def progress(self, number: int, text: str) -> None:
-        """What is being done right now."""
+    def progress(self, number: int, text: str, *, of_version: int) -> None:
+        """What is being done right now for a version; nothing where another has begun, whose state may take it for something owed."""
+        mine = sa.and_(exams.c.number == number, exams.c.version == of_version)
         with self._engine.begin() as connection:
-            connection.execute(exams.update().where(exams.c.number == number).values(progress=text))
+            connection.execute(exams.update().where(mine).values(progress=text))
 
     def tried(self, number: int) -> int:
         """Count one more end of the compute process; returns how many there were since the last progress."""
@@ -130,13 +132,30 @@ class Exams:
 
 
 def begin_again(connection: sa.Connection, number: int, text: str, *, at: str) -> int:
-    """Within a transaction: the next version of an exam, RECEIVED and without a plan; returns its number."""
-    version = int(connection.execute(sa.select(exams.c.version).where(exams.c.number == number)).scalar_one()) + 1
+    """Within a transaction: the next version of an exam, RECEIVED and without a plan; returns its number.
+
+    Raises
+    ------
+    ConflictError : the present version was withdrawn, and its rejection note is not in the outbox yet: it would never be made
+    """
+    row = connection.execute(sa.select(exams.c.version, exams.c.state, exams.c.progress).where(exams.c.number == number)).one()
+    if row.state == State.WITHDRAWN.value and row.progress is not None and not _has_note(connection, number, row.version):
+        raise ConflictError(
+            f"E{number:05d} version {row.version} was withdrawn, and the running node has not made its rejection note yet: "
+            "expected the note before another version; try again in a minute"
+        )
+    version = int(row.version) + 1
     fresh = {"plan": None, "made_at": None, "tries": 0, "released": 0, "progress": None}
     values = {"state": State.RECEIVED.value, "reason": text, "version": version, "updated_at": at, **fresh}
     connection.execute(exams.update().where(exams.c.number == number).values(values))
     write_event(connection, number, version, State.RECEIVED, text, at=at)
     return version
+
+
+def _has_note(connection: sa.Connection, number: int, version: int) -> bool:
+    table = deliveries.c
+    query = sa.select(table.sop_instance_uid).where(table.exam == number, table.version == version, table.kind == REJECTION)
+    return connection.execute(query).first() is not None
 
 
 def write_event(

@@ -13,6 +13,9 @@ from node.domain.ports import DeliveryState
 from node.domain.verdict import Verdict
 from node.workflow.states import State
 
+REJECTION = "rejection"
+"""The kind of a rejection note, as deliveries name it."""
+
 
 @dataclass(frozen=True)
 class ExamRow:
