@@ -11,6 +11,7 @@ a hash of the source, so that an update resumes what was begun; only the worker 
 from __future__ import annotations
 
 import traceback
+from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
@@ -32,6 +33,10 @@ RECOVERIES = 50
 
 OWED = tuple((state, verb, state) for state, verb in OWING.items())
 """Verbs that leave the state as it is."""
+
+
+FAULT_PAUSE_S = 60.0
+"""Until sending is tried again that a fault of ours has ended."""
 
 
 class Work(Protocol):
@@ -64,6 +69,7 @@ class Engine:
         self._work = work
         self._attempts = attempts
         self._runs: dict[str, int] = {}
+        self._faults: Counter[tuple[int, int]] = Counter()  # of sending; a worker that starts anew may try anew
         config: DBOSConfig = {
             "name": "ember",
             "system_database_url": url,
@@ -130,7 +136,17 @@ class Engine:
             self._work.release(exam, version)
 
     def _send(self, exam: int, version: int) -> float | None:
-        return self._work.deliver(exam, version)
+        """Send what is not sent; a fault of ours is tried again a few times, and then told, instead of for ever and unseen."""
+        try:
+            return self._work.deliver(exam, version)
+        except Exception:  # noqa: BLE001 - as in `_compute`: the node lives on
+            self._faults[exam, version] += 1
+            if self._faults[exam, version] < self._attempts:
+                self._exams.note(exam, f"version {version} could not be sent by a fault of the node; again in {FAULT_PAUSE_S:.0f} s")
+                return FAULT_PAUSE_S
+            del self._faults[exam, version]
+            self._fail(exam, version, "deliver failed by a fault of the node; the traceback is kept", traceback.format_exc())
+            return None
 
     def _compute(self, exam: int, version: int, verb_name: str) -> bool:
         """One verb, tried again after an end of the compute process; whether the exam goes on."""

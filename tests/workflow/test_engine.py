@@ -44,6 +44,8 @@ class Script:
 
     def deliver(self, exam: int, version: int) -> float | None:
         self.done.append(Verb.DELIVER)
+        if self.errors.get(Verb.DELIVER):
+            raise self.errors[Verb.DELIVER].pop(0)
         if len([verb for verb in self.done if verb is Verb.DELIVER]) == 1:
             return 0.1
         row = self.store.exams.get(exam)
@@ -116,6 +118,19 @@ def test_what_does_not_pass_is_given_up(engine: Engine, store: Store, script: Sc
     script.errors[Verb.ALIGN] = [TemporaryError("the process ended")] * 3
     assert analysed(engine, store) is State.FAILED
     assert "align was given up after 3 tries: the process ended" in store.exams.get(1).reason
+
+
+def test_sending_that_fails_by_our_own_fault_is_tried_again_and_then_told(
+    engine: Engine, store: Store, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.workflow.engine.FAULT_PAUSE_S", 0.1)
+    script.errors[Verb.DELIVER] = [FileNotFoundError("exams/E00001/v1/objects/1.dcm")] * 3
+    store.exams.move(1, State.ENCODED, "encoded")
+    engine.ensure(Verb.DELIVER, 1, 1)
+    until(lambda: store.exams.get(1).state is State.FAILED)
+    assert script.done == [Verb.DELIVER] * 3
+    assert [event.text for event in store.exams.events(1)].count("version 1 could not be sent by a fault of the node; again in 0 s") == 2
+    assert "FileNotFoundError" in (store.exams.events(1)[-1].detail or "")
 
 
 def test_a_failed_check_is_held(engine: Engine, store: Store, script: Script) -> None:

@@ -60,3 +60,15 @@ def test_lesions_that_came_alone_are_nothing_to_release(store: Store, tmp_path: 
     store.exams.move(1, State.HELD, "waits for its MR", plan={"series": {}, "unclaimed": "waits for its MR"})
     with pytest.raises(ConflictError, match="no PET and no MR"):
         release(store, tmp_path, store.exams.get(1), "x")
+
+
+def test_a_release_of_what_became_another_version_meanwhile_changes_nothing(store: Store, tmp_path: Path) -> None:
+    store.deliveries.post([Posting("9.9", "pacs", 1, 1, "SEG", "1.2.3", "1.2.4", "x.dcm", "cc")])
+    store.deliveries.receipts("pacs").refused("9.9", "0x0122")
+    store.exams.move(1, State.HELD, "refused", plan={"series": {}})
+    seen = store.exams.get(1)
+    store.exams.again(1, "corrected by another person")
+    with pytest.raises(ConflictError, match="no longer version 1, HELD"):
+        release(store, tmp_path, seen, "the PACS takes SEG now")
+    assert (store.exams.get(1).state, store.exams.get(1).version) == (State.RECEIVED, 2)
+    assert store.deliveries.of_exam(1, 1)[0].state is DeliveryState.REFUSED

@@ -168,7 +168,7 @@ def test_what_did_not_pass_the_gate_is_shown_and_never_sent_and_the_rest_goes(st
 
     with pytest.raises(ConflictError, match="did not pass the gate"):
         release(store, tmp_path, exam, "send it anyway")
-    store.deliveries.send_again(1, 1)
+    store.deliveries.release(exam, State.ENCODED, "sent anyway")
     deliver(store, settings)
     assert states(store, "pacs")["lesions"] is DeliveryState.HELD
     assert len(peers.got["pacs"]) == 1
@@ -249,3 +249,16 @@ def test_a_destination_that_wants_nothing_or_one_thing_twice_is_a_mistake() -> N
     for objects in ((), ("map", "map")):
         with pytest.raises(ValueError, match="at least one, and each once"):
             Destination(name="a", host="h", port=104, ae_title="A", objects=objects)
+
+
+def test_objects_for_a_destination_that_the_settings_no_longer_name_are_not_called_delivered(
+    store: Store, peers: Peers, tmp_path: Path
+) -> None:
+    pacs, old = peers.add("pacs", ALL), Destination(name="old", host="127.0.0.1", port=104, ae_title="OLD")
+    posted(store, tmp_path, (pacs, old), encoded(tmp_path, Kind.SUMMARY))
+
+    deliver(store, Settings(node=NodeSection(storage=tmp_path), destination=(pacs,)))
+
+    exam = store.exams.get(1)
+    assert (exam.state, states(store, "old")) == (State.HELD, {"summary": DeliveryState.QUEUED})
+    assert exam.reason.endswith("the settings no longer name old: run the exam again to send it where they say")

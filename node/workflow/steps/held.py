@@ -26,8 +26,8 @@ def release(store: Store, storage: Path, exam: ExamRow, reason: str) -> State:
 
     Raises
     ------
-    ConflictError : the exam is not HELD; or is held since its series may be of two people, which nobody can release; or since objects did
-        not pass the gate, and all else is sent: only another version can send those
+    ConflictError : the exam is not HELD, or no longer; or is held since its series may be of two people, which nobody can release; or
+        since objects did not pass the gate, and all else is sent: only another version can send those
     """
     if exam.state is not State.HELD:
         raise ConflictError(f"{exam.name} is {exam.state.value}, not HELD: there is nothing to release")
@@ -43,6 +43,5 @@ def release(store: Store, storage: Path, exam: ExamRow, reason: str) -> State:
     folder = storage / "exams" / exam.name / f"v{exam.version}"
     done = [after for _, _, after in COMPUTE if artefacts.exists(folder, ARTEFACT_OF[after])]
     state = done[-1] if done else State.RECEIVED
-    store.deliveries.send_again(exam.number, exam.version)
-    store.exams.move(exam.number, state, f"released by a person: {reason}", released=1)
+    store.deliveries.release(exam, state, f"released by a person: {reason}")
     return state

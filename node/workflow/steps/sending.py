@@ -123,7 +123,9 @@ def _trouble(rows: tuple[DeliveryRow, ...]) -> str:
     """What a person must look at, one sentence; empty where there is nothing."""
     refused = next((row for row in rows if row.state is DeliveryState.REFUSED), None)
     held = next((row for row in rows if row.state is DeliveryState.HELD), None)
-    words = [f"first refusal: {refused.kind} by {refused.destination}: {refused.detail}"] if refused else []
+    left = next((row for row in rows if row.state in (DeliveryState.QUEUED, DeliveryState.SENDING)), None)
+    words = [f"the settings no longer name {left.destination}: run the exam again to send it where they say"] if left else []
+    words += [f"first refusal: {refused.kind} by {refused.destination}: {refused.detail}"] if refused else []
     words += [f"first held: {held.kind} {held.sop_instance_uid}: {held.detail}"] if held else []
     return "; ".join(words)
 

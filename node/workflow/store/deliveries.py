@@ -8,7 +8,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from node.domain.ports import Clock, DeliveryState, Parcel
-from node.workflow.store.rows import DeliveryRow, Posting, delivery_row
+from node.workflow.states import State
+from node.workflow.store.exams import let_go
+from node.workflow.store.rows import DeliveryRow, ExamRow, Posting, delivery_row
 from node.workflow.store.tables import deliveries
 
 
@@ -46,13 +48,26 @@ class Deliveries:
         with self._reading.begin() as connection:
             return tuple(delivery_row(row._mapping) for row in connection.execute(query))
 
-    def send_again(self, exam: int, version: int) -> None:
-        """What was refused for good, or not taken, is in the outbox again: a person says that the cause was mended. What is held stays."""
+    def release(self, exam: ExamRow, to: State, text: str) -> None:
+        """A person lets a version go on, in one transaction: what was refused for good, or not taken, is in the outbox again; what is held
+        stays.
+
+        Parameters
+        ----------
+        exam : as it was when the release was thought of
+        to, text : what the exam is from then on, and why
+
+        Raises
+        ------
+        ConflictError : the exam has become something else meanwhile
+        """
+        now = self._clock.now().isoformat()
         states = (DeliveryState.REFUSED.value, DeliveryState.NOT_TAKEN.value)
-        refused = sa.and_(deliveries.c.exam == exam, deliveries.c.version == version, deliveries.c.state.in_(states))
-        values = {"state": DeliveryState.QUEUED.value, "detail": "sent again by a person", "updated_at": self._clock.now().isoformat()}
+        refused = sa.and_(deliveries.c.exam == exam.number, deliveries.c.version == exam.version, deliveries.c.state.in_(states))
+        queued = {"state": DeliveryState.QUEUED.value, "detail": "sent again by a person", "updated_at": now}
         with self._engine.begin() as connection:
-            connection.execute(deliveries.update().where(refused).values(values))
+            let_go(connection, exam, to, text, at=now)
+            connection.execute(deliveries.update().where(refused).values(queued))
 
     def receipts(self, destination: str) -> DestinationReceipts:
         """Where the sender notes what one destination answered."""

@@ -152,6 +152,21 @@ def begin_again(connection: sa.Connection, number: int, text: str, *, at: str) -
     return version
 
 
+def let_go(connection: sa.Connection, exam: ExamRow, to: State, text: str, *, at: str) -> None:
+    """Within a transaction: an exam is released to a state by a person who saw it as `exam`; ConflictError where it is no longer so."""
+    still_so(connection, exam)
+    values = {"state": to.value, "reason": text, "released": 1, "updated_at": at}
+    connection.execute(exams.update().where(exams.c.number == exam.number).values(values))
+    write_event(connection, exam.number, exam.version, to, text, at=at)
+
+
+def still_so(connection: sa.Connection, exam: ExamRow) -> None:
+    """Within a transaction: ConflictError where an exam has become something else since it was read."""
+    row = connection.execute(sa.select(exams.c.version, exams.c.state).where(exams.c.number == exam.number)).one()
+    if (row.version, row.state) != (exam.version, exam.state.value):
+        raise ConflictError(f"{exam.name} is no longer version {exam.version}, {exam.state.value}: look at it again")
+
+
 def _has_note(connection: sa.Connection, number: int, version: int) -> bool:
     table = deliveries.c
     query = sa.select(table.sop_instance_uid).where(table.exam == number, table.version == version, table.kind == REJECTION)

@@ -8,10 +8,9 @@ import sqlalchemy as sa
 
 from node.domain.ports import Clock
 from node.domain.verdict import Verdict
-from node.errors import ConflictError
 from node.workflow.states import State
 from node.workflow.store.answers import write_answer
-from node.workflow.store.exams import write_event
+from node.workflow.store.exams import still_so, write_event
 from node.workflow.store.rows import ExamRow, VerdictRow, verdict_row
 from node.workflow.store.tables import exams, verdicts
 
@@ -49,9 +48,7 @@ class Verdicts:
         """
         now = self._clock.now().isoformat()
         with self._engine.begin() as connection:
-            row = connection.execute(sa.select(exams.c.version, exams.c.state).where(exams.c.number == exam.number)).one()
-            if (row.version, row.state) != (exam.version, exam.state.value):
-                raise ConflictError(f"{exam.name} is no longer version {exam.version}, {exam.state.value}: look at it again")
+            still_so(connection, exam)
             if to is not exam.state:
                 values = {"state": to.value, "reason": text, "progress": progress, "updated_at": now}
                 connection.execute(exams.update().where(exams.c.number == exam.number).values(values))
