@@ -67,7 +67,7 @@ def series_of(folder: Path) -> list[Series]:
 def kind_of(number: int) -> Kind:
     """The kind of object that a series number is of: `node.encode.objects.series_number` the other way round."""
     within = (number - FIRST_SERIES_NUMBER) % 1000
-    start = max(offset for offset in (1, 201, 401, 601) if offset <= within)
+    start = max(offset for offset in (1, 201, 401, 601, 801) if offset <= within)
     place = start + (within - start) % 10
     alone = {offset: kind for kind, offset in SERIES_OFFSET.items() if kind is not Kind.REFUSAL}
     return alone.get(place, alone[start])

@@ -12,7 +12,7 @@ OVERLAY_T1            Secondary Capture          the MR's        the same on the
 LESIONS               Segmentation               the MR's        the lesions, one segment each, coloured and coded by phenotype
 RAISED                Segmentation               the MR's        the region of raised TSPO signal
 RIMS                  Segmentation               the MR's        the 2 mm rims of the lesions, where the result holds them
-REGIONS               Segmentation               the MR's        the regions measured, both sides, on the T1
+REGIONS               Segmentation               the MR's        the regions measured, both sides, on the T1, in layers without overlap
 REPORT                Comprehensive 3D SR        the PET's       every number, by lesion and by region (TID 1500)
 PHYSICIST             Secondary Capture          the PET's       how the numbers were made: curves, fits, frames, dose and decay
 MAP                   PET Image                  the MR's        the primary map's values, one image a slice of the reading series
@@ -36,7 +36,9 @@ Decisions
   dcmqi and DCMTK all read it; instead of FRACTIONAL (refused by OHIF), LABELMAP (refused by older stores) or a grid of our own
   (dropped or shifted by viewers). A lesion is a segment with its own tracking UID, so that a reader can step from one to the next and
   an SR can cite it; beyond 60 the smallest share a segment, since viewers fail above 90.
-  A site may choose another form for all of them (`EncodeOptions.seg_form`); the regions overlap, and stay BINARY where it chose LABELMAP.
+  A site may choose another form for all of them (`EncodeOptions.seg_form`).
+- **Regions overlap by design, and their segments in no object** (`region_layers`): OHIF 3.13 loses voxels where they do, and a label map
+  cannot hold them. Each layer is a series, because OHIF shows one object of a series of segmentations.
 - **What is written by default** (`DEFAULT_OBJECTS`) is what common PACS take and a reader uses: pages, overlay, the two SEGs, one map
   series and the report. A site's choice (`EncodeOptions.objects`): registrations, which a viewer that knows none lists with a warning sign
   (OHIF); parametric maps, since few PACS viewers show them (OHIF does, as a colour layer) and the PET images hold

@@ -29,7 +29,7 @@ class Kind(Enum):
     LESIONS = "lesions"  #: segmentation of the lesions
     RAISED = "raised"  #: segmentation of the region of raised TSPO signal
     RIMS = "rims"  #: segmentation of the lesions' rims of 2 mm
-    REGIONS = "regions"  #: segmentation of the regions measured, on the T1
+    REGIONS = "regions"  #: segmentations of the regions measured, on the T1
     REPORT = "report"  #: structured report: every number, by lesion and by region
     PHYSICIST = "physicist"  #: secondary capture: how the numbers were made
     MAP = "map"  #: PET images: the primary map on the reading grid
@@ -54,7 +54,6 @@ SERIES_OFFSET = {
     Kind.MAP: 6,
     Kind.REPORT: 7,
     Kind.RIMS: 8,
-    Kind.REGIONS: 9,
     Kind.REGISTRATION: 201,
     Kind.PARAMETRIC_MAPS: 401,
     Kind.MAP_SUVR: 601,
@@ -64,6 +63,7 @@ SERIES_OFFSET = {
     Kind.KEY_OBJECTS: 605,
     Kind.PDF: 606,
     Kind.REJECTION: 607,
+    Kind.REGIONS: 801,
 }
 """Where the series of a kind are numbered: `series_number`.
 
@@ -133,7 +133,7 @@ class EncodeOptions:
     map_range : SUVR or DVR at the bottom and at the top of the colour bar; the same for every exam, so that colours can be compared
     physicist_page : when the pages on how the numbers were made are written, where `objects` names them
     device_serial_number : as printed in the objects' equipment module, for instance the node's AE title
-    seg_form : of every SEG. FRACTIONAL holds the share of each voxel that a segment fills; LABELMAP is BINARY where segments overlap
+    seg_form : of every SEG. FRACTIONAL holds the share of each voxel that a segment fills; LABELMAP one number a voxel
     language : of the pages; names of quantities and units stay as they are
     objects : which kinds are written, values of `Kind`; it has no part in the objects' UIDs, so that an object is the same beside others
     """

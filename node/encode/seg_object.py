@@ -1,4 +1,4 @@
-"""One DICOM SEG object: segments on the images of one MR series, in the form that the site chose (PS3.3 A.51, A.90).
+"""One DICOM SEG object, a series of its own: segments on the images of one MR series, in the form that a site chose (PS3.3 A.51, A.90).
 
 BINARY in Explicit VR Little Endian is the default, since that is what every reader tried could show: OHIF refuses FRACTIONAL, older stores
 refuse LABELMAP, and compressed forms fail in some. Frames without a voxel are left out; each frame cites its own source image.
@@ -21,7 +21,7 @@ from pydicom.uid import UID, SegmentationStorage
 
 from node.domain.exam import MrSeries, SeriesSource
 from node.domain.volume import Array
-from node.encode.headers import MANUFACTURER, MODEL, describe, own_scheme, write
+from node.encode.headers import MANUFACTURER, MODEL, describe, instance_uid, own_scheme, write
 from node.encode.material import Material
 from node.encode.objects import Encoded, EncodeOptions, Kind
 from node.encode.segments import Segment, overlap
@@ -43,7 +43,9 @@ class Drawn:
     slices: Slices
 
 
-def write_segments(segments: Sequence[Segment], kind: Kind, drawn: Drawn, material: Material, *, text: str, label: str) -> Encoded:
+def write_segments(
+    segments: Sequence[Segment], kind: Kind, drawn: Drawn, material: Material, *, text: str, label: str, series: int = 0
+) -> Encoded:
     """Write segments, numbered from 1 in their order.
 
     Parameters
@@ -51,10 +53,16 @@ def write_segments(segments: Sequence[Segment], kind: Kind, drawn: Drawn, materi
     segments : at least one; none of them empty
     text : what they are, for a reader
     label : the same as a Content Label, capitals
+    series : which series of its kind, from 0
 
+    Raises
+    ------
+    ValueError : segments that overlap, as a label map
     """
     maker = material.maker
-    form = form_of(kind, maker.options)
+    form, overlapping = maker.options.seg_form, overlap(segments)
+    if overlapping and form == LABELMAP:
+        raise ValueError(f"a label map holds one segment a voxel; found segments of {kind.value} that overlap")
     sources, order = _sources(drawn)
     dataset = hd.seg.Segmentation(
         source_images=sources,
@@ -63,9 +71,9 @@ def write_segments(segments: Sequence[Segment], kind: Kind, drawn: Drawn, materi
         fractional_type=hd.seg.SegmentationFractionalTypeValues.OCCUPANCY,
         max_fractional_value=WHOLE,
         segment_descriptions=[s.described(number, maker.provenance.software) for number, s in enumerate(segments, start=1)],
-        series_instance_uid=maker.uid(kind, "series"),
+        series_instance_uid=maker.uid(kind, "series", series),
         series_number=1,
-        sop_instance_uid=maker.uid(kind, "instance", 1),
+        sop_instance_uid=instance_uid(maker, kind, 1, series),
         instance_number=1,
         manufacturer=MANUFACTURER,
         manufacturer_model_name=MODEL,
@@ -75,10 +83,9 @@ def write_segments(segments: Sequence[Segment], kind: Kind, drawn: Drawn, materi
         content_description=f"{text}, shown on {drawn.series.contrast.value}",
     )
     _put_pixels(dataset, segments, drawn, form)
-    dataset.SegmentsOverlap = "YES" if overlap(segments) else "NO"
-    describe(
-        dataset, kind, drawn.slices.header, maker, cited=_cited(drawn, material), description=f"{text} on {drawn.series.contrast.value}"
-    )
+    dataset.SegmentsOverlap = "YES" if overlapping else "NO"
+    description = f"{text} on {drawn.series.contrast.value}"
+    describe(dataset, kind, drawn.slices.header, maker, cited=_cited(drawn, material), description=description, series=series)
     _name_dimensions(dataset, maker.uid(kind, "dimensions"))
     dataset.CodingSchemeIdentificationSequence = [own_scheme()]
     return write(dataset, kind, maker)
@@ -90,14 +97,9 @@ def _cited(drawn: Drawn, material: Material) -> tuple[SeriesSource, ...]:
     return (own, *(source for source in material.cited() if source.study_uid != own.study_uid))
 
 
-def form_of(kind: Kind, options: EncodeOptions) -> str:
-    """The form of one kind: the site's, but for the regions, which overlap: a label map holds one number a voxel."""
-    return BINARY if kind is Kind.REGIONS and options.seg_form == LABELMAP else options.seg_form
-
-
-def sop_class(kind: Kind, options: EncodeOptions) -> UID:
-    """The SOP class of one kind of SEG."""
-    return LABELMAP_CLASS if form_of(kind, options) == LABELMAP else SegmentationStorage
+def sop_class(options: EncodeOptions) -> UID:
+    """The SOP class of the SEGs."""
+    return LABELMAP_CLASS if options.seg_form == LABELMAP else SegmentationStorage
 
 
 def _presence(segments: Sequence[Segment], drawn: Drawn, form: str) -> Array:

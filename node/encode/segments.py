@@ -48,6 +48,15 @@ class Patch:
         inside = index - self.start[0]
         return self.share[inside] if 0 <= inside < self.share.shape[0] else None
 
+    def meets(self, other: Patch) -> bool:
+        """Whether both hold the same voxel."""
+        low = [max(a.start, b.start) for a, b in zip(self.where, other.where, strict=True)]
+        high = [min(a.stop, b.stop) for a, b in zip(self.where, other.where, strict=True)]
+        if any(a >= b for a, b in zip(low, high, strict=True)):
+            return False
+        first, second = (part.share[tuple(_relative(part, low, high))] > 0 for part in (self, other))
+        return bool((first & second).any())
+
 
 @dataclass(frozen=True)
 class Method:
@@ -166,16 +175,7 @@ def joined(parts: Sequence[Patch]) -> Patch:
 
 def overlap(segments: Sequence[Segment]) -> bool:
     """Whether two segments hold the same voxel."""
-    return any(_shared(one.patch, two.patch) for number, one in enumerate(segments) for two in segments[:number])
-
-
-def _shared(one: Patch, two: Patch) -> bool:
-    low = [max(a.start, b.start) for a, b in zip(one.where, two.where, strict=True)]
-    high = [min(a.stop, b.stop) for a, b in zip(one.where, two.where, strict=True)]
-    if any(a >= b for a, b in zip(low, high, strict=True)):
-        return False
-    first, second = (part.share[tuple(_relative(part, low, high))] > 0 for part in (one, two))
-    return bool((first & second).any())
+    return any(one.patch.meets(two.patch) for number, one in enumerate(segments) for two in segments[:number])
 
 
 def _relative(part: Patch, low: Sequence[int], high: Sequence[int]) -> Iterator[slice]:

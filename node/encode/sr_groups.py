@@ -23,12 +23,13 @@ from highdicom import sr
 from node.domain import codes
 from node.domain.codes import Code
 from node.domain.result import Finding, Lesion, Phenotype, Quantity, Region
-from node.encode.headers import MANUFACTURER, MODEL
+from node.encode.headers import MANUFACTURER, MODEL, instance_uid
 from node.encode.material import Material
 from node.encode.objects import Kind
 from node.encode.phenotypes import phenotype_code
 from node.encode.quantities import dicom, plain
-from node.encode.region_segments import region_category, region_segments, region_tracking
+from node.encode.region_layers import DrawnRegion
+from node.encode.region_segments import drawn_regions, region_category, region_tracking
 from node.encode.seg_object import sop_class
 from node.encode.segmentation import lesion_segments, lesion_tracking, lesion_words, raised_tracking
 from node.encode.segments import Tracking
@@ -55,12 +56,12 @@ def lesion_groups(material: Material) -> Iterator[sr.ContentSequence]:
 
 def region_groups(material: Material) -> Iterator[sr.ContentSequence]:
     """Each region's groups, in the order of the findings."""
-    segment = {region.name: number for number, region in enumerate(region_segments(material), start=1)}
+    drawn = {one.region.name: one for one in drawn_regions(material)} if Kind.REGIONS in cited_segs(material) else {}
     regions = {region.name: region for region in material.segmentation.regions}
     points = Points(material)
     for name in dict.fromkeys((*(finding.region for finding in material.result.findings), *_changed(material))):
         found = [finding for finding in material.result.findings if finding.region == name]
-        yield _region(name, found, regions.get(name), segment.get(name), material)
+        yield _region(name, found, regions.get(name), drawn.get(name), material)
         yield _point(_tracking(name, material), points.of_region(name), _region_label(name, found, material), material)
 
 
@@ -124,7 +125,9 @@ def _fate(lesion: Lesion, material: Material) -> Iterator[tuple[Code, Code]]:
     yield from ((FATE, FATES[change.fate]) for change in material.history.lesions if change.number == lesion.number)
 
 
-def _region(name: str, found: Sequence[Finding], region: Region | None, segment: int | None, material: Material) -> sr.ContentSequence:
+def _region(
+    name: str, found: Sequence[Finding], region: Region | None, drawn: DrawnRegion | None, material: Material
+) -> sr.ContentSequence:
     about_lesions = name.startswith("lesions")
     code = region.code if region else codes.LESION_OF_BRAIN if about_lesions else codes.RAISED_TSPO_SIGNAL if name == "raised" else None
     bases = dict.fromkeys(f"{finding_concept(f).value}: {_basis(f)}" for f in found)
@@ -137,7 +140,7 @@ def _region(name: str, found: Sequence[Finding], region: Region | None, segment:
         evaluations=((ROLE, REFERENCE),) if name == material.result.tracer.reference else (),
         parameters=(f"region: {name}", *bases, UNCERTAINTY),
     )
-    return common.group(_region_cite(name, segment, material), material)
+    return common.group(_region_cite(name, drawn, material), material)
 
 
 def _of_history(name: str, material: Material) -> tuple[Number, ...]:
@@ -150,10 +153,10 @@ def _tracking(name: str, material: Material) -> Tracking:
     return raised_tracking(material) if name == "raised" else region_tracking(name, material)
 
 
-def _region_cite(name: str, segment: int | None, material: Material) -> sr.ReferencedSegment | None:
+def _region_cite(name: str, drawn: DrawnRegion | None, material: Material) -> sr.ReferencedSegment | None:
     if name == "raised" and material.raised.array.any():
         return _cite(Kind.RAISED, 1, material.reading.source.series_uid, material)
-    return None if segment is None else _cite(Kind.REGIONS, segment, material.exam.t1.source.series_uid, material)
+    return None if drawn is None else _cite(Kind.REGIONS, drawn.segment, material.exam.t1.source.series_uid, material, drawn.layer)
 
 
 def _basis(finding: Finding) -> str:
@@ -217,11 +220,11 @@ def algorithm_of(material: Material, parameters: Sequence[str] = ()) -> sr.Algor
     return sr.AlgorithmIdentification(MODEL, software, list(parameters) or None, manufacturer=MANUFACTURER)
 
 
-def _cite(kind: Kind, segment: int, series_uid: str, material: Material) -> sr.ReferencedSegment | None:
+def _cite(kind: Kind, segment: int, source_uid: str, material: Material, series: int = 0) -> sr.ReferencedSegment | None:
     if kind not in cited_segs(material):
         return None
-    uid, source = material.maker.uid(kind, "instance", 1), sr.SourceSeriesForSegmentation(series_uid)
-    return sr.ReferencedSegment(sop_class(kind, material.maker.options), uid, segment, source_series=source)
+    maker, source = material.maker, sr.SourceSeriesForSegmentation(source_uid)
+    return sr.ReferencedSegment(sop_class(maker.options), instance_uid(maker, kind, 1, series), segment, source_series=source)
 
 
 def _with_comment(group: sr.ContentSequence, text: str) -> sr.ContentSequence:

@@ -1,4 +1,4 @@
-"""Segments by phenotype, rims and regions; the three forms of a SEG; what the colours can be told apart by."""
+"""Segments by phenotype, and rims; the three forms of a SEG; what the colours can be told apart by."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pydicom import Dataset, dcmread
 from pydicom.sr.coding import Code as DicomCode
 from rich_phantom import KINDS, rich_phantom, voxels
 
-from benchmarks.conformance import complaints, segments_by_dcmqi
+from benchmarks.conformance import complaints
 from benchmarks.conformance import our_points as points_by_frames
 from node import imaging
 from node.domain import codes
@@ -26,7 +26,7 @@ from node.domain.result import Phenotype
 from node.domain.volume import Array, Volume
 from node.encode import EncodeOptions, Kind
 from node.encode.phenotypes import LOOKS, lesion_rgb
-from node.encode.region_segments import encode_regions, region_segments
+from node.encode.region_segments import encode_regions
 from node.encode.seg_object import Drawn, _packed, write_segments
 from node.encode.segmentation import encode_lesions, encode_raised, encode_rims, lesion_segments, rim_tracking
 from node.encode.segments import MOST_SEGMENTS, Method, Patch, Segment, joined, patch_of, patches
@@ -180,27 +180,6 @@ def test_without_rims_there_is_no_object(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_regions_are_drawn_on_the_t1_by_side_and_may_overlap(tmp_path: Path, form: str) -> None:
-    phantom = rich_phantom(tmp_path)
-
-    seg = read(phantom, tmp_path, encode_regions, form)
-
-    regions = region_segments(phantom.material())
-    assert [region.name for region in regions] == ["thalamus_left", "thalamus_right", "nawm", "cerebellar_gm"]
-    assert seg.SegmentationType == ("BINARY" if form == "LABELMAP" else form)
-    assert seg.SegmentsOverlap == "YES"
-    assert seg.ReferencedSeriesSequence[0].SeriesInstanceUID == phantom.exam.t1.source.series_uid
-    found = voxels(seg, phantom, on_t1=True)
-    for number, region in enumerate(regions, start=1):
-        assert np.array_equal(found[number] > 0, region.mask.array)
-    kinds = [item.SegmentedPropertyTypeCodeSequence[0] for item in seg.SegmentSequence]
-    sides = [[code.CodeValue for code in kind.get("SegmentedPropertyTypeModifierCodeSequence", [])] for kind in kinds]
-    assert [kind.CodeValue for kind in kinds] == ["42695009", "42695009", "NAWM", "25991003"]
-    assert sides == [["7771000"], ["24028007"], [], []]
-    assert seg.SegmentSequence[0].SegmentLabel == "Thalamus, left"
-
-
-@pytest.mark.parametrize("form", FORMS)
 def test_a_series_of_one_slice_can_be_drawn_on(tmp_path: Path, form: str) -> None:
     phantom = one_slice(rich_phantom(tmp_path), 7)
     shown = phantom.material().lesions.labels.array
@@ -243,10 +222,6 @@ def test_a_mask_keeps_its_place_in_every_orientation(tmp_path: Path, axes: tuple
     assert points[np.lexsort(points.T.round(3))] == pytest.approx(expected[np.lexsort(expected.T.round(3))], abs=0.01)
 
 
-def test_without_a_measured_region_there_is_no_object(tmp_path: Path) -> None:
-    assert encode_regions(rich_phantom(tmp_path).with_result(findings=()).material(folder=tmp_path)) == ()
-
-
 def test_an_unknown_form_is_refused() -> None:
     with pytest.raises(ValueError, match="seg_form is BINARY, FRACTIONAL or LABELMAP; found 'SPARSE'"):
         EncodeOptions(seg_form="SPARSE")  # type: ignore[arg-type]
@@ -263,22 +238,6 @@ def test_judges_find_no_fault_with_any_segmentation(tmp_path: Path, enhanced: bo
     encoded = [e for make in (encode_lesions, encode_rims, encode_raised, encode_regions) for e in make(material)]
 
     assert complaints([e.path for e in encoded], sorted(tmp_path.glob("*.dcm"))) == []
-
-
-@pytest.mark.peer("segimage2itkimage")
-def test_dcmqi_reads_regions_voxel_for_voxel(tmp_path: Path) -> None:
-    phantom = rich_phantom(tmp_path)
-    (encoded,) = encode_regions(phantom.material(folder=tmp_path))
-
-    regions = region_segments(phantom.material())
-    read_back = segments_by_dcmqi(encoded.path, len(regions))
-
-    for number, region in enumerate(regions, start=1):
-        mask = read_back[number]
-        theirs = np.argwhere(mask.array) @ mask.affine[:3, :3].T + mask.affine[:3, 3]
-        grid = region.mask
-        ours = np.argwhere(grid.array) @ grid.affine[:3, :3].T + grid.affine[:3, 3]
-        assert np.sort(theirs, axis=0) == pytest.approx(np.sort(ours, axis=0), abs=0.01)
 
 
 @given(arrays.arrays(np.bool_, st.tuples(st.integers(1, 19), st.integers(1, 5), st.integers(1, 7))))
