@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-from node.encode.canvas import INK, SOFT, Box, Canvas, Colour, Style, wrap
+from node.encode.canvas import INK, SOFT, Box, Canvas, Colour, Style, width_of, wrap
 from node.encode.languages import ENGLISH, Speech, speech
 
 LONGEST = 900
@@ -137,6 +137,39 @@ class Section:
 
 BETWEEN = 18
 """Pixels between two sections."""
+
+
+def fitted(section: Section, width: int) -> Section:
+    """The section with its table's columns wide enough for their longest words, as far as others have room to give.
+
+    Parameters
+    ----------
+    width : of the narrowest column of a page that it is drawn in; all rows of the table have the same columns
+    """
+    table = [row for row in (section.head, *section.rows) if isinstance(row, TableRow)]
+    if not table:
+        return section
+    fit = _fit(table, width)
+    rows = tuple(replace(row, columns=fit) if isinstance(row, TableRow) else row for row in section.rows)
+    return replace(section, rows=rows, head=replace(section.head, columns=fit) if section.head else None)
+
+
+def _fit(table: Sequence[TableRow], width: int) -> tuple[Column, ...]:
+    """Columns in units of the page: what some lack for a word is taken from the others by what they have to spare."""
+    columns = table[0].columns
+    unit = width / sum(column.share for column in columns)
+    given = [column.share * unit for column in columns]
+    needed = [max(_widest_word(row, cell) for row in table) for cell in range(len(columns))]
+    lacking = sum(max(need - has, 0.0) for need, has in zip(needed, given, strict=True))
+    spare = sum(max(has - need, 0.0) for need, has in zip(needed, given, strict=True))
+    part = min(lacking / spare, 1.0) if spare else 0.0
+    wide = [max(need, has - part * (has - need)) for need, has in zip(needed, given, strict=True)]
+    return tuple(replace(column, share=share) for column, share in zip(columns, wide, strict=True))
+
+
+def _widest_word(row: TableRow, cell: int) -> int:
+    # One more for the rounding of a column's edges.
+    return max((width_of(word, row.style) + APART + 1 for word in row.cells[cell].split()), default=0)
 
 
 def height_of(sections: Sequence[Section], width: int) -> int:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import zip_longest
 
 from node.domain.history import Change, Fate, LesionChange, Visit
 from node.domain.result import Phenotype, Quantity
 from node.encode.canvas import INK, SOFT, WARNING, Style
-from node.encode.flow import Column, Paragraph, Row, Section, TableRow, paragraphs, soft
+from node.encode.flow import Column, Paragraph, Row, Section, TableRow, fitted, paragraphs, soft
 from node.encode.languages import Speech
 from node.encode.material import Material
+from node.encode.page import columns
 from node.encode.pages.timeline import letters, region_changes
 from node.encode.words import MISSING, moment_words, number_words, region_words, shown, signed_words
 
+WIDTH = columns(2)[0].width
+"""Of the column that a table is drawn in, units of the page."""
+
 _VISITS = (Column(24, "left"), Column(110, "left"), Column(110, "left"), Column(300, "left"))
-_CHANGES = (Column(170, "left"), Column(78), Column(54), Column(80), Column(60), Column(8), Column(154, "left"))
-_MATRIX_NAME = Column(140, "left")
-_LESIONS = (*(Column(46), Column(10), Column(116, "left")), *(Column(124),) * 3, *(Column(10), Column(192, "left")))
+_CHANGES = (Column(244, "left"), Column(80), Column(66), Column(86), Column(72), Column(10), Column(186, "left"))
+_PAIRS = (*(Column(270, "left"), Column(70)), Column(24), *(Column(270, "left"), Column(70)))
+_LESIONS = (*(Column(40), Column(10), Column(150, "left")), *(Column(108),) * 3, *(Column(10), Column(224, "left")))
 ORDER = (Fate.NEW, Fate.ENLARGED, Fate.SMALLER, Fate.VANISHED, Fate.SAME)
 """Lesions are listed by their fate, what asks for a look first."""
 
@@ -39,7 +45,7 @@ def visit_section(material: Material) -> Section:
     if any(visit.scanned_at is None for visit in material.history.visits):
         rows.append(soft(say("A visit without a date is not drawn.")))
     rows += [row for note in material.history.notes for row in paragraphs(say.sentence(shown(note)), mark="•", style=Style.SMALL)]
-    return Section(say("Visits"), tuple(rows))
+    return fitted(Section(say("Visits"), tuple(rows)), WIDTH)
 
 
 def change_section(material: Material) -> Section:
@@ -52,18 +58,18 @@ def change_section(material: Material) -> Section:
     rows.append(soft(say("±: what two scans of an unchanged person differ by in 19 of 20 cases at most; the band in the plots.")))
     rows += [soft(f"[{number}] {say.sentence(shown(source))}") for number, source in enumerate(sources, start=1)]
     head = TableRow(("", say("before"), say("now"), say("change"), "±", "", ""), _CHANGES, Style.SMALL_STRONG, SOFT, ruled=True)
-    return Section(say("Change since {visit}", visit=_since(material, changes[0].since)), tuple(rows), head)
+    return fitted(Section(say("Change since {visit}", visit=_since(material, changes[0].since)), tuple(rows), head), WIDTH)
 
 
 def fate_section(material: Material) -> Section:
-    """How many lesions are new, enlarged, …, and how they are classed before and now."""
+    """How many lesions are new, enlarged, …, and how many were classed how, and are classed how now."""
     say, lesions = material.say, material.history.lesions
     if not lesions:
         return Section(say("Lesions"), paragraphs(say("Not compared with an earlier visit."), style=Style.SMALL))
     counts = [(sum(lesion.fate is fate for lesion in lesions), _fate(fate, say)) for fate in ORDER]
     told = " · ".join(f"{count} {words}" for count, words in counts)
     title = say("Lesions since {visit}", visit=_since(material, lesions[0].since))
-    return Section(title, (*paragraphs(told, style=Style.STRONG), *_matrix(lesions, say)))
+    return fitted(Section(title, (*paragraphs(told, style=Style.SMALL_STRONG), *_classed(lesions, say))), WIDTH)
 
 
 def lesion_section(material: Material) -> Section:
@@ -76,11 +82,9 @@ def lesion_section(material: Material) -> Section:
     rows: list[Row] = [_lesion_row(lesion, by_part, say) for lesion in lesions]
     if rows:
         rows.append(
-            soft(
-                say("Core and rim: {quantity} as measured. Of many lesions some differ by chance: none is judged alone.", quantity=quantity)
-            )
+            soft(say("Core and rim: {quantity} as measured. Some of many differ by chance: none is judged alone.", quantity=quantity))
         )
-    return Section(say("Lesion by lesion"), tuple(rows), head)
+    return fitted(Section(say("Lesion by lesion"), tuple(rows), head), WIDTH)
 
 
 def _visit_row(visit: Visit, letter: str) -> TableRow:
@@ -109,29 +113,31 @@ def _change_row(change: Change, sources: Sequence[str], say: Speech) -> TableRow
 def _verdict(change: Change, say: Speech) -> str:
     if change.exceeds is None:
         return say("± not known")
-    return say("exceeds ±") if change.exceeds else say("does not exceed ±")
+    return say("exceeds ±") if change.exceeds else say("within ±")
 
 
 def _what(change: Change, say: Speech) -> str:
-    return shown(region_words(change.region, say))
+    return say("NAWM") if change.region == "nawm" else shown(region_words(change.region, say))
 
 
-def _matrix(lesions: Sequence[LesionChange], say: Speech) -> list[Row]:
-    """Rows are what lesions were, columns what they are; nothing where no lesion was classed at either visit."""
+def _classed(lesions: Sequence[LesionChange], say: Speech) -> list[Row]:
+    """What lesions were and are, two pairs a row, with how many; nothing where no lesion was classed at either visit."""
     if not any(lesion.phenotype_before or lesion.phenotype_now for lesion in lesions):
         return []
-    befores, nows = (_classes(lesions, told) for told in (_before, _now))
-    columns = (_MATRIX_NAME, *(Column(730 / len(nows)) for _ in nows))
-    head = TableRow((say("before ↓  now →"), *(_class(now, say) for now in nows)), columns, Style.SMALL_STRONG, SOFT, ruled=True)
-    rows: list[Row] = [Paragraph("", space=4), head]
-    for before in befores:
-        counts = [sum(_before(lesion) is before and _now(lesion) is now for lesion in lesions) for now in nows]
-        rows.append(TableRow((_class(before, say), *(str(count) if count else MISSING for count in counts)), columns, Style.SMALL))
-    return rows
+    counts = Counter((_before(lesion), _now(lesion)) for lesion in lesions)
+    pairs = sorted(counts, key=lambda pair: (_CLASSES.index(pair[0]), _CLASSES.index(pair[1])))
+    cells = [(_from_to(_class(before, say), _class(now, say)), str(counts[before, now])) for before, now in pairs]
+    half = -(-len(cells) // 2)
+    title = (say("before → now"), say("number"))
+    head = TableRow((*title, "", *(title if len(cells) > 1 else ("", ""))), _PAIRS, Style.SMALL_STRONG, SOFT, ruled=True)
+    beside = zip_longest(cells[:half], cells[half:], fillvalue=("", ""))
+    return [Paragraph("", space=4), head, *(TableRow((*left, "", *right), _PAIRS, Style.SMALL) for left, right in beside)]
 
 
 Class = Phenotype | Fate | None
 """What a lesion was or is: its phenotype, new or no longer seen, or None where nothing was called."""
+
+_CLASSES: tuple[Class, ...] = (*Phenotype, None, Fate.NEW, Fate.VANISHED)
 
 
 def _before(lesion: LesionChange) -> Class:
@@ -140,12 +146,6 @@ def _before(lesion: LesionChange) -> Class:
 
 def _now(lesion: LesionChange) -> Class:
     return Fate.VANISHED if lesion.fate is Fate.VANISHED else lesion.phenotype_now
-
-
-def _classes(lesions: Sequence[LesionChange], told: Callable[[LesionChange], Class]) -> list[Class]:
-    there = [told(lesion) for lesion in lesions]
-    order: tuple[Class, ...] = (*Phenotype, None, Fate.NEW, Fate.VANISHED)
-    return [kind for kind in order if kind in there]
 
 
 def _class(kind: Class, say: Speech) -> str:
@@ -171,9 +171,13 @@ def _lesion_row(lesion: LesionChange, by_part: Mapping[tuple[int, str], Change],
     core, rim = (by_part.get((lesion.number, part)) for part in ("lesions", "rims"))
     signal = (_pair(None, None) if change is None else _pair(change.before, change.now) for change in (core, rim))
     before, now = (MISSING if kind is None else _class(kind, say) for kind in (lesion.phenotype_before, lesion.phenotype_now))
-    kinds = now if before == now else f"{before} → {now}"
-    cells = (str(lesion.number), "", _fate(lesion.fate, say), _pair(lesion.before_ml, lesion.now_ml), *signal, "", kinds)
+    cells = (str(lesion.number), "", _fate(lesion.fate, say), _pair(lesion.before_ml, lesion.now_ml), *signal, "", _from_to(before, now))
     return TableRow(cells, _LESIONS, Style.SMALL, SOFT if lesion.fate is Fate.SAME else INK)
+
+
+def _from_to(before: str, now: str) -> str:
+    """What was and is; once where it is the same."""
+    return now if before == now else f"{before} → {now}"
 
 
 def _pair(before: float | None, now: float | None) -> str:

@@ -27,7 +27,7 @@ BAND: Colour = (38, 56, 76)
 MONTHS = (1, 2, 3, 6, 12, 24, 36, 60, 120, 240)
 """Distances between two ticks of a time axis, months."""
 
-MOST_STEPS, MOST_YEARS = 4, 7
+MOST_STEPS, MOST_YEARS = 3, 5
 """Steps of a time axis whose ticks are called by month, and by year."""
 
 LEAST_SPAN = 0.1
