@@ -27,8 +27,8 @@ def version_folder(storage: Path, exam: ExamRow) -> Path:
 
 def listing(store: Snapshot) -> list[Table]:
     """One entry an exam, oldest first."""
-    said = store.verdicts()
-    return [_head(exam) | {"verdict": _last_verdict(said.get(exam.number, ()), exam)} for exam in store.exams()]
+    said = store.last_verdicts()
+    return [_head(exam) | {"verdict": _verdict(said[exam.number]) if exam.number in said else None} for exam in store.exams()]
 
 
 def listing_text(store: Snapshot, width: int) -> str:
@@ -46,7 +46,7 @@ def showing(store: Snapshot, storage: Path, exam: ExamRow) -> Table:
         "anchor": exam.anchor,
         "plan": exam.plan,
         "corrections": [_correction(row) for row in store.corrections(exam.number)],
-        "verdicts": [_verdict(row) for row in store.verdicts().get(exam.number, ())],
+        "verdicts": [_verdict(row) for row in store.verdicts(exam.number)],
         "events": [
             {"version": event.version, "at": event.at.isoformat(), "state": event.state.value, "text": event.text, "detail": event.detail}
             for event in store.events(exam.number)
@@ -62,7 +62,7 @@ def showing_text(store: Snapshot, storage: Path, exam: ExamRow, width: int) -> s
     parts = [f"{exam.name}  version {exam.version}  {exam.state.value}", textwrap.fill(_reason(exam), width)]
     parts.append(_section("Series", _series(exam.plan), width))
     parts.append(_section("Corrections", _corrections(store.corrections(exam.number)), width))
-    parts.append(_section("Verdicts", _verdicts(store.verdicts().get(exam.number, ())), width))
+    parts.append(_section("Verdicts", _verdicts(store.verdicts(exam.number)), width))
     result = _result(version_folder(storage, exam))
     if result:
         parts.append(textwrap.fill(result["headline"], width))
@@ -130,12 +130,6 @@ def _correction(row: CorrectionRow) -> Table:
 def _verdict(row: VerdictRow) -> Table:
     kept = ("version", "author", "reason")
     return {"verdict": row.verdict.value, "at": row.made_at.isoformat()} | {key: getattr(row, key) for key in kept}
-
-
-def _last_verdict(rows: Sequence[VerdictRow], exam: ExamRow) -> Table | None:
-    """What was said last of the present version."""
-    mine = [row for row in rows if row.version == exam.version]
-    return _verdict(mine[-1]) if mine else None
 
 
 def _verdicts(rows: Sequence[VerdictRow]) -> list[tuple[str, ...]]:

@@ -12,13 +12,11 @@ import structlog
 from node.domain.ports import Clock
 from node.errors import NodeError
 from node.workflow.decide import Action, Decision, Facts, decide
-from node.workflow.states import ENDED, OWING, State, Verb
+from node.workflow.states import State, Verb
 from node.workflow.store.exams import Exams
 from node.workflow.store.rows import ExamRow
 
 log = structlog.get_logger()
-
-OPEN_STATES = tuple(state for state in State if state not in ENDED or state in OWING)
 
 
 class Intake(Protocol):
@@ -63,9 +61,7 @@ class Sweep:
         """Look at everything once."""
         self._intake.read_headers()
         self._intake.open_exams()
-        for exam in self._exams.in_states(*OPEN_STATES):
-            if exam.state in OWING and exam.progress is None:
-                continue
+        for exam in self._exams.unfinished():
             try:
                 self._act(exam, decide(self._intake.facts(exam)))
             except NodeError as error:

@@ -19,14 +19,18 @@ from node.domain.ports import DeliveryState
 from node.domain.verdict import Verdict
 from node.errors import ConflictError, DataError
 from node.settings import Destination, NodeSection, Settings
+from node.workflow import artefacts
 from node.workflow.decide import Facts, decide
 from node.workflow.states import State, Verb
 from node.workflow.steps.compute import ComputeSteps
 from node.workflow.steps.formers import formers
 from node.workflow.steps.judging import accept, reject
+from node.workflow.steps.outbox import Frozen, Outbox
 from node.workflow.steps.sending import Worker
 from node.workflow.store.database import Store
 from node.workflow.store.rows import REJECTION, Posting
+from node.workflow.store.snapshot import Snapshot
+from node.workflow.story import listing
 
 SC, EXPLICIT = "1.2.840.10008.5.1.4.1.1.7", str(ExplicitVRLittleEndian)
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -263,3 +267,23 @@ def test_a_destination_that_took_no_note_is_named_once(store: Store, settings: S
     for _ in range(2):  # killed before the engine knew that it was done
         Worker([sys.executable], settings, store).deliver(1, 1)
     assert store.exams.get(1).reason.count("by hand") == 1
+
+
+def test_the_last_word_on_a_version_says_whether_another_takes_its_place(store: Store, tmp_path: Path) -> None:
+    from node.workflow.store.verdicts import Said
+
+    send(store, tmp_path, "9.1", "pacs")
+    artefacts.save(tmp_path / "exams/E00001/v1", "objects", Outbox((Frozen("summary", "9.1", SC, EXPLICIT, "objects/9.1.dcm", "cc"),)))
+    exam = store.exams.get(1)
+    store.verdicts.note(exam, Said(Verdict.REJECTED, "a note", "one page"), "one page was rejected", version=1, answer="1.9")
+    assert store.verdicts.rejected(1) == {1}
+    assert formers(store, tmp_path, replace(exam, version=2)) == ()
+
+    accept(store, exam, author="A. Smith", reason="the page was sent twice")
+
+    assert store.verdicts.rejected(1) == frozenset()
+    assert [one.version for one in formers(store, tmp_path, replace(exam, version=2))] == [1]
+    assert listing(Snapshot(tmp_path))[0]["verdict"]["verdict"] == "accepted"
+    assert [said.verdict for said in Snapshot(tmp_path).verdicts(1)] == [Verdict.REJECTED, Verdict.ACCEPTED]
+    store.exams.again(1, "run again")
+    assert listing(Snapshot(tmp_path))[0]["verdict"] is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from node.domain.ports import DeliveryState, Received, Recorded
-from node.workflow.states import State
+from node.workflow.states import ENDED, OWING, State
 from node.workflow.store.database import Store
 from node.workflow.store.deliveries import parcel
 from node.workflow.store.register import HeaderRow
@@ -145,3 +146,27 @@ def test_what_is_in_the_outbox_stays_as_it_is_when_posted_again(store: Store, tm
     (row,) = store.deliveries.of_exam(1, 1)
     assert (row.state, row.detail, row.attempts) == (DeliveryState.STORED, "answered 0x0000", 2)
     assert parcel(row, tmp_path).path == tmp_path / "exams/x.dcm"
+
+
+def test_what_has_ended_and_owes_nothing_is_not_looked_at_again(store: Store) -> None:
+    for number, state in enumerate(State, start=1):
+        store.exams.create(anchor=f"1.{number}", patient_key="P", text="new")
+        store.exams.move(number, state, "why")
+    assert {exam.state for exam in store.exams.unfinished()} == {state for state in State if state not in ENDED}
+
+    for exam in store.exams.all():
+        store.exams.move(exam.number, exam.state, "why", progress="owed")
+    assert {exam.state for exam in store.exams.unfinished()} - {state for state in State if state not in ENDED} == set(OWING)
+
+
+def test_readers_answers_are_found_without_looking_at_every_image(store: Store) -> None:
+    plans: list[str] = []
+
+    @sa.event.listens_for(store._engine, "before_cursor_execute")
+    def _explain(_connection: Any, cursor: Any, statement: str, values: Any, _context: Any, _many: bool) -> None:
+        if "answers" in statement:
+            plans.extend(str(row[3]) for row in cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", values))
+
+    assert store.answers.unanswered(["1.2.840.10008.5.1.4.1.1.66.4"]) == ()
+    assert any("instances_by_class" in line for line in plans)
+    assert not any(line.startswith("SCAN instances") for line in plans)

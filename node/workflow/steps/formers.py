@@ -33,7 +33,7 @@ def formers(store: Store, storage: Path, row: ExamRow) -> tuple[Former, ...]:
     """
     stored = [one for one in store.deliveries.of_exam(row.number) if one.version < row.version and one.state is DeliveryState.STORED]
     withdrawn = {one.version for one in stored if one.kind == REJECTION}
-    withdrawn |= {said.version for said in store.verdicts.of_exam(row.number) if said.verdict.rejects}
+    withdrawn |= store.verdicts.rejected(row.number)
     standing = [one for one in stored if one.version not in withdrawn]
     latest = {one.kind: one.version for one in sorted(standing, key=lambda one: one.version)}
     wanted = [one for one in standing if one.version == latest[one.kind]]

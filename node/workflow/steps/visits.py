@@ -117,8 +117,7 @@ def _when(prior: Prior) -> tuple[datetime, str]:
 def _good_versions(store: Store, exam: ExamRow) -> list[int]:
     """The versions that were delivered and that no reader has rejected, the latest first."""
     delivered = {event.version for event in store.exams.events(exam.number) if event.state is State.DELIVERED}
-    said = {row.version: row.verdict for row in store.verdicts.of_exam(exam.number)}
-    return sorted((one for one in delivered if one not in said or not said[one].rejects), reverse=True)
+    return sorted(delivered - store.verdicts.rejected(exam.number), reverse=True)
 
 
 def _read(store: Store, storage: Path, other: ExamRow, versions: list[int], subject: Subject, notes: list[str]) -> Prior | None:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from node.domain.ports import Clock
 from node.errors import ConflictError
-from node.workflow.states import State
+from node.workflow.states import ENDED, OWING, State
 from node.workflow.store.rows import REJECTION, Event, ExamRow, event_row, exam_row
 from node.workflow.store.tables import deliveries, events, exams
 
@@ -53,9 +53,11 @@ class Exams:
         """Every exam, oldest first."""
         return self._some(sa.true())
 
-    def in_states(self, *states: State) -> tuple[ExamRow, ...]:
-        """Exams in these states, oldest first."""
-        return self._some(exams.c.state.in_([state.value for state in states]))
+    def unfinished(self) -> tuple[ExamRow, ...]:
+        """Exams that have not ended, and those that have and owe the PACS an object, oldest first."""
+        going = exams.c.state.in_([state.value for state in State if state not in ENDED])
+        owing = sa.and_(exams.c.state.in_([state.value for state in OWING]), exams.c.progress.is_not(None))
+        return self._some(sa.or_(going, owing))
 
     def of_patient(self, patient_key: str) -> tuple[ExamRow, ...]:
         """Exams of one patient, oldest first."""

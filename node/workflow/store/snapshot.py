@@ -65,12 +65,18 @@ class Snapshot:
             return ()
         return tuple(correction_row(dict(row)) for row in self._rows("SELECT * FROM corrections WHERE exam = ? ORDER BY id", number))
 
-    def verdicts(self) -> dict[int, tuple[VerdictRow, ...]]:
-        """What readers said, by exam, oldest first; nothing where the register is from before there were verdicts."""
+    def verdicts(self, number: int) -> tuple[VerdictRow, ...]:
+        """What readers said of one exam, oldest first; nothing where the register is from before there were verdicts."""
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'verdicts'"):
+            return ()
+        return tuple(verdict_row(dict(row)) for row in self._rows("SELECT * FROM verdicts WHERE exam = ? ORDER BY id", number))
+
+    def last_verdicts(self) -> dict[int, VerdictRow]:
+        """What was said last of each exam's present version, by exam."""
         if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'verdicts'"):
             return {}
-        rows = self._rows("SELECT * FROM verdicts ORDER BY id")
-        return {exam: tuple(verdict_row(dict(row)) for row in rows if row["exam"] == exam) for exam in {row["exam"] for row in rows}}
+        present = "verdicts JOIN exams ON exams.number = verdicts.exam AND exams.version = verdicts.version"
+        return {row["exam"]: verdict_row(dict(row)) for row in self._rows(f"SELECT verdicts.* FROM {present} ORDER BY verdicts.id")}
 
     def schema(self) -> str:
         """The last migration that was done."""

@@ -43,6 +43,7 @@ instances = Table(
     Column("problem", Text),
     Index("instances_by_series", "series_uid"),
     Index("instances_by_patient", "patient_key"),
+    Index("instances_by_class", "sop_class_uid"),  # readers' answers are sought among millions of images
     Index("instances_unread", "received_at", sqlite_where=text("study_uid IS NULL AND problem IS NULL")),
 )
 

@@ -65,6 +65,11 @@ class Verdicts:
         with self._reading.begin() as connection:
             return tuple(verdict_row(row._mapping) for row in connection.execute(query))
 
+    def rejected(self, number: int) -> frozenset[int]:
+        """The versions of an exam that no reader wants used: of each, the last word counts."""
+        last = {row.version: row.verdict for row in self.of_exam(number)}
+        return frozenset(version for version, verdict in last.items() if verdict.rejects)
+
 
 def _write(
     connection: sa.Connection, exam: ExamRow, said: Said, version: int, text: str, at: str, state: State, answer: str | None

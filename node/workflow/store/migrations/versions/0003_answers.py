@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("answers_by_object", "answers", ["sop_instance_uid"], unique=False)
+    op.create_index("instances_by_class", "instances", ["sop_class_uid"], unique=False)
     # What lies here already was looked at by the rules of its time: an update must not begin every exam again that has a segmentation.
     op.execute(
         "INSERT INTO answers (sop_instance_uid, told, answered_at) "
