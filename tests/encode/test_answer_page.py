@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def test_the_first_page_says_what_a_reader_must_know(tmp_path: Path, placed: lis
         *("TSPO signal is raised above the patient's own NAWM in 17.5 mL of white matter.", "For the report:"),
         *("TSPO signal in the thalamus is 1.30 times that of the cerebellar grey matter.", "Thalamus 1.30 SUVR"),
         *("like the patient's own", "NAWM, contrast +1.1", "Raised signal in white matter: 17.5 mL", "Lesions: 4, together"),
-        *("1 warning: read Quality before the numbers.", "AMBER", "1 of 2 checks passed", "The TSPO genotype is not known."),
+        *("AMBER: usable, mind the warnings", "1 of 2 checks passed", "The TSPO genotype is not known."),
         *("PET Brain AC", "acquired 2024-03-12 11:20", "acquired 2024-03-05 09:12 acc. A1", "FLAIR"),
         *("[18F]DPA-714, 200 MBq at 10:20", "rs6971 unknown", "SUVR, 60–90 min, relative to cerebellar", "no normative comparison"),
         *("none used: no earlier visit", "No z-score", "not corrected in these numbers", "SUVR (1)"),
@@ -97,6 +98,41 @@ def test_a_released_exam_says_so_above_everything_else(tmp_path: Path, placed: l
     assert "RED: held back, released by a person" in text
     assert text.index("a person released it") < text.index("TSPO signal is raised")
     assert text.index("upside down") < text.index("The warning.")
+
+
+@pytest.mark.parametrize(
+    ("name", "genotype", "warned"),
+    [
+        ("pet_to_t1_optimum", None, True),
+        ("genotype", None, False),
+        ("genotype", "LAB", True),
+        ("weight", None, False),
+        ("injected_activity", None, False),
+    ],
+)
+def test_the_banner_warns_of_what_makes_a_number_of_the_page_doubtful(
+    tmp_path: Path,
+    placed: list[Placed],  # noqa: F811
+    name: str,
+    genotype: str | None,
+    warned: bool,
+) -> None:
+    phantom = make_phantom(tmp_path).with_result(checks=(Check(name, False, "The warning."),))
+    exam = replace(phantom.exam, subject=replace(phantom.exam.subject, genotype=genotype))
+
+    draw_answer(replace(phantom.material(), exam=exam))
+
+    text = words(placed)
+    assert ("1 warning: read Quality before the numbers." in text) is warned
+    assert "AMBER" in text
+    assert "The warning." in text
+
+
+def test_an_unknown_genotype_is_warned_of_where_a_norm_is_shown(tmp_path: Path, placed: list[Placed]) -> None:  # noqa: F811
+    text = answer_words(page_cases.with_norms, tmp_path, placed)
+
+    assert "The TSPO genotype is not known." in text
+    assert "1 warning: read Quality before the numbers." in text
 
 
 def test_an_exam_without_a_failed_check_has_no_banner(tmp_path: Path, placed: list[Placed]) -> None:  # noqa: F811

@@ -18,7 +18,9 @@ Decisions
   table of regions, which has a page of its own.
 - **The light is three lamps with a sign and a word**, so that neither a colour-blind reader nor a grey print loses it. It is green where
   only notes failed, amber where a warning did, red where a check failed that holds an exam: such an exam is only here because a person
-  released it, and a banner above everything says so.
+  released it, and a banner above everything says so. The banner stands for a warning too where that makes a number of the page doubtful;
+  not for an unknown genotype without a norm, nor for what the SUV alone needs. We chose that since most exams have such a warning, and a
+  banner that always stands is not read; the lamp is amber all the same, with the sentence beside it.
 - **Without a norm a number is told against the patient's own NAWM**, as above, like or below it, from two robust standard deviations on.
   This is called a contrast, with its limits printed below, never a z-score.
 - **A lesion has two pictures**, the MR without and with the map, because the map hides what the reader knows the lesion by. They are

@@ -39,6 +39,13 @@ class Light(Enum):
         return self.value[2]
 
 
+GENOTYPE = "genotype"
+"""The check of the TSPO genotype. One that is not known forbids comparison with other people, and says nothing against a number that is
+compared with the patient's own NAWM alone; one that is known and makes the signal weak does."""
+
+OF_SUV = frozenset(("weight", "injected_activity"))
+"""Checks that bear on the SUV alone."""
+
 RADIUS = 15
 INSIDE, LAMPS_TOP = 14, 34
 UNLIT: Colour = (96, 104, 116)
@@ -108,10 +115,10 @@ def check_rows(material: Material, check: Check) -> tuple[Row, ...]:
 
 
 def banner(material: Material) -> str:
-    """What stands above everything else where a check failed that a reader must know of; empty where none did."""
+    """What stands above everything else where a check failed that makes a number of the page doubtful; empty where none did."""
     say, failed = material.say, by_gravity(material.result.checks)
     held = sum(check.gravity is Gravity.HOLD for check in failed)
-    warned = sum(check.gravity is Gravity.WARNING for check in failed)
+    warned = sum(check.gravity is Gravity.WARNING and _doubtful(check, material) for check in failed)
     if held == 1:
         return say("1 check failed that holds an exam back; a person released it. Read Quality before any number.")
     if held:
@@ -119,6 +126,14 @@ def banner(material: Material) -> str:
     if warned == 1:
         return say("1 warning: read Quality before the numbers.")
     return say("{count} warnings: read Quality before the numbers.", count=warned) if warned else ""
+
+
+def _doubtful(check: Check, material: Material) -> bool:
+    """Whether a check that failed bears on the numbers of the first page, which are ratios."""
+    if check.name == GENOTYPE:
+        normed = any(finding.norm for finding in material.result.findings)
+        return material.exam.subject.genotype is not None or normed
+    return check.name not in OF_SUV
 
 
 def _meaning(material: Material, lit: Light) -> str:
