@@ -142,7 +142,7 @@ class Shown:
     ----------
     spread : of the grey levels drawn, 0 of a blank viewport
     worst_mm : farthest centre of a segment, as held, from the file's; None of what is no SEG
-    drawn : whether the screen is coloured at a voxel of the largest segment
+    drawn : whether the screen is coloured at a voxel deep in a segment
     beside : how many of eight points outside of every segment are coloured
     """
 
@@ -166,7 +166,7 @@ class Shown:
             return ""
         if self.worst_mm > LIMIT_MM:
             return f"a segment lies {self.worst_mm:.2f} mm away"
-        return "" if self.drawn and not self.beside else "the largest segment is not drawn where it lies"
+        return "" if self.drawn and not self.beside else "a segment is not drawn where it lies, or colour is where none lies"
 
 
 class Viewer:
@@ -332,8 +332,7 @@ def _compared(viewer: Viewer, seg: Dataset, shown: Shown) -> Shown:
     centres = {str(number): voxels[number].mean(0) for number in _alone(voxels)}
     held = [item["centres"] for item in viewer.centres() if centres.keys() <= item["centres"].keys()]
     misses = [max(float(np.linalg.norm(item[number][:3] - at)) for number, at in centres.items()) for item in held]
-    everything, largest = np.concatenate(list(voxels.values())), max(voxels.values(), key=len)
-    inside = largest[np.linalg.norm(largest - largest.mean(0), axis=1).argmin()]
+    everything, inside = np.concatenate(list(voxels.values())), _deep(seg, voxels)
     beside = [point for point in _around(inside, seg) if np.linalg.norm(everything - point, axis=1).min() > APART_MM]
     return replace(
         shown,
@@ -342,6 +341,26 @@ def _compared(viewer: Viewer, seg: Dataset, shown: Shown) -> Shown:
         drawn=any(viewer.coloured(inside) for _ in range(4)),
         beside=sum(viewer.coloured(point) for point in beside),
     )
+
+
+def _deep(seg: Dataset, voxels: dict[int, np.ndarray]) -> np.ndarray:
+    """A voxel with much of its own segment around it, of a segment whose colour is no grey."""
+    coloured = [int(item.SegmentNumber) for item in seg.SegmentSequence if _chroma(item) > GREY]
+    found = []
+    for points in (voxels[number] for number in coloured if number in voxels):
+        middle = points[np.linalg.norm(points - points.mean(0), axis=1).argmin()]
+        found.append((int((np.linalg.norm(points - middle, axis=1) < APART_MM).sum()), tuple(middle)))
+    return np.array(max(found)[1])
+
+
+GREY = 0.05
+"""Chroma, of 1 at most, below which a recommended colour is a grey."""
+
+
+def _chroma(segment: Dataset) -> float:
+    """Distance of a segment's recommended colour from grey (PS3.3 C.10.7.1.1: a* and b* from 0 to 65535, grey in the middle)."""
+    _, a, b = segment.RecommendedDisplayCIELabValue
+    return float(np.hypot(int(a) - 32896, int(b) - 32896) / 32896)
 
 
 def _alone(voxels: dict[int, np.ndarray]) -> list[int]:
