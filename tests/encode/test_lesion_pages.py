@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from node.encode.page import LESIONS
 from node.encode.pages.lesions import draw_lesions, in_order
 from node.encode.pages.thumbnails import draw_thumbnails
 from node.encode.phenotypes import LOOKS
+from node.encode.strokes import Picture
 
 
 def test_every_lesion_is_listed_once_however_many(tmp_path: Path, placed: list[Placed]) -> None:  # noqa: F811
@@ -51,7 +53,7 @@ def test_a_row_tells_place_volume_core_rim_phenotype_and_confidence(tmp_path: Pa
     draw_lesions(material)
 
     text = page_words(placed, LESIONS)
-    assert "deep white matter 11.8 mL core 1.40 rim 1.20 rim-active confidence 56 %" in text
+    assert "deep white matter 11.8 mL core 1.40 rim 1.20 rim-active, confidence 56 %" in text
     assert "core too small to be measured" in text
     assert "Lesions found by the node on the FLAIR, not confirmed by a reader." in text
 
@@ -83,3 +85,19 @@ def test_a_picture_lies_on_its_lesion_with_the_patients_right_on_the_left(tmp_pa
     assert np.abs((line.min(0) + line.max(0)) / 2 - 55.5).max() < 8
     added = (over.astype(int) - mr.astype(int))[..., 0] - (over.astype(int) - mr.astype(int))[..., 2]
     assert added[:, 75:].mean() > added[:, :37].mean() + 10
+
+
+def test_twenty_lesions_stand_on_one_page_with_pictures_of_100_units_at_least(tmp_path: Path, placed: list[Placed]) -> None:  # noqa: F811
+    (page,) = draw_lesions(make_phantom(tmp_path, Plan(lesions=20)).material())
+
+    assert min(stroke.rgb.shape[0] for stroke in page.strokes if isinstance(stroke, Picture)) >= 100
+
+
+def test_a_phenotype_that_the_note_says_is_told_once(tmp_path: Path, placed: list[Placed]) -> None:  # noqa: F811
+    phantom = rich_phantom(tmp_path, Plan(lesions=1))
+    note = "rim not resolvable: one mean over core and rim"
+    lesions = tuple(replace(one, phenotype=Phenotype.NOT_RESOLVABLE, confidence=None, note=note) for one in phantom.result.lesions)
+
+    draw_lesions(phantom.with_result(lesions=lesions).material())
+
+    assert page_words(placed, LESIONS).count("rim not resolvable") == 1

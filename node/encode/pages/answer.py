@@ -41,23 +41,32 @@ GAP = 12
 def draw_answer(material: Material) -> list[Canvas]:
     """The first page, without its foot."""
     page = start_page(material, ANSWER)
-    y = _banner(page, material, BODY_TOP)
-    y = _headline(page, material, y)
-    y = draw_tiles(page, material, LEFT, RIGHT, y) + GAP
-    bottom = _reminders(page, material, BODY_BOTTOM - SIGNATURE_HEIGHT) - GAP
-    _left(page, material, Box(LEFT, y, LEFT + LEFT_WIDTH, bottom))
-    _right(page, material, Box(LEFT + LEFT_WIDTH + 20, y, RIGHT, bottom))
+    left, right = _around(page, material)
+    _left(page, material, left)
+    _right(page, material, right)
     _signature(page, BODY_BOTTOM - SIGNATURE_HEIGHT)
     return [page]
 
 
 def carried_over(material: Material) -> tuple[Section, ...]:
-    """For the page Quality, what the first page may lack room for: how the numbers were measured, and each series' UID.
+    """For the page Quality, what the first page lacks room for: its sentence, how the numbers were measured; and each series' UID.
 
     What was not computed, and the checks, that page has anyhow.
     """
-    report = Section(material.say("For the report:"), paragraphs(told(material.say, material.result.headline)))
-    return (report, context.methods(material), context.identifiers(material))
+    text = told(material.say, material.result.headline)
+    report = () if _whole(text, _report_room(material)) else (Section(material.say("For the report:"), paragraphs(text)),)
+    _, right = _around(Canvas(ANSWER, material.say), material)
+    methods = context.methods(material)
+    return (context.identifiers(material), *report, *(() if _methods_fit(methods, material, right) else (methods,)))
+
+
+def _around(page: Canvas, material: Material) -> tuple[Box, Box]:
+    """What stands above and below the middle of the page; the boxes that are left, for pictures and for quality with methods."""
+    y = _banner(page, material, BODY_TOP)
+    y = _headline(page, material, y)
+    y = draw_tiles(page, material, LEFT, RIGHT, y) + GAP
+    bottom = _reminders(page, material, BODY_BOTTOM - SIGNATURE_HEIGHT) - GAP
+    return Box(LEFT, y, LEFT + LEFT_WIDTH, bottom), Box(LEFT + LEFT_WIDTH + 20, y, RIGHT, bottom)
 
 
 def _banner(page: Canvas, material: Material, top: int) -> int:
@@ -77,18 +86,24 @@ def _headline(page: Canvas, material: Material, top: int) -> int:
     for line in balanced(" ".join(answer(material)), Style.HEADLINE, RIGHT - LEFT):
         page.text(LEFT, y, line, Style.HEADLINE)
         y += Style.HEADLINE.step
-    label = material.say("For the report:")
-    page.text(LEFT, y, label, Style.STRONG, SOFT)
-    start = LEFT + width_of(label, Style.STRONG) + 12
-    return page.lines(start, y, RIGHT - start, _report(material, RIGHT - start), Style.BODY) + 8
+    page.text(LEFT, y, material.say("For the report:"), Style.STRONG, SOFT)
+    room = _report_room(material)
+    return page.lines(RIGHT - room, y, room, _report(material, room), Style.BODY) + 8
+
+
+def _report_room(material: Material) -> int:
+    """The width that is left beside its label."""
+    return RIGHT - LEFT - width_of(material.say("For the report:"), Style.STRONG) - 12
 
 
 def _report(material: Material, width: int) -> str:
     """The sentence to copy; it is not torn apart: where it is too long, where it stands."""
     text = told(material.say, material.result.headline)
-    if len(wrap(text, Style.BODY, width)) <= MOST_REPORT:
-        return text
-    return material.say("… more on the page {title}", title=material.say(QUALITY))
+    return text if _whole(text, width) else material.say("… more on the page {title}", title=material.say(QUALITY))
+
+
+def _whole(text: str, width: int) -> bool:
+    return len(wrap(text, Style.BODY, width)) <= MOST_REPORT
 
 
 def _left(page: Canvas, material: Material, box: Box) -> None:
@@ -139,16 +154,23 @@ def _source_cells(material: Material, width: int) -> list[tuple[str, list[str]]]
 def _right(page: Canvas, material: Material, box: Box) -> None:
     """Quality above, methods below; where methods need more than quality can give, they end with where the rest is."""
     methods = context.methods(material)
-    quality = min(quality_box_height(material, box.width), QUALITY_HEIGHT)
-    height = min(height_of((methods,), box.width), box.height - quality - GAP)
+    height = min(height_of((methods,), box.width), _methods_room(material, box))
     draw_quality_box(page, material, Box(box.left, box.top, box.right, box.bottom - height - GAP))
     room = Box(box.left, box.bottom - height, box.right, box.bottom)
-    if not fill(Canvas(ANSWER, material.say), room, (methods,)):
+    if _methods_fit(methods, material, box):
         fill(page, room, (methods,))
         return
     fill(page, Box(room.left, room.top, room.right, room.bottom - Style.SMALL.step), (methods,))
     more = material.say("… more on the page {title}", title=material.say(QUALITY))
     page.text(room.left, room.bottom - Style.SMALL.step, more, Style.SMALL, SOFT)
+
+
+def _methods_room(material: Material, box: Box) -> int:
+    return box.height - min(quality_box_height(material, box.width), QUALITY_HEIGHT) - GAP
+
+
+def _methods_fit(methods: Section, material: Material, box: Box) -> bool:
+    return height_of((methods,), box.width) <= _methods_room(material, box)
 
 
 def _reminders(page: Canvas, material: Material, bottom: int) -> int:

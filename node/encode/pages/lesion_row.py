@@ -1,4 +1,4 @@
-"""One lesion as a row of the table: its picture, its numbers in columns, and below them what must be known to read them."""
+"""One lesion as a row of the table: its pictures, beside them its numbers, and below these what must be known to read them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from node.domain.history import Fate, LesionChange
 from node.domain.result import Lesion, Quantity
 from node.domain.volume import Array
-from node.encode.canvas import INK, SOFT, WARNING, Canvas, Colour, Style, wrap
-from node.encode.flow import Column, TableRow
+from node.encode.canvas import INK, SOFT, WARNING, Canvas, Colour, Style, balanced, width_of, wrap
 from node.encode.material import Material
 from node.encode.phenotypes import lesion_rgb
 from node.encode.words import number_words, told
@@ -16,79 +15,80 @@ from node.encode.words import number_words, told
 CONFIDENT = 0.8
 """A phenotype that fewer draws than this share agree on is marked as uncertain (quantification E2)."""
 
-BETWEEN, BESIDE, GAP, STEP = 4, 14, 8, Style.SMALL.step
+BETWEEN, BESIDE, GAP, STEP = 4, 12, 8, Style.SMALL.step
 CHIP, NUMBER = 22, 58
 """Room for the chip, and for chip and number of three figures."""
-COLUMNS = (Column(166, "left"), Column(100, "left"), Column(179, "left"))
-"""Place and volume, core and rim, phenotype and confidence."""
+STARTS, APART = (0, 78, 172), 10
+"""How far to the right volume, core and rim stand, and how far apart at least."""
 MARKS = {Fate.NEW: "+", Fate.ENLARGED: "▲", Fate.SAME: "●", Fate.SMALLER: "▼", Fate.VANISHED: "–"}
 COLOURS = {Fate.NEW: WARNING, Fate.ENLARGED: WARNING, Fate.SMALLER: INK}
 
 
 @dataclass(frozen=True, eq=False)
 class LesionRow:
-    """A row: `pictures` side by side, a cell of lines for each of `COLUMNS`, and remarks below them, each in its colour."""
+    """A row: `pictures` side by side; `place`, `numbers` and `called` below each other; and remarks, each in its colour."""
 
     pictures: tuple[Array, ...]
     number: int
     colour: Colour
-    cells: tuple[tuple[str, ...], ...]
+    place: str
+    numbers: tuple[str, str, str]
+    called: str
     remarks: tuple[tuple[str, Colour], ...]
 
     def height(self, width: int) -> int:
-        room = width - text_start(self.pictures)
-        words = sum(len(wrap(text, Style.SMALL, room)) for text, _ in self.remarks)
-        cells = max(len(lines) for lines, _ in self._laid(room))
-        return max(int(self.pictures[0].shape[0]), (cells + words) * STEP) + GAP
+        lines = self._lines(width - self._text_start())
+        return max(int(self.pictures[0].shape[0]), len(lines) * STEP) + GAP
 
     def draw(self, canvas: Canvas, left: int, top: int, width: int) -> None:
         for number, picture in enumerate(self.pictures):
             _draw_picture(canvas, picture, left + number * (int(picture.shape[1]) + BETWEEN), top)
-        x = left + text_start(self.pictures)
-        canvas.disc(x - NUMBER + 8, top + 11, 8, self.colour)
-        canvas.text(x - NUMBER + CHIP, top, str(self.number), Style.SMALL_STRONG)
-        room = left + width - x
-        laid = self._laid(room)
-        for lines, start in laid:
-            for number, line in enumerate(lines):
-                canvas.text(x + start, top + number * STEP, line, Style.SMALL)
-        y = top + max(len(lines) for lines, _ in laid) * STEP
-        for text, colour in self.remarks:
-            y = canvas.lines(x, y, room, text, Style.SMALL, colour)
+        x = left + self._text_start()
+        canvas.disc(x + 8, top + 11, 8, self.colour)
+        canvas.text(x + CHIP, top, str(self.number), Style.SMALL_STRONG)
+        for number, line in enumerate(self._lines(left + width - x)):
+            for text, start, colour in line:
+                canvas.text(x + start, top + number * STEP, text, Style.SMALL, colour)
 
-    def _laid(self, room: int) -> list[tuple[list[str], int]]:
-        """The lines of each cell, and how far to the right they stand."""
-        edges = TableRow(("",) * len(COLUMNS), COLUMNS).edges(room)
-        return [
-            ([line for text in cell for line in wrap(text, Style.SMALL, end - start)], start)
-            for cell, (start, end) in zip(self.cells, edges, strict=True)
-        ]
+    def _text_start(self) -> int:
+        return sum(int(picture.shape[1]) + BETWEEN for picture in self.pictures) + BESIDE - BETWEEN
+
+    def _lines(self, room: int) -> list[tuple[Piece, ...]]:
+        place = [((line, NUMBER, INK),) for line in wrap(self.place, Style.SMALL, room - NUMBER)]
+        called = [((line, 0, INK),) for line in balanced(self.called, Style.SMALL, room)]
+        remarks = [((line, 0, colour),) for text, colour in self.remarks for line in wrap(text, Style.SMALL, room)]
+        return [*place, _side_by_side(self.numbers), *called, *remarks]
 
 
-def text_start(pictures: tuple[Array, ...]) -> int:
-    """How far to the right of a row's beginning its columns begin."""
-    return sum(int(picture.shape[1]) + BETWEEN for picture in pictures) + BESIDE - BETWEEN + NUMBER
-
-
-def heads(material: Material) -> tuple[str, ...]:
-    """The words above the columns."""
-    say = material.say
-    return (say("Place, volume"), material.result.primary.quantity.value, say("Phenotype"))
+Piece = tuple[str, int, Colour]
+"""A part of a line, how far to the right it stands, its colour."""
 
 
 def lesion_row(material: Material, lesion: Lesion, pictures: tuple[Array, ...]) -> LesionRow:
     """The row of a lesion."""
     say = material.say
     core, rim = _core_and_rim(material, lesion)
-    cells = (
-        (say.sentence(lesion.place), f"{_volume(lesion.volume_ml)} mL"),
-        (say("core {value}", value=number_words(core)), say("rim {value}", value=number_words(rim))),
-        (_phenotype(material, lesion), _confidence(material, lesion)),
+    numbers = (
+        f"{_volume(lesion.volume_ml)} mL",
+        say("core {value}", value=number_words(core)),
+        say("rim {value}", value=number_words(rim)),
     )
+    note, phenotype = told(say, lesion.note), _phenotype(material, lesion)
+    # A note that begins with the phenotype says it.
+    called = ", ".join(words for words in (phenotype, _confidence(material, lesion)) if words and not note.startswith(phenotype))
     uncertain = lesion.confidence is not None and lesion.confidence < CONFIDENT
-    note = told(say, lesion.note)
     remarks = (*_changed(material, lesion), *(((note, WARNING if uncertain else SOFT),) if note else ()))
-    return LesionRow(pictures, lesion.number, lesion_rgb(lesion.phenotype), cells, remarks)
+    return LesionRow(pictures, lesion.number, lesion_rgb(lesion.phenotype), say.sentence(lesion.place), numbers, called, remarks)
+
+
+def _side_by_side(numbers: tuple[str, ...]) -> tuple[Piece, ...]:
+    """Volume, core and rim below those of the other lesions, or further to the right where one is long."""
+    pieces: list[Piece] = []
+    free = 0
+    for text, start in zip(numbers, STARTS, strict=True):
+        pieces.append((text, max(start, free), INK))
+        free = pieces[-1][1] + width_of(text, Style.SMALL) + APART
+    return tuple(pieces)
 
 
 def _draw_picture(canvas: Canvas, picture: Array, left: int, top: int) -> None:
@@ -115,7 +115,7 @@ def _core_and_rim(material: Material, lesion: Lesion) -> tuple[float | None, flo
 
 
 def _volume(volume_ml: float) -> str:
-    return number_words(volume_ml, 2 if volume_ml < 10.0 else 1)
+    return number_words(volume_ml, 2 if volume_ml < 10.0 else 1 if volume_ml < 100.0 else 0)
 
 
 def _phenotype(material: Material, lesion: Lesion) -> str:

@@ -13,24 +13,23 @@ from node.domain.history import Fate
 from node.domain.result import Lesion, Phenotype
 from node.domain.volume import Array
 from node.encode.canvas import SOFT, Box, Canvas, Style, wrap
-from node.encode.flow import Row, TableRow, soft
+from node.encode.flow import Row, soft
 from node.encode.material import Material
 from node.encode.page import BODY_BOTTOM, BODY_TOP, LEFT, LESIONS, RIGHT, columns, start_page
-from node.encode.pages.lesion_row import COLUMNS as CELLS
-from node.encode.pages.lesion_row import NUMBER, LesionRow, heads, lesion_row, text_start
+from node.encode.pages.lesion_row import lesion_row
 from node.encode.pages.thumbnails import draw_thumbnails
 from node.encode.pages.tiles import lesions_told, origin
 from node.encode.words import number_words, told
 
-SIZES = (112, 100, 90)
-"""Of the pictures, pixels: the largest with which the table takes no more pages than with the smallest."""
+SIZES = (104, 100, 92)
+"""Of the pictures, units of the page: the largest with which the table takes no more pages than with the smallest."""
 
 ORDER = (
     *(Phenotype.RIM_ACTIVE, Phenotype.OVERALL_ACTIVE, Phenotype.INDETERMINATE),
     *(Phenotype.INACTIVE, Phenotype.NOT_RESOLVABLE, None),
 )
-COLUMNS = 2
-HEAD = 40
+COLUMNS = 3
+HEAD = 6
 STEP = 4
 
 
@@ -49,7 +48,7 @@ def draw_lesions(material: Material) -> list[Canvas]:
         page = start_page(material, LESIONS)
         page.text(LEFT, BODY_TOP, lesions_told(material), Style.LEAD_STRONG)
         for part, box in zip(parts[first : first + COLUMNS], columns(COLUMNS, top=top, bottom=bottom), strict=False):
-            _column(page, material, part, box)
+            _column(page, part, box)
         for number, line in enumerate(explained):
             page.text(LEFT, bottom + 10 + number * Style.SMALL.step, line, Style.SMALL, SOFT)
         pages.append(page)
@@ -105,11 +104,7 @@ def _breaks(heights: Sequence[int], limit: int) -> list[int]:
     return breaks
 
 
-def _column(page: Canvas, material: Material, rows: Sequence[Row], box: Box) -> None:
-    start = next((text_start(row.pictures) for row in rows if isinstance(row, LesionRow)), 0)
-    page.text(box.left + start - NUMBER, box.top - HEAD + 6, material.say("No."), Style.SMALL_STRONG, SOFT)
-    TableRow(heads(material), CELLS, Style.SMALL_STRONG, SOFT).draw(page, box.left + start, box.top - HEAD + 6, box.width - start)
-    page.rule(box.left, box.right, box.top - 8)
+def _column(page: Canvas, rows: Sequence[Row], box: Box) -> None:
     y = box.top
     for row in rows:
         row.draw(page, box.left, y, box.width)
