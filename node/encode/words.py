@@ -101,6 +101,19 @@ def shown(text: str) -> str:
     return "".join(letter if printable(letter) else "?" for letter in text.strip())
 
 
+def stated(say: Speech, message: str, more: str = "") -> str:
+    """The same of a check, as a sentence: other verbs write some of theirs as a clause, as a log line has it.
+
+    Parameters
+    ----------
+    more : what stands behind it, before the full stop
+    """
+    text = " ".join(filter(None, (told(say, message).removesuffix("."), more)))
+    first = text.partition(" ")[0]
+    begun = f"{text[:1].upper()}{text[1:]}" if first.isalpha() else text  # not k2′ or t*
+    return begun if begun.endswith(("?", "!")) else f"{begun}."
+
+
 def told(say: Speech, sentence: str) -> str:
     """A sentence that another verb made, in the page's language, as it can be printed."""
     return shown(say.sentence(sentence))

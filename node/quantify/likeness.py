@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from node.domain.result import Quantity
-from node.quantify.references import WORDS as REFERENCE_WORDS
+from node.quantify.region_words import region_words
 from node.quantify.window import minutes
 
 WINDOW_TOLERANCE_S = 300.0
@@ -84,7 +84,7 @@ def same_window(one: tuple[float, float], other: tuple[float, float]) -> bool:
 
 
 def _reference(method: Method) -> str:
-    return REFERENCE_WORDS.get(method.reference, method.reference)
+    return region_words(method.reference)
 
 
 _COMPARED = (

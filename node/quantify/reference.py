@@ -17,6 +17,7 @@ from node.domain.volume import Array, Volume
 from node.errors import DataError
 from node.imaging import depth_mm, distance_mm
 from node.quantify.project import weighted_mean
+from node.quantify.region_words import region_words
 
 EROSION_MM = {"cerebellar_gm": 1.0}
 """How much of the border is left out; nothing of a region that is not here."""
@@ -56,13 +57,15 @@ def clean_reference(segmentation: Segmentation, name: str) -> Volume:
     try:
         region = segmentation.region(region_of(name)).mask
     except KeyError:
-        raise DataError(f"expected the reference region {name}; the segmentation has none") from None
+        raise DataError(f"expected the reference region {region_words(name)}; the segmentation has none") from None
     kept = depth_mm(region) > EROSION_MM[name] if name in EROSION_MM else region.array.astype(bool)
     if segmentation.lesions.array.any():
         kept &= distance_mm(region.like(segmentation.lesions.array > 0)) > FROM_LESION_MM
     volume_ml = float(kept.sum()) * region.voxel_ml
     if volume_ml < SMALLEST_ML:
-        raise DataError(f"reference region {name}: {volume_ml:.2f} mL are left after cleaning; at least {SMALLEST_ML:g} mL are needed")
+        raise DataError(
+            f"reference region {region_words(name)}: {volume_ml:.2f} mL are left after cleaning; at least {SMALLEST_ML:g} mL are needed"
+        )
     return region.like(kept)
 
 
@@ -86,13 +89,13 @@ def measure_reference(name: str, values: Array, fraction: Array, voxel_ml: float
     mean = weighted_mean(values, fraction)
     volume_ml = float(fraction.sum(dtype=np.float64)) * voxel_ml
     if not np.isfinite(mean) or mean <= 0:
-        raise DataError(f"reference region {name}: its mean is {mean:.4g}; expected a value above zero")
+        raise DataError(f"reference region {region_words(name)}: its mean is {mean:.4g}; expected a value above zero")
     return Reference(name, fraction, mean, volume_ml, (_spread(values, fraction, mean, name),))
 
 
 def _spread(values: Array, fraction: Array, mean: float, name: str) -> Check:
     inside = values[fraction >= MOSTLY]
     cov = float(inside.std() / mean) if inside.size else float("inf")
-    found = f"The values in the reference region ({name.replace('_', ' ')}) vary by {100 * cov:.0f} %"
+    found = f"The values in the reference region, {region_words(name)}, vary by {100 * cov:.0f} %"
     text = f"{found}; up to {100 * LARGEST_COV:.0f} % is usual."
     return Check("reference_spread", cov <= LARGEST_COV, text, Gravity.HOLD, cov, LARGEST_COV, "1")

@@ -14,22 +14,13 @@ from node.domain.volume import Array, Volume
 from node.errors import DataError
 from node.quantify.dynamic import Scan
 from node.quantify.options import QuantifyOptions
+from node.quantify.region_words import region_words
 from node.quantify.svca import clustered_reference
 from node.quantify.svca_classes import find_classes
 
 CLUSTERED = "svca"
 MOSTLY = 0.5
 STAND_IN = "cerebellar_gm"
-
-WORDS = {
-    "svca": "clustered grey matter (SVCA4)",
-    "cerebellar_gm": "cerebellar grey matter",
-    "whole_brain": "whole brain",
-    "nawm": "normal-appearing white matter",
-    "occipital_gm": "occipital grey matter",
-    "frontal_gm": "frontal grey matter",
-    "user_mask": "the site's own mask",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +58,7 @@ def choose_reference(
     """
     wanted = _wanted(tracer, options, dynamic=scan is not None)
     if wanted != CLUSTERED:
-        return ReferenceChoice(wanted, WORDS[wanted], None, ())
+        return ReferenceChoice(wanted, region_words(wanted), None, ())
     if scan is None:
         return _stand_in("the scan is static, and clustering needs the curves from the injection on")
     try:
@@ -86,12 +77,12 @@ def _clustered(
         return _stand_in(told.rstrip("."))
     among = None if lesions is None else lesions <= 0
     found = clustered_reference(grid.like(scan.frames), brain >= MOSTLY, classes, among=among)
-    basis = f"{WORDS[CLUSTERED]}, classes of {classes.subjects} subjects"
+    basis = f"{region_words(CLUSTERED)}, classes of {classes.subjects} subjects"
     return ReferenceChoice(CLUSTERED, basis, found.weights.array, (Check("svca_classes", True, told, Gravity.NOTE), *found.checks))
 
 
 def _stand_in(why: str) -> ReferenceChoice:
-    told = f"The clustered reference (SVCA4) was asked for and could not be had: {why}. {WORDS[STAND_IN].capitalize()} stands in."
+    told = f"The clustered reference (SVCA4) was asked for and could not be had: {why}. {region_words(STAND_IN).capitalize()} stands in."
     return ReferenceChoice(
-        STAND_IN, f"{WORDS[STAND_IN]}, in place of the clustered one", None, (Check("reference_choice", False, told, Gravity.NOTE),)
+        STAND_IN, f"{region_words(STAND_IN)}, in place of the clustered one", None, (Check("reference_choice", False, told, Gravity.NOTE),)
     )

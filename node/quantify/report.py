@@ -14,11 +14,10 @@ from node.quantify.dynamic import PRIMARY_FIT_BASIS, Dynamic
 from node.quantify.late import Late
 from node.quantify.primary import Primary
 from node.quantify.project import weighted_mean
-from node.quantify.references import WORDS as REFERENCE_WORDS
+from node.quantify.region_words import region_words
 from node.quantify.suv import UNIT_SUV
 from node.quantify.window import minutes
 
-WORDS = {"cerebellar_gm": "cerebellar grey matter", "nawm": "normal-appearing white matter", "cerebral_gm": "cerebral grey matter"}
 HEADLINE = ("thalamus", "cortex", "nawm")
 NOT_TRACKED = {
     "pbr28": "Late ratios of [11C]PBR28 repeat well, and have not been shown to follow its distribution volume (Matheson et al. 2017)."
@@ -63,8 +62,8 @@ def headline(late: Late, dynamic: Dynamic | None, lesions: Sequence[Lesion], ori
         quantity, values = Quantity.SUVR, {name: item.suvr for name, item in late.measured.items()}
     else:
         quantity, values = Quantity.DVR, {name: fit.dvr for name, fit in dynamic.dvr.items()}
-    parts = [f"{words(name)} {values[name]:.2f}" for name in HEADLINE if name in values]
-    told = f"TSPO signal ({tracer}, {quantity.value} to {REFERENCE_WORDS[late.choice.name]}): {', '.join(parts)}"
+    parts = [f"{region_words(name)} {values[name]:.2f}" for name in HEADLINE if name in values]
+    told = f"TSPO signal ({tracer}, {quantity.value} to {region_words(late.choice.name)}): {', '.join(parts)}"
     return f"{told}; {_lesions_told(lesions, origin, quantity)}; {_raised_told(raised_ml)}."
 
 
@@ -110,10 +109,5 @@ def not_computed(
     if tracer.genotype_sensitive and subject.genotype is None:
         sentences.append("No comparison of absolute uptake with other people: the rs6971 genotype is not known.")
     missing = [name for name in HEADLINE if name not in late.measured]
-    sentences += [f"{words(name).capitalize()} was not measured: it was not found, or lies outside the PET." for name in missing]
+    sentences += [f"{region_words(name).capitalize()} was not measured: it was not found, or lies outside the PET." for name in missing]
     return (*sentences, *((NOT_TRACKED[tracer.key],) if tracer.key in NOT_TRACKED else ()))
-
-
-def words(region: str) -> str:
-    """A region's name in a sentence."""
-    return WORDS.get(region, region.replace("_", " "))

@@ -17,10 +17,10 @@ RATIO = (0.7, 2.5)
 """Cortical and cerebellar grey matter over cerebral and cerebellar white matter."""
 
 VOLUMES_ML = (
-    ("thalamus", 6.0, 30.0, Gravity.WARNING),
-    ("cerebellar_gm", 40.0, 180.0, Gravity.HOLD),
-    ("cerebral_gm", 200.0, 900.0, Gravity.HOLD),
-    ("white_matter", 150.0, 800.0, Gravity.HOLD),
+    ("thalamus", "thalamus", 6.0, 30.0, Gravity.WARNING),
+    ("cerebellar_gm", "cerebellar grey matter", 40.0, 180.0, Gravity.HOLD),
+    ("cerebral_gm", "cerebral grey matter", 200.0, 900.0, Gravity.HOLD),
+    ("white_matter", "cerebral white matter", 150.0, 800.0, Gravity.HOLD),
 )
 
 NAWM_LEAST_ML = 5.0
@@ -42,7 +42,7 @@ def judge(labels: Volume, tissue: TissueModel, regions: tuple[Region, ...], lesi
     return (
         _contrast(tissue),
         _ratio(labels),
-        *(_volume(name, volumes[name], low, high, gravity) for name, low, high, gravity in VOLUMES_ML),
+        *(_volume(name, words, volumes[name], (low, high), gravity) for name, words, low, high, gravity in VOLUMES_ML),
         _nawm(volumes["nawm"]),
         _origin(origin),
         *_load(lesions, labels.voxel_ml, origin),
@@ -75,11 +75,12 @@ def _ratio(labels: Volume) -> Check:
     )
 
 
-def _volume(name: str, value: float, low: float, high: float, gravity: Gravity) -> Check:
+def _volume(name: str, words: str, value: float, limits: tuple[float, float], gravity: Gravity) -> Check:
+    low, high = limits
     return Check(
         f"{name}_volume",
         low <= value <= high,
-        f"The region {name} measures {value:.1f} mL (expected {low:g} to {high:g} mL).",
+        f"The {words} measures {value:.1f} mL (expected {low:g} to {high:g} mL).",
         gravity,
         value=value,
         limit=low if value < low else high,

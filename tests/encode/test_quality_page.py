@@ -21,11 +21,13 @@ from node.domain.volume import Array
 from node.encode import EncodeOptions
 from node.encode.canvas import Style
 from node.encode.flow import Paragraph, Section
+from node.encode.languages import speech
 from node.encode.material import Material
 from node.encode.pages.contours import BRAIN_RGB, INNER_RGB, draw_layer, late_pet, layers
 from node.encode.pages.quality import draw_quality
 from node.encode.pages.spread import spread
 from node.encode.planes import FINE, Point, cut, plane_grid
+from node.encode.words import stated
 from node.imaging import resample
 
 PIXELS_PER_MM = 2.0
@@ -33,7 +35,7 @@ CENTRE = Point((0.0, 0.0, 0.0), "")
 
 
 def checks(step: str, count: int) -> tuple[Check, ...]:
-    made = (Check(f"{step}_{i}", i % 4 != 0, f"{step} check {i} was made", list(Gravity)[i % 3], 1.5 * i, 20.0, "mm") for i in range(count))
+    made = (Check(f"{step}_{i}", i % 4 != 0, f"The {step} check {i}", list(Gravity)[i % 3], 1.5 * i, 20.0, "mm") for i in range(count))
     return tuple(made)
 
 
@@ -215,3 +217,28 @@ def test_what_is_left_is_spread_evenly_over_the_pages(tmp_path: Path) -> None:
     assert len(pages) == 2
     assert len(told[1]) > 25
     assert spread(material, "Quality", ()) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "more", "sentence"),
+    [
+        ("en", "the header has no body weight: no SUV", "", "The header has no body weight: no SUV."),
+        (
+            "en",
+            "times are counted from the start of the scan",
+            "(12 s; limit 60 s)",
+            "Times are counted from the start of the scan (12 s; limit 60 s).",
+        ),
+        ("en", "All is well.", "(3)", "All is well (3)."),
+        ("en", "k2' is 0.0725 per min", "", "k2' is 0.0725 per min."),
+        (
+            "de",
+            "The cerebellar grey matter measures 96.5 mL (expected 40 to 180 mL).",
+            "",
+            "Volumen (Kleinhirnrinde): 96.5 mL (erwartet 40 bis 180 mL).",
+        ),
+        ("de", "the header has no body weight: no SUV", "", "Der Header enthält kein Körpergewicht: kein SUV."),
+    ],
+)
+def test_a_check_is_told_as_a_sentence(code: str, message: str, more: str, sentence: str) -> None:
+    assert stated(speech(code), message, more) == sentence

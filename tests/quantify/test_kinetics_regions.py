@@ -55,7 +55,7 @@ def test_k2_ref_survives_noise_and_a_region_that_misleads() -> None:
 
 def test_a_region_like_the_reference_cannot_tell_k2_ref() -> None:
     alike = Curve("cerebellar_wm", 0.9 * REFERENCE.values, 5.0)
-    with pytest.raises(DataError, match=r"k2' could not be estimated from this scan \(cerebellar_wm: "):
+    with pytest.raises(DataError, match=r"k2' could not be estimated from this scan \(cerebellar white matter: "):
         estimate_k2_ref([alike, REFERENCE], REFERENCE, TIMING, weights=WEIGHTS)
     with pytest.raises(DataError, match="no region beside the reference"):
         estimate_k2_ref([REFERENCE], REFERENCE, TIMING, weights=WEIGHTS)

@@ -10,7 +10,7 @@ from node.encode.canvas import GOOD, INK, SOFT, WARNING, Canvas, Colour, Style
 from node.encode.flow import Column, Row, Section, TableRow, paragraphs
 from node.encode.languages import Speech
 from node.encode.material import Material
-from node.encode.words import number_words, shown
+from node.encode.words import number_words, stated
 
 _COLUMNS = (Column(118, "left"), Column(620, "left"))
 EXPECTED = "expected"
@@ -76,10 +76,10 @@ def _passed_row(check: Check, say: Speech) -> tuple[Row, ...]:
 
 
 def _told(check: Check, say: Speech) -> str:
-    message, found, limit = say.sentence(shown(check.message)), _number(check.value, check.unit), _number(check.limit, check.unit)
+    found, limit = _number(check.value, check.unit), _number(check.limit, check.unit)
     if not found or EXPECTED in check.message:
-        return message
-    return f"{message} {say('({found}; limit {limit})', found=found, limit=limit) if limit else f'({found})'}"
+        return stated(say, check.message)
+    return stated(say, check.message, say("({found}; limit {limit})", found=found, limit=limit) if limit else f"({found})")
 
 
 def _number(value: float | None, unit: str) -> str:

@@ -13,7 +13,7 @@ from node.encode.canvas import BAD, GOOD, GROUND, INK, SOFT, WARNING, Box, Canva
 from node.encode.flow import Row, paragraphs
 from node.encode.material import Material
 from node.encode.page import QUALITY
-from node.encode.words import told
+from node.encode.words import stated
 
 
 class Light(Enum):
@@ -107,7 +107,7 @@ def quality_box_height(material: Material, width: int) -> int:
 
 def check_rows(material: Material, check: Check) -> tuple[Row, ...]:
     """A check as a reader meets it: its mark, its sentence."""
-    text = told(material.say, check.message)
+    text = stated(material.say, check.message)
     if check.passed:
         return paragraphs(text, mark="✓", style=Style.SMALL, colour=SOFT, mark_colour=SOFT)
     colour = BAD if check.gravity is Gravity.HOLD else WARNING

@@ -13,6 +13,7 @@ from node.domain.timing import FrameTiming
 from node.domain.volume import Array
 from node.errors import DataError
 from node.quantify.kinetics.mrtm_ichise_2003 import MrtmFit, mrtm
+from node.quantify.region_words import region_words
 
 R1_RANGE = (0.3, 3.0)
 LARGEST_ERROR = 0.30
@@ -77,7 +78,7 @@ def estimate_k2_ref(curves: Sequence[Curve], reference: Curve, timing: FrameTimi
     said = tuple(_of(curve, reference, timing, weights, from_s) for curve in curves if curve.region != reference.region)
     counted = [region for region in said if not region.refused]
     if not counted:
-        reasons = "; ".join(f"{region.region}: {region.refused}" for region in said) or "no region beside the reference"
+        reasons = "; ".join(f"{region_words(region.region)}: {region.refused}" for region in said) or "no region beside the reference"
         raise DataError(f"k2' could not be estimated from this scan ({reasons})")
     median = float(np.median([region.fit.k2_ref_per_s for region in counted]))
     kept = float(np.clip(median, *RANGE_PER_S))

@@ -10,6 +10,7 @@ from node.domain.timing import FrameTiming
 from node.domain.volume import Array
 from node.errors import DataError
 from node.quantify.kinetics.logan_1996 import logan
+from node.quantify.region_words import region_words
 
 SHIFTS_S = (300.0, 600.0)
 LARGEST_CHANGE = 0.03
@@ -63,6 +64,6 @@ def _check(shifts: list[tuple[float, float]], t_star_s: float, region: str) -> C
         return Check("t_star", False, text, Gravity.NOTE, value, 100 * LARGEST_CHANGE, "%")
     assert change is not None
     moved = " and ".join(f"{later_s / 60:g}" for later_s in SHIFTS_S)
-    found = f"With {minutes} moved later by {moved} min the DVR of {region} changes by up to {100 * change:.1f} %"
+    found = f"With {minutes} moved later by {moved} min the DVR of {region_words(region)} changes by up to {100 * change:.1f} %"
     text = f"{found}; {100 * LARGEST_CHANGE:g} % is the limit."
     return Check("t_star", change <= LARGEST_CHANGE, text, Gravity.WARNING, value, 100 * LARGEST_CHANGE, "%")
