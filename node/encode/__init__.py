@@ -44,7 +44,7 @@ Decisions
   (OHIF); parametric maps, since few PACS viewers show them (OHIF does, as a colour layer) and the PET images hold
   the same values; key objects, since some PACS flag what they name and others show an empty series; SUVR and SUV beside the primary map,
   since each is 23 MB for 170 slices of 256 × 256; the overlay on the T1, which shows the same a second time; the physicist's pages,
-  which a reader of images does not need (6 MB a page).
+  which a reader of images does not need (4 MB a page).
 - **Maps as PET images** say in `derived_pet` why they are never in Bq/mL, and why the registered PET is the SUV map; **registrations** in
   `registration` how images of one frame of reference are told apart; **parametric maps** in `parametric_map` why frames rise.
 - **The structured report** says its own decisions (`structured_report`, `sr_groups`). It is written by default, since an SR is small,
@@ -60,7 +60,8 @@ Decisions
   slice number finds the same number; one that copies zoom and pan in pixels shows the two at different sizes. Words, colour bar and legend
   are in a margin below, instead of over the anatomy (`overlay_margin`); lesions are numbered on every slice (`overlay_numbers`).
 - **What is brought onto a series' grid is brought there at need and once** (`Material`), and a series is described once and turned from
-  slice to slice (`slice_series`): describing, reading and projecting anew took more time than drawing.
+  slice to slice (`slice_series`): describing, reading and projecting anew took more time than drawing. What several objects ask for is
+  made once (`material.once`): the pages for screen and print, the regions that SEG and report name.
 - **Pages are drawn with Pillow, not laid out by matplotlib**: text on whole pixels, no state between threads, the same bytes on
   every machine. They are one series, a page an instance, its title in Image Comments; `pages` says what stands on them and why.
 - **What is drawn on a page is kept as strokes** (`strokes`), from which the PDF is printed: one layout for screen and paper, so that

@@ -20,7 +20,6 @@ from node.domain.volume import Array
 from node.encode.typeface import Face
 
 HEADER = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
-UNITS_PER_EM = 1000
 
 
 @dataclass(eq=False)

@@ -1,6 +1,6 @@
 """Strokes: what was drawn on a page, in the order in which it was drawn, so that the page can be drawn again for print.
 
-All places are pixels of the page, from its upper left corner; `right` and `bottom` lie outside. Colours are those of the dark page.
+All places are units of the page, from its upper left corner; `right` and `bottom` lie outside. Colours are those of the dark page.
 """
 
 from __future__ import annotations

@@ -26,18 +26,21 @@ Decisions
 - **A lesion has two pictures**, the MR without and with the map, because the map hides what the reader knows the lesion by. They are
   axial whatever the acquisition was, so that they can be compared.
 - **Lesions stand by phenotype, rim-active first, then by volume**, since the question is which of them smoulder; their numbers are those
-  of the SEG and of earlier visits. Pages are filled evenly, so that none holds two rows alone.
+  of the SEG and of earlier visits. They stand in three columns, twenty to a page, instead of a table as wide as the page, of which ten
+  fit: a reader compares lesions without leafing. Pages are filled evenly, so that none holds two rows alone.
 - **An exam without lesions has no page of them**: page 1 says "none found" or "not assessed", and why.
 - **Pages name each other by title, not by number**, because numbers shift with what an exam has.
-- **Nothing is cut**: what a box cannot hold is counted there, and stands whole on the page Quality.
+- **Nothing is cut, and nothing told twice**: what a box cannot hold is counted there, and stands whole on the page Quality; what page 1
+  holds whole does not stand there again. No word of a table is broken: columns grow by what others spare (`flow.fitted`).
 - **Where a number lies is drawn as a strip of one shape**, the range in its middle third, instead of on an axis for each quantity: the eye
   runs down the column. A filled range is that of healthy people, and what lies outside is coloured; a frame is the spread of the patient's
   own NAWM, outside which grey matter may well lie, and nothing is coloured.
 - **No page computes a number that the report does not hold**: volumes, shares, asymmetry and lesions by zone are findings. Atrophy of one
   person is shown and not judged (quantification section F).
 - **Change is drawn over real dates, like joined to like**; an unlike visit stands apart, hollow, with a letter and its reason, instead of
-  being left out. The axis reaches a tenth beyond the values, so that one per cent never fills a plot, and the band is the published
-  repeatability, or there is none. No change of one lesion is judged.
+  being left out. The plots stand in one row, so that tables and the list of lesions have room below. The axis reaches a tenth beyond the
+  values, so that one per cent never fills a plot, and the band is the published repeatability, or there is none. No change of one lesion
+  is judged.
 - **Alignment is judged on outlines**: the T1's on the PET and the FLAIR, the PET's on the T1, in the same three planes through the middle
   of the brain in every exam, instead of a blend, in which 3 mm cannot be seen. The PET is black on white, as its readers know it.
 - **A check that passed is told by its own sentence**, which says what was found and what was expected; the numbers follow only where it
