@@ -28,6 +28,7 @@ What is compared (limits: `benchmarks.report.LIMITS`):
 - *dice*: the node's regions with the truth's labels.
 - *lesions*, *phenotypes*: by the matching rule of `benchmarks.lesion_truth`; *dice_in_pacs* is of the segmentation that reached the PACS,
   as dcmqi reads it.
+- *held*: kind and reason of each object that the gate before sending did not let out; empty where all is well.
 - *seconds*: from the end of storescu to the moment when the Orthanc's count of instances last rose (looked at every 0.1 s).
 - *cpu_seconds*: processor time of all processes of the node, from its start: on a busy machine it tells more than *seconds*.
 - *peak_mib*: proportional set size of all processes of the node together, looked at every 0.2 s.
@@ -59,6 +60,7 @@ from benchmarks.conformance import segments_by_dcmqi
 from benchmarks.peers import Orthanc, find, send
 from benchmarks.running import Camera, RunningNode, Usage
 from node.domain.exam import Exam
+from node.domain.ports import DeliveryState
 from node.domain.result import Alignment, Result, Segmentation
 
 SEED = 20260101
@@ -116,6 +118,7 @@ def run(exam: Path, keep: Path | None, *, scanner: bool = True, timeout_s: float
         record["seconds_last_image_to_last_result"] = None if arrival.last_s is None else arrival.last_s - sent_s
         record["peak_mib"] = usage.peak_mib
         record["cpu_seconds"] = usage.cpu_s
+        record["held"] = [row for state in states for row in held_by_the_gate(node.show(str(state["exam"])))]
         objects = orthanc.download(Path(scratch) / "objects")
         record["objects"] = _classes(objects)
         if keep is not None:
@@ -124,6 +127,11 @@ def run(exam: Path, keep: Path | None, *, scanner: bool = True, timeout_s: float
             record |= measure(node, str(states[0]["exam"]), int(states[0]["version"]), known)
             record["lesions"]["dice_in_pacs"] = in_the_pacs(objects, known)
         return record
+
+
+def held_by_the_gate(shown: dict[str, Any]) -> list[str]:
+    """Kind and reason of each object that an exam, as ``ember show --json`` tells it, was not allowed to send."""
+    return [f"{row['kind']}: {row['detail']}" for row in shown["deliveries"] if row["state"] == DeliveryState.HELD.value]
 
 
 def camera_of(files: list[Path], fwhm_mm: float) -> Camera | None:

@@ -27,6 +27,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_a_dynamic_exam_is_delivered(record: dict[str, Any]) -> None:
     assert record["state"] == "DELIVERED", record["reason"]
     assert record["dynamic"]
+    assert record["held"] == []
 
 
 def test_the_nods_are_taken_out(record: dict[str, Any]) -> None:

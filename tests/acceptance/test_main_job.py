@@ -41,6 +41,11 @@ def test_an_exam_is_delivered(delivered: Delivered) -> None:
     assert delivered.record["state"] == "DELIVERED", delivered.record["reason"]
 
 
+def test_the_gate_lets_everything_out(delivered: Delivered) -> None:
+    assert delivered.record["objects"]
+    assert delivered.record["held"] == []
+
+
 def test_brain_and_registration_are_right(delivered: Delivered) -> None:
     brain, miss = delivered.record["brain"], delivered.record["pet_to_t1_mm"]
 
