@@ -132,7 +132,7 @@ def test_lesions_that_wait_for_images_are_turned_down_without_a_page(store: Stor
     assert store.exams.get(1).progress is None
 
 
-@pytest.mark.parametrize("state", [State.ALIGNED, State.ENCODED, State.REJECTED, State.WITHDRAWN, State.IGNORED])
+@pytest.mark.parametrize("state", [State.ALIGNED, State.REJECTED, State.WITHDRAWN, State.IGNORED])
 def test_what_is_under_way_or_was_no_result_is_not_judged(store: Store, tmp_path: Path, state: State) -> None:
     send(store, tmp_path, "9.1", "pacs")
     store.exams.move(1, state, "why")
@@ -287,3 +287,11 @@ def test_the_last_word_on_a_version_says_whether_another_takes_its_place(store: 
     assert [said.verdict for said in Snapshot(tmp_path).verdicts(1)] == [Verdict.REJECTED, Verdict.ACCEPTED]
     store.exams.again(1, "run again")
     assert listing(Snapshot(tmp_path))[0]["verdict"] is None
+
+
+def test_what_one_destination_has_and_another_waits_for_is_not_called_nothing(store: Store, tmp_path: Path) -> None:
+    send(store, tmp_path, "9.1", "pacs")
+    store.exams.move(1, State.ENCODED, "vna is down")
+    with pytest.raises(ConflictError, match="still being sent, and a part is stored"):
+        reject(store, store.exams.get(1), **WHO)
+    assert store.verdicts.of_exam(1) == ()

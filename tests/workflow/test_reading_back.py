@@ -180,6 +180,16 @@ def test_a_readers_lesions_are_taken_in_any_state(site: Site, state: State) -> N
     assert (site.exam().version, site.exam().state) == (2, State.RECEIVED)
 
 
+@pytest.mark.parametrize("series", [[*pet_series(), *mr_series(), *flair_series()], [*mr_series(), *flair_series()]])
+def test_a_worker_that_was_killed_while_it_opened_an_exam_goes_on_with_it(empty: Site, series: list[Dataset]) -> None:
+    empty.store.exams.create(anchor=STUDY, patient_key="P-1", text="images of a new study have arrived")
+    empty.receive(series)
+    empty.settle(minutes=90)
+    empty.settle()
+    assert [exam.number for exam in empty.store.exams.all()] == [1]
+    assert empty.store.register.exam_of(STUDY) == 1
+
+
 def test_lesions_that_come_before_an_exam_has_begun_are_its_lesions(empty: Site) -> None:
     empty.receive([*pet_series(), *mr_series(), *flair_series(), seg()])
     empty.settle()
@@ -292,6 +302,16 @@ def test_lesions_in_a_study_of_their_own_belong_to_the_exam_whose_mr_they_lie_on
     assert site.store.register.exam_of("1.2.77") == 1
 
 
+def test_lesions_in_a_study_of_their_own_that_do_not_count_begin_no_exam_either(site: Site) -> None:
+    site.receive([seg("1.2.3.5.1", ContentTime="120000")])
+    site.settle()
+    site.deliver("9.3")
+    site.receive([seg("1.2.3.6.1", ContentTime="110000", StudyInstanceUID="1.2.77")])
+    site.settle()
+    assert [exam.number for exam in site.store.exams.all()] == [1]
+    assert (site.exam().version, site.store.register.exam_of("1.2.77")) == (2, 1)
+
+
 def test_lesions_on_an_mr_that_no_exam_was_made_from_are_told_and_wait(site: Site) -> None:
     site.receive([seg(FrameOfReferenceUID="1.2.3.55")])
     site.settle()
@@ -342,6 +362,16 @@ def test_a_note_on_everything_that_was_stored_is_a_readers_verdict_and_is_not_an
     assert "2 of 2 objects of version 1" in exam.reason
     (said,) = site.store.verdicts.of_exam(1)
     assert (said.verdict, said.version) == (verdict, 1)
+
+
+def test_a_note_in_one_of_two_pacs_says_that_the_other_has_the_objects_too(site: Site) -> None:
+    site.store.deliveries.post([Posting(uid, "vna", 1, 1, "lesions", "1.2.3", "1.2.4", "x", "cc") for uid in ("9.1", "9.2")])
+    for uid in ("9.1", "9.2"):
+        site.store.deliveries.receipts("vna").stored(uid, "answered 0x0000")
+    site.receive([note("9.1", "9.2")])
+    site.settle()
+    assert site.exam().state is State.WITHDRAWN
+    assert site.exam().reason.endswith("they were stored by pacs and vna: see that each takes them back")
 
 
 def test_notes_of_two_studies_take_back_everything_together(site: Site) -> None:

@@ -94,8 +94,11 @@ class ExamIntake:
         exams = self._store.exams.of_patient(patient)
         waiting = [exam for exam in exams if exam.state not in ENDED and exam.plan is None]
         without_pet = next((exam for exam in waiting if not self._has_pet(exam.anchor)), None)
+        own = next((exam for exam in exams if exam.anchor == study_uid), None)
         without_mr = next((exam for exam in exams if exam.state is State.REJECTED and Role.T1.value not in _roles(exam)), None)
-        if self._has_pet(study_uid):
+        if own is not None:  # killed between opening it and giving it its study
+            self._assign(study_uid, own)
+        elif self._has_pet(study_uid):
             if without_pet is not None:
                 self._store.exams.adopt(without_pet.number, anchor=study_uid, text="a TSPO PET has arrived for this patient's MR")
             self._assign(study_uid, without_pet or self._create(study_uid, patient))

@@ -62,6 +62,10 @@ def reject(store: Store, exam: ExamRow, *, author: str, reason: str, verdict: Ve
     if exam.state is State.HELD:
         store.verdicts.record(exam, said, f"{verdict.value} by {author}: {reason}", to=State.REJECTED, progress="page owed")
         return State.REJECTED
+    if stored and exam.state is State.ENCODED:
+        raise ConflictError(
+            f"{exam.name} is still being sent, and a part is stored: expected DELIVERED or HELD; `ember show` says what it waits for"
+        )
     raise ConflictError(f"{exam.name} is {exam.state.value}: there is no result to reject")
 
 

@@ -98,9 +98,10 @@ class ReadingBack:
         if judgement.role is not Role.LESION_SEG:
             self._store.answers.file(uid, None, judgement.reason)
         elif counting:
-            self._store.register.assign([header.study_uid], counting[-1].number)
+            self._claim(header.study_uid, counting[-1])
             self._store.answers.begin(uid, [exam.number for exam in counting], f"{_told(header)}; analysed again with them")
         elif fitting:
+            self._claim(header.study_uid, fitting[-1])
             self._store.answers.file(
                 uid, fitting[-1].number, f"{_told(header)}; not taken, since others count before them, or another MR would be taken now"
             )
@@ -109,6 +110,11 @@ class ReadingBack:
             self._store.answers.file(uid, begun[-1].number, f"{_told(header)}; {unclaimed(header)}")
         else:
             self._store.answers.file(uid, None, "looked at when its exam begins")
+
+    def _claim(self, study_uid: str, exam: ExamRow) -> None:
+        """A study of its own belongs to the exam that its lesions are of; one that belongs to an exam stays there."""
+        if self._store.register.exam_of(study_uid) is None:
+            self._store.register.assign([study_uid], exam.number)
 
     def _lies_on(self, header: Header, exam: ExamRow) -> bool:
         series = planned_series(exam)
@@ -134,6 +140,9 @@ class ReadingBack:
         version = max(row.version for row in rows if row.sop_instance_uid in named)
         stored = {row.sop_instance_uid for row in rows if row.version == version and row.state is DeliveryState.STORED}
         text = f"{words} in the PACS: {len(stored & named)} of {len(stored)} objects of version {version}"
+        destinations = sorted({row.destination for row in rows if row.sop_instance_uid in stored})
+        if len(destinations) > 1:  # we send no note, and only one of them has this one
+            text += f"; they were stored by {' and '.join(destinations)}: see that each takes them back"
         assert header.selection is not None
         verdict = Verdict.UNSAFE if header.selection.title.value == PATIENT_SAFETY else Verdict.REJECTED
         said = Said(verdict, "a rejection note in the PACS", words)
