@@ -11,6 +11,7 @@ scanners beside it tell. Study Date and Time are the study's.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
@@ -65,6 +66,9 @@ COPIED = (
     *("ReasonForVisit", "ReasonForVisitCodeSequence"),
 )
 """What an object takes from the study that it goes into, value for value."""
+
+_OFFSET = re.compile(r"[+-](0[0-9]|1[0-4])[0-5][0-9]")
+"""A legal offset (PS3.3 C.12.1.1.8); one that is none rules nothing."""
 
 _TYPE_2 = ("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "ReferringPhysicianName", "StudyID")
 
@@ -251,7 +255,7 @@ def _date(dataset: Dataset, made_at: datetime) -> datetime:
 def _in_zone_of(dataset: Dataset, moment: datetime) -> datetime:
     # Timezone Offset From UTC rules every time in an object: with the study's, ours must be told in it.
     offset = str(dataset.get("TimezoneOffsetFromUTC", "") or "")
-    if len(offset) != 5:
+    if not _OFFSET.fullmatch(offset):
         return moment
     shift = timedelta(hours=int(offset[1:3]), minutes=int(offset[3:5]))
     return moment.astimezone(timezone(-shift if offset[0] == "-" else shift))

@@ -17,7 +17,7 @@ from pydicom import Dataset
 from scipy import ndimage
 
 from node import imaging
-from node.domain.exam import Exam, MrSeries, SeriesSource
+from node.domain.exam import Exam, MrSeries, PetSeries, SeriesSource
 from node.domain.history import History
 from node.domain.result import Alignment, Result, Segmentation
 from node.domain.transform import Transform
@@ -27,8 +27,10 @@ from node.encode.languages import Speech
 from node.encode.objects import EncodeOptions
 from node.encode.project import Projection, project_labels
 from node.encode.slices import Slices, read_slices
+from node.encode.uids import lasting_uid
 
 Made = TypeVar("Made")
+Framed = TypeVar("Framed", PetSeries, MrSeries)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +152,7 @@ def gather(
     ValueError : a lesion label that the result does not list
     """
     _match_lesions(segmentation, result)
+    exam = _with_frames(exam)
     reading, t1_from_reading = _reading(exam, alignment, maker.options)
     return Material(
         exam,
@@ -166,6 +169,20 @@ def gather(
     )
 
 
+def _with_frames(exam: Exam) -> Exam:
+    """The exam, each series with a frame of reference: one whose images name none has its own, which objects on its grid must name."""
+    pet, t1, flair = _with_frame(exam.pet), _with_frame(exam.t1), exam.flair and _with_frame(exam.flair)
+    same = pet is exam.pet and t1 is exam.t1 and flair is exam.flair
+    return exam if same else replace(exam, pet=pet, t1=t1, flair=flair)
+
+
+def _with_frame(series: Framed) -> Framed:
+    if series.volume.frame_of_reference_uid:
+        return series
+    uid = lasting_uid(f"{series.source.series_uid} frame of reference")
+    return replace(series, volume=replace(series.volume, frame_of_reference_uid=uid))
+
+
 def _match_lesions(segmentation: Segmentation, result: Result) -> None:
     drawn = set(np.unique(segmentation.lesions.array).tolist()) - {0}
     listed = {lesion.number for lesion in result.lesions}
@@ -177,11 +194,6 @@ def _reading(exam: Exam, alignment: Alignment, options: EncodeOptions) -> tuple[
     if options.reading == "FLAIR" and exam.flair is not None and alignment.t1_from_flair is not None:
         return exam.flair, alignment.t1_from_flair
     return exam.t1, Transform.identity()
-
-
-def map_on_reading(material: Material) -> Volume:
-    """The result's primary map (S, R, C) on the reading grid, linear between PET voxels, NaN where the PET does not reach."""
-    return imaging.resample(material.result.primary.volume, material.reading.volume, material.pet_from_reading, outside=np.nan)
 
 
 def brain_on_reading(material: Material) -> Volume:

@@ -17,8 +17,9 @@ from node.domain.exam import MrSeries
 from node.encode.headers import read_header
 from node.errors import DataError
 
-ON_SLICE = 0.1
-"""A frame belongs to a slice when it lies closer than this to it, as a share of the slice distance."""
+ON_SLICE = 0.3
+"""A frame belongs to a slice when it lies closer than this to it, as a share of the slice distance: stacks that are uneven by up to a
+quarter of it are read as if even (`node.assemble.geometry`)."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,9 @@ A `Complaint` says what was expected and found. An object with a complaint is ne
 - **What stands the same in a source is not judged.** Scanners write values that the standard forbids; their study is in the PACS already,
   and a result that copies them is no worse than it.
 - **A sample where a whole would cost seconds**: 800 points of each slice of a map. Pixels of MR and PET are not read again.
+- **A gate that fails holds nothing back for good.** What cannot be read holds its own object alone. What `examine` itself would raise is a
+  fault of ours: nothing is sent, since nothing was examined; the exam is FAILED with the traceback, its images and artefacts stay, and
+  a person has it analysed again once the fault is mended. We chose that instead of HELD, which a person may release unexamined.
 - **Values are never told**, only what they should have been: complaints are printed, and a value may be a name.
 """
 
@@ -44,7 +47,7 @@ from pydicom.errors import InvalidDicomError
 
 from node.encode.gate.belonging import copied_bytes, each_its_own, of_its_study, of_itself
 from node.encode.gate.frames import groups_in_each
-from node.encode.gate.geometry import SLICE_BY_SLICE, every_slice_once, in_place, planes, series_of, slice_of
+from node.encode.gate.geometry import SLICE_BY_SLICE, every_slice_once, in_place, planes, slice_of, stack_of
 from node.encode.gate.known import Known, instances_of, known_of
 from node.encode.gate.maps import numbers_as_meant
 from node.encode.gate.masks import drawn_as_meant
@@ -61,7 +64,7 @@ __all__ = ["Known", "examine", "instances_of", "known_of"]
 AGAINST_RESULT = (in_place, drawn_as_meant, numbers_as_meant, said_as_meant)
 """Checks that need the exam's material, of objects that are sound in themselves; the first that complains is the last."""
 
-UNREADABLE = (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, StructError, InvalidDicomError)
+UNREADABLE = (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, StructError, InvalidDicomError)
 """What reading raises of a file that is no DICOM, is cut short, or has values of another kind than its attributes have."""
 
 
@@ -135,7 +138,7 @@ class _Gate:
     def _stack(self, sheet: Sheet, material: Material) -> None:
         kind = sheet.encoded.kind
         if kind in SLICE_BY_SLICE:
-            index = slice_of(planes(sheet.dataset)[0], series_of(kind, material).volume)
+            index = slice_of(planes(sheet.dataset)[0], stack_of(kind, material))
             self._stacks.setdefault(sheet.encoded.series_uid, []).append((sheet.encoded, index))
 
     def _against_result(self, sheet: Sheet, material: Material) -> list[Finding]:
@@ -149,7 +152,7 @@ class _Gate:
         if self._material is None:
             return
         for stack in self._stacks.values():
-            slices = series_of(stack[0][0].kind, self._material).volume.shape[0]
+            slices = stack_of(stack[0][0].kind, self._material).grid.shape[0]
             gap = every_slice_once(stack, slices)
             broken = [item.sop_instance_uid for item, _ in stack if item.sop_instance_uid in held]
             if broken and gap is None:

@@ -1,6 +1,6 @@
 """Whether a picture lies where it says: on the grid of the series that it is shown on, each slice in its place and none left out.
 
-Positions are held against the volume that was analysed, and not against the headers that they were copied from.
+Positions are held against the volume that was analysed; where the source images lie off its even grid, by as much.
 """
 
 from __future__ import annotations
@@ -14,14 +14,22 @@ from pydicom.dataset import Dataset
 from node.domain.exam import MrSeries
 from node.domain.volume import Array, Volume
 from node.encode.gate.sheet import Finding, Sheet
-from node.encode.material import Material
+from node.encode.material import Material, once
 from node.encode.objects import Encoded, Kind
 
 ON_GRID = 0.01
-"""How far a position may lie from its first voxel, as a share of a voxel: Decimal Strings round, and slices are not quite even."""
+"""How far a position may lie from its first voxel, as a share of a voxel: Decimal Strings round."""
 
-DIRECTION = 1e-4
-SPACING_MM = 1e-3
+UNEVEN = 0.3
+"""How far a source image may lie from its place on the grid, in slice steps: a little more than what is read as an even grid."""
+
+DIRECTION = 2.5e-3
+"""Headers round cosines, whose length may be wrong by 1e-3, and differ from image to image by as much."""
+
+OFF_AXIS = 2e-3
+"""How far that may move a picture that begins within a slice, as a share of the distance from the slice's own beginning."""
+
+SPACING_MM = 2e-3
 
 SLICE_BY_SLICE = (Kind.OVERLAY, Kind.OVERLAY_T1, Kind.MAP, Kind.MAP_SUVR, Kind.MAP_SUV)
 """Kinds that are a series with one image for each slice."""
@@ -40,11 +48,37 @@ class Plane:
     spacing_mm: Array
 
 
-def grid_of(kind: Kind, material: Material) -> Volume:
-    """The grid that objects of a kind lie on."""
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """A grid, and where its source images really lie: objects copy their positions, and scanners do not place slices quite evenly.
+
+    Parameters
+    ----------
+    grid : what was analysed
+    off : (S, 3) voxels (slice, row, column) from each slice's place on the grid to its source image
+    """
+
+    grid: Volume
+    off: Array
+
+
+def stack_of(kind: Kind, material: Material) -> Stack:
+    """What objects of a kind lie on."""
     if kind is Kind.PARAMETRIC_MAPS:
-        return material.exam.pet.volume.frame(0)
-    return series_of(kind, material).volume
+        grid = material.exam.pet.volume.frame(0)
+        return Stack(grid, np.zeros((grid.shape[0], 3)))
+    return _reading_stack(material.on(series_of(kind, material)))
+
+
+@once
+def _reading_stack(material: Material) -> Stack:
+    """The reading series. An image too far off is in the wrong place, or is another slice's, which is left for the gate to find."""
+    grid = material.reading.volume
+    at = np.array([source.position_mm for source in material.slices.sources], dtype=np.float64)
+    off = at @ grid.index_from_lps[:3, :3].T + grid.index_from_lps[:3, 3]
+    off[:, 0] -= np.arange(len(off))
+    off[np.linalg.norm(off * grid.spacing_mm, axis=1) > UNEVEN * grid.spacing_mm[0]] = 0.0
+    return Stack(grid, off)
 
 
 def series_of(kind: Kind, material: Material) -> MrSeries:
@@ -67,18 +101,24 @@ def planes(dataset: Dataset) -> list[Plane]:
     return found
 
 
-def begins_at(plane: Plane, grid: Volume) -> tuple[int, int, int] | None:
+def begins_at(plane: Plane, stack: Stack) -> tuple[int, int, int] | None:
     """The voxel (slice, row, column) of a grid at which a plane begins; None where it begins at none."""
+    grid = stack.grid
     index = (grid.index_from_lps @ np.append(plane.position_mm, 1.0))[:3]
+    nearest = int(np.rint(index[0]))
+    if not 0 <= nearest < grid.shape[-3]:
+        return None
+    index -= stack.off[nearest]
     voxel = np.rint(index)
-    if np.abs(index - voxel).max() >= ON_GRID or (voxel < 0).any() or (voxel >= grid.shape[-3:]).any():
+    allowed = ON_GRID + OFF_AXIS * np.abs(voxel[1:]).max()
+    if np.abs(index - voxel).max() >= allowed or (voxel < 0).any() or (voxel >= grid.shape[-3:]).any():
         return None
     return int(voxel[0]), int(voxel[1]), int(voxel[2])
 
 
-def slice_of(plane: Plane, grid: Volume) -> int | None:
+def slice_of(plane: Plane, stack: Stack) -> int | None:
     """Which slice of a grid a plane is, or is a part of; None where it is none."""
-    start = begins_at(plane, grid)
+    start = begins_at(plane, stack)
     return None if start is None else start[0]
 
 
@@ -87,7 +127,8 @@ def in_place(sheet: Sheet, material: Material) -> Iterator[Finding]:
     kind, dataset = sheet.encoded.kind, sheet.dataset
     if kind not in SLICE_BY_SLICE + FRAME_BY_FRAME:
         return
-    grid = grid_of(kind, material)
+    stack = stack_of(kind, material)
+    grid = stack.grid
     if dataset.get("FrameOfReferenceUID") != grid.frame_of_reference_uid:
         yield Finding((), "FrameOfReferenceUID", str(grid.frame_of_reference_uid), str(dataset.get("FrameOfReferenceUID")))
     axes = grid.affine[:3, :3] / grid.spacing_mm
@@ -97,7 +138,7 @@ def in_place(sheet: Sheet, material: Material) -> Iterator[Finding]:
             yield Finding((), f"ImageOrientationPatient of frame {number}", "that of its grid", "another")
         if np.abs(plane.spacing_mm - grid.spacing_mm[1:]).max() > SPACING_MM:
             yield Finding((), f"PixelSpacing of frame {number}", "that of its grid", "another")
-        yield from _on_slice(plane, dataset, kind, grid, number)
+        yield from _on_slice(plane, dataset, kind, stack, number)
 
 
 def every_slice_once(sheets: Sequence[tuple[Encoded, int | None]], slices: int) -> Finding | None:
@@ -114,9 +155,10 @@ def every_slice_once(sheets: Sequence[tuple[Encoded, int | None]], slices: int) 
     return Finding((), "slices of the series", f"each of {slices} once", f"{len(found)} images of {len(set(found) - {-1})} slices")
 
 
-def _on_slice(plane: Plane, dataset: Dataset, kind: Kind, grid: Volume, number: int) -> Iterator[Finding]:
+def _on_slice(plane: Plane, dataset: Dataset, kind: Kind, stack: Stack, number: int) -> Iterator[Finding]:
     """Whether a plane is a slice of its grid. An overlay shows the part of it that holds the brain, and words beside it."""
-    start, size = begins_at(plane, grid), (int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0))
+    start, size = begins_at(plane, stack), (int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0))
+    grid = stack.grid
     if start is None or (start[1:] != (0, 0) and kind not in OVERLAYS):
         yield Finding((), f"ImagePositionPatient of frame {number}", "a slice of its grid", "none")
     elif kind not in OVERLAYS and size != tuple(grid.shape[-2:]):

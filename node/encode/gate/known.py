@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from pydicom.datadict import tag_for_keyword
-from pydicom.dataelem import DataElement
+from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag
 
 from node.domain.exam import Exam, SeriesSource
 from node.domain.history import History
@@ -48,7 +49,7 @@ class Known:
         return any(value == found.value for element in _chain(dataset, finding) for value, found in self._same(element))
 
     def _same(self, element: DataElement) -> Iterator[tuple[object, DataElement]]:
-        return ((element.value, found) for header in self.headers for found in _named(header, element.keyword))
+        return ((element.value, found) for header in self.headers for found in _named(header, element.tag))
 
 
 def known_of(material: Material) -> Known:
@@ -90,11 +91,18 @@ def _chain(dataset: Dataset, finding: Finding) -> Iterator[DataElement]:
         yield item[finding.keyword]
 
 
-def _named(item: Dataset, keyword: str) -> Iterator[DataElement]:
-    """The elements of a keyword, at any depth."""
-    for element in item:
-        if element.keyword == keyword:
-            yield element
-        if element.VR == "SQ":
-            for inner in element.value:
-                yield from _named(inner, keyword)
+def _named(item: Dataset, tag: BaseTag) -> Iterator[DataElement]:
+    """The elements of a tag, at any depth. No other is decoded: a scanner's header may hold values that cannot be."""
+    for key in item.keys():  # noqa: SIM118 - a data set iterates over decoded elements
+        if key == tag:
+            yield item[key]
+        if _is_sequence(item.get_item(key)):
+            for inner in item[key].value:
+                yield from _named(inner, tag)
+
+
+def _is_sequence(element: DataElement | RawDataElement) -> bool:
+    """Whether an element holds items; one of implicit representation does where PS3.6 says so."""
+    if element.VR is not None:
+        return element.VR == "SQ"
+    return not element.tag.is_private and bool(keyword_for_tag(element.tag)) and dictionary_VR(element.tag) == "SQ"

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from node.domain.result import ParametricMap, Quantity
 from node.domain.volume import Array
-from node.encode.gate.geometry import grid_of, planes, slice_of
+from node.encode.gate.geometry import planes, slice_of, stack_of
 from node.encode.gate.sheet import Finding, Sheet
 from node.encode.material import Material
 from node.encode.objects import Kind
@@ -45,7 +45,7 @@ def _made(kind: Kind, material: Material) -> ParametricMap | None:
 def _pet_image(sheet: Sheet, made: ParametricMap, material: Material) -> Iterator[Finding]:
     dataset = sheet.dataset
     mapping = (dataset.get("RealWorldValueMappingSequence") or [None])[0]
-    slope, index = float(dataset.get("RescaleSlope") or 0), slice_of(planes(dataset)[0], material.reading.volume)
+    slope, index = float(dataset.get("RescaleSlope") or 0), slice_of(planes(dataset)[0], stack_of(sheet.encoded.kind, material))
     if mapping is not None and not np.isclose(float(mapping.get("RealWorldValueSlope") or 0), slope, rtol=1e-6):
         yield Finding((), "RealWorldValueSlope", f"RescaleSlope {slope:g}", f"{mapping.get('RealWorldValueSlope')}")
     if index is None or slope <= 0:
@@ -74,7 +74,8 @@ def _interpolated(made: ParametricMap, material: Material, index: Array) -> tupl
 
 def _float_map(sheet: Sheet, material: Material) -> Iterator[Finding]:
     dataset, result = sheet.dataset, material.result
-    where = [slice_of(plane, grid_of(Kind.PARAMETRIC_MAPS, material)) for plane in planes(dataset)]
+    stack = stack_of(Kind.PARAMETRIC_MAPS, material)
+    where = [slice_of(plane, stack) for plane in planes(dataset)]
     frames = np.frombuffer(dataset.FloatPixelData, dtype="<f4").reshape(-1, dataset.Rows, dataset.Columns)
     if None in where or sorted(number or 0 for number in where) != list(range(len(frames))):
         yield Finding((), "frames", "each slice of the PET once", "others")

@@ -13,7 +13,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from node.domain.volume import Array
-from node.encode.gate.geometry import planes, series_of, slice_of
+from node.encode.gate.geometry import planes, series_of, slice_of, stack_of
 from node.encode.gate.sheet import Finding, Sheet
 from node.encode.material import Material
 from node.encode.objects import Kind
@@ -25,8 +25,8 @@ def drawn_as_meant(sheet: Sheet, material: Material) -> Iterator[Finding]:
     kind, dataset = sheet.encoded.kind, sheet.dataset
     if kind not in (Kind.LESIONS, Kind.RAISED, Kind.REGIONS, Kind.RIMS) or "PerFrameFunctionalGroupsSequence" not in dataset:
         return
-    grid = series_of(kind, material).volume
-    where = [slice_of(plane, grid) for plane in planes(dataset)]
+    stack = stack_of(kind, material)
+    where = [slice_of(plane, stack) for plane in planes(dataset)]
     yield from _cited(dataset, where, sheet, material)
     if kind is Kind.RIMS or dataset.SegmentationType == "FRACTIONAL" or None in where:
         return

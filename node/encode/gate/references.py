@@ -12,6 +12,10 @@ from node.encode.gate.sheet import Finding
 from node.encode.gate.walk import Reference
 from node.encode.headers import COPIED
 from node.encode.objects import Complaint, Encoded
+from node.encode.procedure import STEP
+
+OF_THE_STUDY = frozenset((*COPIED, *STEP, "ReferencedRequestSequence"))
+"""What repeats words of the study: what those name (a study, a performed procedure step) lies in other systems, and is not ours to find."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +34,8 @@ def resolve(references: Sequence[Reference], instances: Mapping[str, str]) -> It
     instances : SOP Instance UID → SOP Class UID of all that may be named
     """
     for reference in references:
-        if reference.path and reference.path[0][0] in COPIED:
-            continue  # the study's own words
+        if reference.path and reference.path[0][0] in OF_THE_STUDY:
+            continue
         sop_class = instances.get(reference.sop_instance_uid)
         if sop_class is None:
             yield Finding(reference.path, "ReferencedSOPInstanceUID", "a source, or an object of this exam", reference.sop_instance_uid)
