@@ -22,7 +22,8 @@ the deadline, since somebody waits for what follows from it.
 
 What was delivered and then rejected is WITHDRAWN, a state of its own, because REJECTED means that there never was a result, looks at an
 exam again when images come, and owes a page and not a note. Only what a destination stored is taken back there. A version that follows a
-withdrawn one takes its place in nothing, since an archive may hide what was taken back.
+withdrawn one takes its place in nothing, since an archive may hide what was taken back. The next version waits until the note is in the
+outbox, because the notes are made from the row of the version that they take back; once there they go out whatever has begun since.
 
 Whatever ends for one version leaves the next one alone (`of_version`): a person corrects an exam while it is being computed or sent, and
 the end of the old work must not be taken for an end of the new.
