@@ -145,6 +145,13 @@ def test_twenty_lesions_stand_on_the_page_of_the_plots(tmp_path: Path) -> None:
     assert len(draw_change(material(tmp_path, replace(CASES["two"], lesions=many(20).lesions)))) == 1
 
 
+def test_what_fits_beside_the_numbers_stands_beside_them(tmp_path: Path) -> None:
+    (page,) = draw_change(material(tmp_path, CASES["two"]))
+
+    left = {line.text: line.box[0] for line in lines(page)}
+    assert left["Visits"] == left["Lesion by lesion"] > left["Change since 2023-03-15 (E00006)"]
+
+
 def test_every_lesion_is_listed_however_many_changed(tmp_path: Path) -> None:
     pages = draw_change(material(tmp_path, many(90)))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from node.encode.canvas import GUTTER, SOFT, Canvas, Style
-from node.encode.flow import Section, fill
+from node.encode.flow import Section, fill, height_of
 from node.encode.material import Material
 from node.encode.page import BODY_TOP, CHANGE, LEFT, RIGHT, columns, start_page
 from node.encode.pages.change_tables import change_section, fate_section, lesion_section, visit_section
@@ -25,11 +25,20 @@ def draw_change(material: Material) -> list[Canvas]:
     if not material.history.visits:
         return []
     page = start_page(material, CHANGE)
-    sections: Sequence[Section] = (change_section(material), fate_section(material), visit_section(material), lesion_section(material))
-    sections = tuple(section for section in sections if section.rows)
-    for box in columns(2, top=_plots(page, material)):
+    left, right = (change_section(material), fate_section(material)), _told((visit_section(material), lesion_section(material)))
+    boxes = columns(2, top=_plots(page, material))
+    if all(height_of(part, box.width) <= box.height for part, box in zip((left, right), boxes, strict=True)):
+        for part, box in zip((left, right), boxes, strict=True):
+            fill(page, box, part)
+        return [page]
+    sections: Sequence[Section] = (*left, *right)
+    for box in boxes:
         sections = fill(page, box, sections)
     return [page, *spread(material, CHANGE, sections)]
+
+
+def _told(sections: Sequence[Section]) -> tuple[Section, ...]:
+    return tuple(section for section in sections if section.rows)
 
 
 def _plots(page: Canvas, material: Material) -> int:
