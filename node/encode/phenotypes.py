@@ -1,8 +1,8 @@
 """What each phenotype of a lesion is called in coded form, and the colour that it is drawn in.
 
 No coding scheme of the standard names chronic active, rim-active or inactive lesions (PS3.16 as of 2024; quantification section L), so the
-codes are ours. The colours are those of Okabe and Ito (2008), which stay apart in the common kinds of colour blindness; none is red
-against green alone, and grey is kept for what could not be called.
+codes are ours. The colours are those of Okabe and Ito (2008), which stay apart in the common kinds of colour blindness; none is
+grey or white, which nobody sees on a lesion that is bright on FLAIR.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LOOKS: dict[Phenotype, Look] = {
     Phenotype.OVERALL_ACTIVE: Look(Code("OVERALL-ACTIVE", PRIVATE_SCHEME, "Overall-active lesion"), (240, 228, 66)),
     Phenotype.INACTIVE: Look(Code("INACTIVE", PRIVATE_SCHEME, "Inactive lesion"), (0, 114, 178)),
     Phenotype.INDETERMINATE: Look(Code("INDETERMINATE", PRIVATE_SCHEME, "Lesion of indeterminate phenotype"), (204, 121, 167)),
-    Phenotype.NOT_RESOLVABLE: Look(Code("NOT-RESOLVABLE", PRIVATE_SCHEME, "Lesion whose rim is not resolvable"), (224, 224, 224)),
+    Phenotype.NOT_RESOLVABLE: Look(Code("NOT-RESOLVABLE", PRIVATE_SCHEME, "Lesion whose rim is not resolvable"), (0, 158, 115)),
 }
 """Every phenotype; a test holds the table complete and its colours apart."""
 
