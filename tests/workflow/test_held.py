@@ -32,9 +32,9 @@ def test_a_released_exam_goes_on_from_the_last_step_that_was_done(store: Store, 
     folder.mkdir(parents=True)
     for name in ("exam", "alignment"):
         artefacts.save(folder, name, Check("a", True, "b"))
-    store.exams.move(1, State.HELD, "the brain has 300 mL", plan={"series": {}})
+    store.exams.move(1, State.HELD, "the brain has 300 mL", plan={"series": {}}, tries=2)
     assert release(store, tmp_path, store.exams.get(1), "looked at it") is State.ALIGNED
-    assert store.exams.get(1).released
+    assert (store.exams.get(1).released, store.exams.get(1).tries) == (True, 0)
 
 
 def test_what_a_pacs_refused_is_sent_again_when_released(store: Store, tmp_path: Path) -> None:

@@ -295,3 +295,10 @@ def test_what_one_destination_has_and_another_waits_for_is_not_called_nothing(st
     with pytest.raises(ConflictError, match="still being sent, and a part is stored"):
         reject(store, store.exams.get(1), **WHO)
     assert store.verdicts.of_exam(1) == ()
+
+
+def test_the_note_of_an_exam_that_was_given_up_has_all_its_tries(store: Store, tmp_path: Path) -> None:
+    send(store, tmp_path, "9.1", "pacs")
+    store.exams.move(1, State.FAILED, "given up after 3 tries", tries=3)
+    reject(store, store.exams.get(1), **WHO)
+    assert (store.exams.get(1).state, store.exams.get(1).tries) == (State.WITHDRAWN, 0)

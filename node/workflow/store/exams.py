@@ -157,7 +157,7 @@ def begin_again(connection: sa.Connection, number: int, text: str, *, at: str) -
 def let_go(connection: sa.Connection, exam: ExamRow, to: State, text: str, *, at: str) -> None:
     """Within a transaction: an exam is released to a state by a person who saw it as `exam`; ConflictError where it is no longer so."""
     still_so(connection, exam)
-    values = {"state": to.value, "reason": text, "released": 1, "updated_at": at}
+    values = {"state": to.value, "reason": text, "released": 1, "tries": 0, "updated_at": at}
     connection.execute(exams.update().where(exams.c.number == exam.number).values(values))
     write_event(connection, exam.number, exam.version, to, text, at=at)
 

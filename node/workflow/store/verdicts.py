@@ -50,7 +50,7 @@ class Verdicts:
         with self._engine.begin() as connection:
             still_so(connection, exam)
             if to is not exam.state:
-                values = {"state": to.value, "reason": text, "progress": progress, "updated_at": now}
+                values = {"state": to.value, "reason": text, "progress": progress, "tries": 0, "updated_at": now}
                 connection.execute(exams.update().where(exams.c.number == exam.number).values(values))
             _write(connection, exam, said, exam.version, text, now, to, answer)
 
