@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +52,9 @@ def start_logging(settings: Settings) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     # It names peers and prints identifiers; what matters of it comes back as our own errors.
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
+    # It prints values that the standard forbids, which may be a patient's; the gate tells of those that matter.
+    logging.getLogger("pydicom").disabled = True  # its level it sets itself, when it is imported
+    warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
 
 
 def open_store(settings: Settings) -> Store:
