@@ -81,6 +81,7 @@ def processing(dataset: Dataset, made_at: datetime) -> Dataset:
     for keyword in (*_DEVICE, *_PLACE):
         if keyword in dataset:
             item[keyword] = dataset[keyword]
+    # With its offset, since not every study names one; UTC is +0000 (PS3.5 6.2), which DCMTK's dcmpschk 3.6 takes for an error.
     return _contributed(item, "Made from the images", made_at.strftime("%Y%m%d%H%M%S%z"), PROCESSING)
 
 
