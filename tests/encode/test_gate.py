@@ -19,7 +19,6 @@ from rich_phantom import rich_phantom
 from node.encode import Encoded, EncodeOptions, Kind, encode, encode_refusal
 from node.encode.gate import Known, examine, known_of
 from node.encode.gate.geometry import SLICE_BY_SLICE
-from node.encode.gate.legality import illegal, is_legal_uid
 from node.encode.gate.standard import TABLES
 from node.encode.headers import content_sum
 from node.encode.material import Material
@@ -378,27 +377,9 @@ def test_the_tables_of_the_standard_are_where_they_are_looked_for() -> None:
     }
 
 
-def test_uids_with_leading_zeros_or_too_long_are_illegal() -> None:
-    assert is_legal_uid("2.25.0.10")
-    assert not is_legal_uid("2.25.01")
-    assert not is_legal_uid("1." + "2" * 63)
-    assert not is_legal_uid("1..2")
+def test_a_number_of_a_wrong_length_holds_its_object_alone(case: Case, tmp_path: Path) -> None:
+    def change(dataset: Dataset) -> None:
+        tag = Tag("ImagePositionPatient")
+        dataset._dict[tag] = RawDataElement(tag, "FD", 6, b"abcdef", 0, False, True)
 
-
-@pytest.mark.parametrize(
-    ("value", "charset", "legal"),
-    [
-        (b"cafe", (), True),
-        (b"caf\xe9", (), False),
-        (b"caf\xe9", ("ISO_IR 100",), True),
-        (b"cafe\xe9", ("ISO_IR 100",), False),
-        (b"caf\xe9", ("ISO_IR 192",), False),
-        (b"caf\xc3\xa9", ("ISO_IR 192",), False),
-        (b"caf\xc3\xa9 ", ("ISO_IR 192",), True),
-        (b"ca\tf", ("ISO_IR 100",), False),
-    ],
-)
-def test_a_text_holds_what_its_character_set_has_in_an_even_number_of_bytes(value: bytes, charset: tuple[str, ...], *, legal: bool) -> None:
-    element = RawDataElement(Tag(0x0008103E), "LO", len(value), value, 0, False, True)
-
-    assert (not list(illegal(element, charset))) is legal
+    assert case.complaints_on(Kind.OVERLAY, change, tmp_path)

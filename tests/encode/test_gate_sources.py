@@ -91,7 +91,8 @@ def illegal(dataset: Dataset) -> None:
 def undecodable(dataset: Dataset) -> None:
     """One value that is copied and illegal, and others, not copied, that no library decodes."""
     put(dataset, StudyID="far too long for an SH", SliceLocation="abc", EchoNumbers="1.5")
-    dataset.add_new(0x00291010, "OB", b"abcd")
+    tag = Tag(0x00189087)  # Diffusion b-value, of eight bytes
+    dataset._dict[tag] = RawDataElement(tag, "FD", 6, b"abcdef", 0, False, True)
 
 
 def in_other_letters(dataset: Dataset) -> None:

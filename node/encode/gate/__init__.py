@@ -43,7 +43,7 @@ from struct import error as StructError
 
 from pydicom import dcmread
 from pydicom.config import disable_value_validation
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from node.encode.gate.belonging import copied_bytes, each_its_own, of_its_study, of_itself
 from node.encode.gate.frames import groups_in_each
@@ -64,7 +64,10 @@ __all__ = ["Known", "examine", "instances_of", "known_of"]
 AGAINST_RESULT = (in_place, drawn_as_meant, numbers_as_meant, said_as_meant)
 """Checks that need the exam's material, of objects that are sound in themselves; the first that complains is the last."""
 
-UNREADABLE = (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, StructError, InvalidDicomError)
+UNREADABLE = (
+    *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+    *(StructError, InvalidDicomError, BytesLengthException),
+)
 """What reading raises of a file that is no DICOM, is cut short, or has values of another kind than its attributes have."""
 
 
