@@ -200,10 +200,11 @@ class Viewer:
         self.page.wait_for_timeout(4000)
 
     def show(self, description: str) -> bool:
-        """Put the series of that description into the viewport, in its middle; whether the list holds it."""
-        thumbnail = self.page.locator("[data-cy^='study-browser-thumbnail']", has_text=description[:24]).first
+        """Put the series of that description into the viewport, in its middle and alone; whether the list holds it."""
+        thumbnail = self.page.locator("[data-cy^='study-browser-thumbnail']", has_text=description).first
         if not thumbnail.count():
             return False
+        self.page.evaluate("() => window.cornerstoneTools.segmentation.removeAllSegmentationRepresentations()")
         thumbnail.scroll_into_view_if_needed()
         thumbnail.dblclick()
         for _ in range(6):
