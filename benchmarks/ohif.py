@@ -189,6 +189,7 @@ class Viewer:
     def __exit__(self, *_: object) -> None:
         self._stack.__exit__(None, None, None)
         self._server.shutdown()
+        self._server.server_close()
 
     def open(self, studies: Iterable[str]) -> None:
         """Show studies beside each other in the study list of the viewer."""
