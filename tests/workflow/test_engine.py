@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from dbos import DBOS
 
-from node.app import SystemClock
 from node.errors import DataError, QualityError, TemporaryError
 from node.workflow.engine import Engine
 from node.workflow.states import ENDED, State, Verb
@@ -54,15 +52,6 @@ class Script:
         else:
             self.store.exams.reached(exam, State.DELIVERED, "sent", of_version=version)
         return None
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path, SystemClock())
-    store.migrate()
-    store.exams.create(anchor="1.2", patient_key="P", text="new")
-    yield store
-    store.close()
 
 
 @pytest.fixture

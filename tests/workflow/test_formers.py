@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from node.app import SystemClock
 from node.domain.ports import DeliveryState
 from node.encode import Kind
 from node.workflow import artefacts
@@ -23,15 +21,6 @@ from node.workflow.store.rows import REJECTION, ExamRow, Posting
 from node.workflow.story import version_folder
 
 SC = "1.2.840.10008.5.1.4.1.1.7"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path, SystemClock())
-    store.migrate()
-    store.exams.create(anchor="1.2", patient_key="P", text="new")
-    yield store
-    store.close()
 
 
 def exam(store: Store, version: int) -> ExamRow:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from node.app import SystemClock
 from node.domain.exam import Check
 from node.domain.ports import DeliveryState
 from node.errors import ConflictError
@@ -16,15 +14,6 @@ from node.workflow.states import State
 from node.workflow.steps.held import release
 from node.workflow.store.database import Store
 from node.workflow.store.rows import Posting
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path, SystemClock())
-    store.migrate()
-    store.exams.create(anchor="1.2", patient_key="P", text="new")
-    yield store
-    store.close()
 
 
 def test_a_released_exam_goes_on_from_the_last_step_that_was_done(store: Store, tmp_path: Path) -> None:

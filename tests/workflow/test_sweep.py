@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -45,15 +43,6 @@ class Scripted:
 
     def ensure(self, verb: Verb, exam: int, version: int) -> None:
         self.ensured.append((verb, exam, version))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path, SystemClock())
-    store.migrate()
-    store.exams.create(anchor="1.2", patient_key="P", text="new")
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from node.app import SystemClock
 from node.settings import NodeSection, Settings
 from node.workflow.states import State, Verb
 from node.workflow.steps.sending import Worker
@@ -27,15 +26,6 @@ class Steps:
 
 answer_orders(Steps, 1024)
 """
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path, SystemClock())
-    store.migrate()
-    store.exams.create(anchor="1.2", patient_key="P", text="new")
-    yield store
-    store.close()
 
 
 @pytest.fixture
