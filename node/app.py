@@ -117,7 +117,7 @@ def receive(settings: Settings) -> None:
             host=section.host,
             port=section.port,
             max_associations=section.max_associations,
-            peers=section.accept_from,
+            peers=tuple(title for peer in settings.peer for title in peer.ae_titles),
         ),
         store.register,
         Inbox(settings.node.storage, min_free_bytes=int(section.min_free_gib * 2**30)),

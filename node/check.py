@@ -159,7 +159,7 @@ def _own_echo(settings: Settings) -> str:
 
     here = "127.0.0.1" if settings.receiver.host in ("0.0.0.0", "") else settings.receiver.host
     # The node need not be among its own allowed callers: being asked for its title proves that it is ours.
-    calling = (settings.receiver.accept_from or (settings.node.ae_title,))[0]
+    calling = next((title for peer in settings.peer for title in peer.ae_titles), settings.node.ae_title)
     result = echo(Peer("itself", here, settings.receiver.port, settings.node.ae_title, calling))
     return f"the node is running and answers C-ECHO with 0x{result.status:04X} in {1000 * result.seconds:.0f} ms"
 

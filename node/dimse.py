@@ -21,6 +21,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from ssl import SSLContext
 from time import monotonic
 
 from pydicom.dataset import Dataset
@@ -72,6 +73,7 @@ class Peer:
     called_ae, calling_ae : its AE title and ours
     connect_timeout_s : for the TCP connection and for the answer to the association request, each
     answer_timeout_s : for each DIMSE answer
+    tls : how to speak TLS with it (`node.tls`); none for plain TCP
     """
 
     name: str
@@ -81,6 +83,7 @@ class Peer:
     calling_ae: str
     connect_timeout_s: float = 10.0
     answer_timeout_s: float = 30.0
+    tls: SSLContext | None = None
 
     def __str__(self) -> str:
         return f"peer {self.name} ({self.called_ae} at {self.host}:{self.port})"
@@ -202,6 +205,7 @@ def _request(peer: Peer, contexts: Sequence[PresentationContext]) -> Association
             contexts=list(contexts),
             ae_title=peer.called_ae,
             max_pdu=MAX_PDU_BYTES,
+            tls_args=None if peer.tls is None else (peer.tls, peer.host),
             evt_handlers=[(evt.EVT_CONN_OPEN, set_no_delay)],
         )
     except OSError as error:

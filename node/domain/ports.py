@@ -31,6 +31,7 @@ class Received:
     calling_ae: str
     called_ae: str
     address: str
+    received_at: datetime
 
 
 class Recorded(Enum):
@@ -70,7 +71,8 @@ class DeliveryState(Enum):
 
     QUEUED = "queued"  #: frozen in the outbox, not sent yet
     SENDING = "sending"  #: handed to the network, no answer recorded: ask the PACS before sending again
-    STORED = "stored"  #: answered Success
+    STORED = "stored"  #: answered Success, which says that it arrived, not that it stays
+    PROVEN = "proven"  #: the destination has said since that it holds it: storage commitment, a query, the file read back
     REFUSED = "refused"  #: refused for good
     NOT_TAKEN = "not taken"  #: the destination takes no objects of its class, and the site did not ask for it by name: no fault
     HELD = "held"  #: it did not pass the gate: shown, and never sent

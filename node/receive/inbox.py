@@ -19,6 +19,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 from uuid import uuid4
@@ -214,6 +215,7 @@ def _received(arrival: Arrival, path: str, digest: str, header_size: int) -> Rec
         calling_ae=arrival.calling_ae,
         called_ae=arrival.called_ae,
         address=arrival.address,
+        received_at=datetime.now(UTC),
     )
 
 
@@ -233,6 +235,7 @@ def _found(file: Path, path: str) -> Received:
         calling_ae="",
         called_ae="",
         address="",
+        received_at=datetime.now(UTC),
     )
 
 

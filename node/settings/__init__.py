@@ -5,8 +5,8 @@ replaces the key of that section, so that a container needs no file of its own: 
 relative to the file's folder. Every key is described in ``config/node.toml``; ``config/tracers`` and ``config/scanners`` hold one
 TOML file a tracer or a manufacturer.
 
-What each file holds: `sections` the shape of ``node.toml``, `profiles` tracers and scanners, `files` how a TOML file is read and its
-mistakes are told; here `load` and `digest`.
+What each file holds: `sections` the shape of ``node.toml``, `network` those of its sections that speak of the network, `profiles` tracers
+and scanners, `files` how a TOML file is read and its mistakes are told; here `load` and `digest`.
 
 Decisions
 ---------
@@ -26,19 +26,22 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from node.errors import SettingsError
 from node.settings.files import read_toml, sentences
+from node.settings.network import Destination, PeerSection, ReceiverSection, Section
 from node.settings.profiles import scanners, tracers
-from node.settings.sections import AnalysisSection, Destination, NodeSection, Settings
+from node.settings.sections import AnalysisSection, NodeSection, Settings
 
 __all__ = [
     "AnalysisSection",
     "Destination",
     "NodeSection",
+    "PeerSection",
+    "ReceiverSection",
     "Settings",
     "digest",
     "load",
@@ -47,6 +50,8 @@ __all__ = [
     "shipped_folder",
     "tracers",
 ]
+
+AnySection = TypeVar("AnySection", bound=Section)
 
 PLACES = ("rules", "tracers", "scanners", "template", "genotypes", "svca_classes", "atlas")
 """Keys of [analysis] that name a file or a folder."""
@@ -118,4 +123,14 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
     named = {name: getattr(analysis, name) for name in PLACES}
     placed = {name: None if place is None else folder / place.expanduser() for name, place in named.items()}
     node = settings.node.model_copy(update={"storage": folder / settings.node.storage.expanduser()})
-    return settings.model_copy(update={"node": node, "analysis": analysis.model_copy(update=placed)})
+    changed: dict[str, object] = {"node": node, "analysis": analysis.model_copy(update=placed), "web": _placed(settings.web, folder)}
+    changed |= {"peer": tuple(_placed(one, folder) for one in settings.peer)}
+    changed |= {"destination": tuple(_placed(one, folder) for one in settings.destination)}
+    changed |= {"tls": None if settings.tls is None else _placed(settings.tls, folder)}
+    return settings.model_copy(update=changed)
+
+
+def _placed(section: AnySection, folder: Path) -> AnySection:
+    """A section with its paths relative to the file's folder."""
+    paths = {name: folder / value.expanduser() for name in type(section).model_fields if isinstance(value := getattr(section, name), Path)}
+    return section.model_copy(update=paths)

@@ -13,7 +13,8 @@ from node.domain.result import Quantity
 from node.domain.tracer import Repeatability, ScannerProfile, Spread, TracerProfile
 from node.errors import SettingsError
 from node.settings.files import read_toml, sentences
-from node.settings.sections import DynamicReference, Reference, Section
+from node.settings.network import Section
+from node.settings.sections import DynamicReference, Reference
 
 UNSOURCED = frozenset({"name", "sources", "repeatability"})
 """Keys of a tracer's file that are no facts, or bring their source with them."""

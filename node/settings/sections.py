@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 from string import Formatter
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-AETitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]*[!-\[\]-~][ -\[\]-~]*$")]
-Port = Annotated[int, Field(ge=1, le=65535)]
+from node.settings.network import (
+    PROFILES,
+    AETitle,
+    Destination,
+    KeepingSection,
+    ObjectName,
+    PeerSection,
+    ReceiverSection,
+    RetrieveSection,
+    Section,
+    TlsSection,
+    WebSection,
+)
 
 Reference = Literal["cerebellar_gm", "whole_brain", "nawm", "occipital_gm", "frontal_gm", "user_mask"]
 """Reference regions; "user_mask" is the label of that name in the site's atlas."""
@@ -21,47 +32,8 @@ ParametricMethod = Literal["mrtm2", "logan", "srtm", "srtm2", "zhou"]
 PartialVolume = Literal["none", "gtm", "rbv", "iterative-yang", "muller-gartner"]
 
 
-ObjectName = Literal[
-    "summary",
-    "overlay",
-    "overlay_t1",
-    "lesions",
-    "raised",
-    "rims",
-    "regions",
-    "report",
-    "physicist",
-    "map",
-    "suvr",
-    "suv",
-    "parametric_maps",
-    "registration",
-    "key_objects",
-    "presentation",
-    "pdf",
-]
-"""Kinds of object that a site may ask for, as `node.encode` names them."""
-
-Profile = Literal["minimal", "standard", "everything"]
-
-PROFILES: dict[Profile, tuple[ObjectName, ...]] = {
-    "minimal": ("summary", "overlay"),
-    "standard": ("summary", "overlay", "lesions", "raised", "map", "report"),
-    "everything": get_args(ObjectName),
-}
-"""Ready-made choices of objects for a destination."""
-
-ALWAYS_REQUIRED = frozenset({"summary", "refusal", "rejection"})
-"""Kinds without which nothing is told, or nothing withdrawn: that a destination cannot take them is a failure whoever chose them."""
-
 PROGRAM_FILES = frozenset({"t1", "flair", "brain", "out", "workdir"})
 """What a word of the site's lesion program may stand for in braces."""
-
-
-class Section(BaseModel):
-    """A part of a settings file: frozen, and nothing unknown in it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)  # what is not read costs no start
 
 
 class NodeSection(Section):
@@ -70,40 +42,6 @@ class NodeSection(Section):
     ae_title: AETitle = "EMBER"
     storage: Path = Field(strict=False)
     institution: str = ""
-
-
-class ReceiverSection(Section):
-    """[receiver]: the door through which images come in."""
-
-    host: str = "0.0.0.0"
-    port: Port = 11112
-    max_associations: Annotated[int, Field(ge=1, le=1000)] = 20
-    accept_from: tuple[AETitle, ...] = Field(default=(), strict=False)
-    min_free_gib: Annotated[float, Field(ge=0, strict=False)] = 5.0
-
-
-class Destination(Section):
-    """[[destination]]: a PACS to which results go."""
-
-    name: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
-    host: str
-    port: Port
-    ae_title: AETitle
-    timeout_s: Annotated[float, Field(gt=0, strict=False)] = 30.0
-    profile: Profile | None = None
-    objects: tuple[ObjectName, ...] | None = Field(default=None, strict=False)
-    compression: Literal["none", "lossless"] = "none"
-
-    @field_validator("objects")
-    @classmethod
-    def _some_and_each_once(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        if value is not None and (not value or len(set(value)) != len(value)):
-            raise ValueError("expected at least one, and each once")
-        return value
-
-    def requires(self, kind: str) -> bool:
-        """Whether it is a failure that this destination does not take objects of a kind: of what the site named here, and of the pages."""
-        return kind in ALWAYS_REQUIRED or kind in (self.objects or ())
 
 
 class AnalysisSection(Section):
@@ -190,18 +128,35 @@ class Settings(Section):
 
     node: NodeSection
     receiver: ReceiverSection = ReceiverSection()
+    tls: TlsSection | None = None
+    web: WebSection = WebSection()
+    peer: tuple[PeerSection, ...] = Field(default=(), strict=False)
     destination: tuple[Destination, ...] = Field(default=(), strict=False)
+    retrieve: RetrieveSection = RetrieveSection()
+    keeping: KeepingSection = KeepingSection()
     analysis: AnalysisSection = AnalysisSection()
     compute: ComputeSection = ComputeSection()
     log: LogSection = LogSection()
 
-    @field_validator("destination")
+    @field_validator("destination", "peer")
     @classmethod
-    def _names_differ(cls, value: tuple[Destination, ...]) -> tuple[Destination, ...]:
-        names = [destination.name for destination in value]
+    def _names_differ(cls, value: tuple[Destination | PeerSection, ...]) -> tuple[Destination | PeerSection, ...]:
+        names = [one.name for one in value]
         if len(set(names)) != len(names):
-            raise ValueError(f"each destination needs a name of its own; found {', '.join(names)}")
+            raise ValueError(f"each needs a name of its own; found {', '.join(names)}")
         return value
+
+    @model_validator(mode="after")
+    def _tls_has_a_certificate(self) -> Settings:
+        wanting = [
+            *(["receiver.tls_port"] if self.receiver.tls_port else []),
+            *(["web.tls"] if self.web.tls else []),
+            *(f"peer {one.name}" for one in self.peer if one.tls),
+            *(f"destination {one.name}" for one in self.destination if one.tls),
+        ]
+        if wanting and self.tls is None:
+            raise ValueError(f"{', '.join(wanting)}: TLS needs the section [tls] with our certificate and whom we trust")
+        return self
 
     def wanted_by(self, destination: Destination) -> tuple[ObjectName, ...]:
         """The kinds of object that go to a destination: its own list, its profile, or the node's default."""

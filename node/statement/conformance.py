@@ -21,7 +21,7 @@ from node.encode.objects import DEFAULT_OBJECTS, FIRST_SERIES_NUMBER, SERIES_OFF
 from node.receive import STORAGE_CLASSES, ReceiverSettings, decodable_syntaxes
 from node.receive.answer import ANSWERS
 from node.settings import Settings
-from node.settings.sections import Section
+from node.settings.network import Section
 from node.statement.markdown import table
 
 WRITTEN = tuple(dict.fromkeys(SOP_CLASSES.values()))

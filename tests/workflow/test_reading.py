@@ -70,7 +70,21 @@ def make_site(tmp_path: Path, pet: Sequence[Dataset]) -> Site:
         path = write(dataset, settings.node.storage / f"{dataset.SOPInstanceUID}.dcm")
         header = read_header(path)
         uid = header.sop_instance_uid
-        store.register.record(Received(uid, header.sop_class_uid, "1.2.840.10008.1.2.1", "0" * 64, 10, path.name, "A", "PET", "EMBER", "x"))
+        store.register.record(
+            Received(
+                uid,
+                header.sop_class_uid,
+                "1.2.840.10008.1.2.1",
+                "0" * 64,
+                10,
+                path.name,
+                "A",
+                "PET",
+                "EMBER",
+                "x",
+                datetime(2026, 5, 4, tzinfo=UTC),
+            )
+        )
         store.register.headers_read([HeaderRow(uid, "P-1", STUDY, header.series_uid, to_json(header), None)])
     store.exams.create(anchor=STUDY, patient_key="P-1", text="new")
     made = Site(tmp_path, store, settings)

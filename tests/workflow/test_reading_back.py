@@ -69,7 +69,9 @@ class Site:
             uid = str(dataset.SOPInstanceUID)
             write(dataset, self.settings.node.storage / f"{uid}.dcm")
             syntax = "1.2.840.10008.1.2.1"
-            self.store.register.record(Received(uid, dataset.SOPClassUID, syntax, "0" * 64, 10, f"{uid}.dcm", "A", "MR", "EMBER", "x"))
+            self.store.register.record(
+                Received(uid, dataset.SOPClassUID, syntax, "0" * 64, 10, f"{uid}.dcm", "A", "MR", "EMBER", "x", self.clock.now())
+            )
             self.clock.at += timedelta(milliseconds=1)
 
     def settle(self, *, minutes: float = 1.0) -> None:
@@ -243,7 +245,9 @@ def test_lesions_that_were_here_before_an_update_begin_nothing_after_it(tmp_path
         config.attributes["connection"] = connection
         command.upgrade(config, "0002")
     for uid, header in (("1.2.3.5.1", "{}"), ("1.2.3.5.2", None)):
-        store.register.record(Received(uid, SEG_CLASS, "1.2.840.10008.1.2.1", "0" * 64, 10, uid, "A", "MR", "EMBER", "x"))
+        store.register.record(
+            Received(uid, SEG_CLASS, "1.2.840.10008.1.2.1", "0" * 64, 10, uid, "A", "MR", "EMBER", "x", datetime(2026, 3, 1, tzinfo=UTC))
+        )
         store.register.headers_read([HeaderRow(uid, "P-1", STUDY, "1.2.3.5", header, None)])
 
     store.migrate()

@@ -57,7 +57,9 @@ def receive_pet(store: Store, **changes: object) -> None:
     from node.assemble.header import header_of, to_json
 
     pt, explicit = "1.2.840.10008.5.1.4.1.1.128", "1.2.840.10008.1.2.1"
-    store.register.record(Received("1.2.9.1", pt, explicit, "aa", 10, "inbox/x", "A", "PET", "EMBER", "127.0.0.1"))
+    store.register.record(
+        Received("1.2.9.1", pt, explicit, "aa", 10, "inbox/x", "A", "PET", "EMBER", "127.0.0.1", datetime(2026, 5, 4, tzinfo=UTC))
+    )
     header = json.loads(to_json(header_of(_pet_dataset()))) | changes
     store.register.headers_read([HeaderRow("1.2.9.1", "P", "1.2", "1.2.9", json.dumps(header), None)])
 

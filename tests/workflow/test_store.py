@@ -49,7 +49,9 @@ def store(tmp_path: Path, clock: StoppedClock) -> Iterator[Store]:
 
 def received(uid: str = "1.2.3", digest: str = "aa", association: str = "A1") -> Received:
     mr, explicit = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.1.2.1"
-    return Received(uid, mr, explicit, digest, 10, f"inbox/{uid}", association, "MR", "EMBER", "127.0.0.1")
+    return Received(
+        uid, mr, explicit, digest, 10, f"inbox/{uid}", association, "MR", "EMBER", "127.0.0.1", datetime(2026, 5, 4, tzinfo=UTC)
+    )
 
 
 def test_the_migrations_make_the_tables_that_the_code_knows(store: Store) -> None:

@@ -108,6 +108,9 @@ class Worker:
 
 def peer(destination: Destination, settings: Settings) -> Peer:
     """A destination as the network code wants it."""
+    assert destination.host is not None
+    assert destination.port is not None
+    assert destination.ae_title is not None
     return Peer(
         name=destination.name,
         host=destination.host,

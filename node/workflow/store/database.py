@@ -13,6 +13,7 @@ from node.workflow.store.answers import Answers
 from node.workflow.store.corrections import Corrections
 from node.workflow.store.deliveries import Deliveries
 from node.workflow.store.exams import Exams
+from node.workflow.store.notices import Notices
 from node.workflow.store.register import InstanceRegister
 from node.workflow.store.verdicts import Verdicts
 
@@ -38,6 +39,7 @@ class Store:
         self.corrections = Corrections(self._engine, clock)
         self.verdicts = Verdicts(self._engine, clock)
         self.answers = Answers(self._engine, clock)
+        self.notices = Notices(self._engine, clock)
         self.deliveries = Deliveries(self._engine, clock)
 
     def migrate(self) -> None:

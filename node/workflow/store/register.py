@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from node.domain.ports import Clock, Received, Recorded
-from node.workflow.store.tables import associations, changed, instances, studies
+from node.workflow.store.tables import associations, instances, quarantine, studies
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class InstanceRegister:
 
     def record(self, received: Received) -> Recorded:
         """Record a new instance; tells when the UID was there already."""
-        values = {**vars(received), "received_at": self._now()}
+        values = {**vars(received), "received_at": received.received_at.isoformat()}
         with self._engine.begin() as connection:
             query = sa.select(instances.c.digest).where(instances.c.sop_instance_uid == received.sop_instance_uid)
             known = connection.execute(query).scalar()
@@ -76,12 +76,13 @@ class InstanceRegister:
 
     def record_changed(self, received: Received) -> None:
         """Record an instance that was kept aside since its UID was there with other bytes; the same bytes again are no news."""
-        row = {name: getattr(received, name) for name in ("sop_instance_uid", "digest", "path", "calling_ae")}
-        same = sa.and_(changed.c.sop_instance_uid == received.sop_instance_uid, changed.c.digest == received.digest)
+        names = ("sop_instance_uid", "digest", "path", "association", "calling_ae", "called_ae", "address")
+        row = {name: getattr(received, name) for name in names}
+        row |= {"kind": "changed", "reason": "its UID was here with other bytes", "received_at": received.received_at.isoformat()}
+        same = sa.and_(quarantine.c.sop_instance_uid == received.sop_instance_uid, quarantine.c.digest == received.digest)
         with self._engine.begin() as connection:
-            if connection.execute(sa.select(changed.c.id).where(same)).first() is not None:
-                return
-            connection.execute(changed.insert().values(row | {"received_at": self._now()}))
+            if connection.execute(sa.select(quarantine.c.id).where(same)).first() is None:
+                connection.execute(quarantine.insert().values(row))
 
     def association_opened(self, association: str, *, calling_ae: str, called_ae: str, address: str) -> None:
         """Note that an association is open."""
@@ -214,7 +215,7 @@ class InstanceRegister:
             .select_from(instances)
             .where(instances.c.study_uid.is_(None), instances.c.problem.is_(None)),
             "unreadable": sa.select(sa.func.count()).select_from(instances).where(instances.c.problem.is_not(None)),
-            "changed": sa.select(sa.func.count()).select_from(changed),
+            "changed": sa.select(sa.func.count()).select_from(quarantine).where(quarantine.c.released_at.is_(None)),
         }
         with self._reading.begin() as connection:
             return {name: int(connection.execute(query).scalar_one()) for name, query in columns.items()}

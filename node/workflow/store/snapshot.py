@@ -93,7 +93,7 @@ class Snapshot:
             "instances": "SELECT count(*) FROM instances",
             "unread": "SELECT count(*) FROM instances WHERE study_uid IS NULL AND problem IS NULL",
             "unreadable": "SELECT count(*) FROM instances WHERE problem IS NOT NULL",
-            "changed": "SELECT count(*) FROM changed",
+            "changed": "SELECT count(*) FROM quarantine WHERE released_at IS NULL",
         }
         return {name: int(self._rows(query)[0][0]) for name, query in queries.items()}
 

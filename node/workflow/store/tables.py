@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, MetaData, Table, Text, text
+from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint, text
 
 metadata = MetaData()
 
-SCHEMA = "0003"
+SCHEMA = "0007"
 """The last migration: what the register must be at for this code to write to it."""
 
 associations = Table(
@@ -56,15 +56,65 @@ studies = Table(
     Index("studies_without_exam", "study_uid", sqlite_where=text("exam IS NULL")),
 )
 
-changed = Table(
-    "changed",
+# What was kept and cannot be used, or not be used alone: other bytes under a known UID, what could not be read. `released_at` once a
+# person has let it in.
+quarantine = Table(
+    "quarantine",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("sop_instance_uid", Text, nullable=False),
     Column("digest", Text, nullable=False),
     Column("path", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("association", Text, nullable=False),
     Column("calling_ae", Text, nullable=False),
+    Column("called_ae", Text, nullable=False),
+    Column("address", Text, nullable=False),
     Column("received_at", Text, nullable=False),
+    Column("released_at", Text),
+    Column("released_by", Text),
+    Column("told", Text),
+    Index("quarantine_by_instance", "sop_instance_uid"),
+)
+
+# Who called and was turned away, one row a title and host; `accepted_as` once a person has let them in.
+callers = Table(
+    "callers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("calling_ae", Text, nullable=False),
+    Column("called_ae", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("certificate", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("first_at", Text, nullable=False),
+    Column("last_at", Text, nullable=False),
+    Column("accepted_as", Text),
+    Column("accepted_by", Text),
+    Column("accepted_at", Text),
+    UniqueConstraint("calling_ae", "host"),
+)
+
+# What peers told us by N-services, as it came; `handled_at` once the worker has acted on it.
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("association", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("calling_ae", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("sop_class_uid", Text, nullable=False),
+    Column("sop_instance_uid", Text, nullable=False),
+    Column("type_id", Integer, nullable=False),
+    Column("transfer_syntax_uid", Text, nullable=False),
+    Column("dataset", LargeBinary, nullable=False),
+    Column("received_at", Text, nullable=False),
+    Column("handled_at", Text),
+    Column("told", Text),
+    Index("notices_unhandled", "id", sqlite_where=text("handled_at IS NULL")),
 )
 
 exams = Table(
