@@ -28,6 +28,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
+from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind, Verification
 from pynetdicom.transport import AssociationSocket
@@ -111,19 +112,27 @@ def set_no_delay(event: evt.Event) -> None:
 
 
 @contextmanager
-def associate(peer: Peer, contexts: Sequence[PresentationContext]) -> Iterator[Association]:
+def associate(
+    peer: Peer,
+    contexts: Sequence[PresentationContext],
+    *,
+    roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
+    handlers: Sequence[evt.EventHandlerType] = (),
+) -> Iterator[Association]:
     """An established association with a peer, released at the end, aborted when the block raises.
 
     Parameters
     ----------
     contexts : presentation contexts to propose, at least one of which the peer must accept
+    roles : SCP/SCU role selection (PS3.7 D.3.3.4), of classes for which we want to be the SCP
+    handlers : of what the peer asks of us on this association, in those roles
 
     Raises
     ------
     RefusedError : the peer rejected the association permanently, or accepted none of the contexts
     TemporaryError : unreachable, busy, no answer within the time-out, aborted
     """
-    association = _request(peer, contexts)
+    association = _request(peer, contexts, roles, handlers)
     if not association.is_established:
         raise _why_not(peer, association)
     try:
@@ -186,7 +195,12 @@ def _matched(answers: Iterator[tuple[Dataset, Dataset | None]], sop_instance_uid
     return found
 
 
-def _request(peer: Peer, contexts: Sequence[PresentationContext]) -> Association:
+def _request(
+    peer: Peer,
+    contexts: Sequence[PresentationContext],
+    roles: Sequence[SCP_SCU_RoleSelectionNegotiation],
+    handlers: Sequence[evt.EventHandlerType],
+) -> Association:
     """An association, established or not.
 
     Raises
@@ -206,7 +220,8 @@ def _request(peer: Peer, contexts: Sequence[PresentationContext]) -> Association
             ae_title=peer.called_ae,
             max_pdu=MAX_PDU_BYTES,
             tls_args=None if peer.tls is None else (peer.tls, peer.host),
-            evt_handlers=[(evt.EVT_CONN_OPEN, set_no_delay)],
+            ext_neg=list(roles),
+            evt_handlers=[(evt.EVT_CONN_OPEN, set_no_delay), *handlers],
         )
     except OSError as error:
         raise TemporaryError(f"{peer} unreachable: {error.strerror}") from error
