@@ -31,6 +31,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "config"
 SAMPLE_S = 0.2
 
+CALLERS = ("SCANNER", "PET1", "MR1", "WORKSTATION", "PACS", "TESTPACS", "COUNTPACS")
+"""The AE titles under which the benchmarks and tests send, and Orthanc calls: all of this machine."""
+
 
 def ended(exam: dict[str, Any]) -> bool:
     """Whether nothing more happens to an exam of ``list --json`` by itself; one may still owe its page or its rejection note."""
@@ -218,6 +221,7 @@ class RunningNode:
             rules.write_text(text.replace(old, new))
         lines = ["[node]", f'ae_title = "{self.ae_title}"', f'storage = "{self.storage}"']
         lines += ["[receiver]", 'host = "127.0.0.1"', f"port = {self.port}", "min_free_gib = 0.5"]
+        lines += ["[[peer]]", 'name = "here"', f"ae_titles = {json.dumps(CALLERS)}", 'addresses = ["127.0.0.1"]', "max_associations = 64"]
         if self._destination:
             port, ae_title = self._destination
             lines += ["[[destination]]", 'name = "pacs"', 'host = "127.0.0.1"', f"port = {port}", f'ae_title = "{ae_title}"']

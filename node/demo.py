@@ -39,6 +39,11 @@ host = "127.0.0.1"
 port = {port}
 min_free_gib = 1
 
+[[peer]]
+name = "scanner"
+ae_titles = ["SCANNER"]
+addresses = ["127.0.0.1"]
+
 [[destination]]
 name = "demo-pacs"
 host = "127.0.0.1"
