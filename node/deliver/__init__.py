@@ -7,7 +7,8 @@
         ...  # again after retry_delay_s(attempt, uid)
 
 Words: a *parcel* is one frozen object on its way to one destination; its *fate* is stored, refused, not taken,
-postponed or unknown.
+postponed or unknown. *Stored* is what the destination answered; *proven* is what it said later, asked anew whether it holds the object.
+A `Destination` is what every kind of place can do: take parcels, and say whether it holds them. Each kind is one file.
 
 Decisions
 ---------
@@ -31,6 +32,8 @@ A warning (0xB000 …) is a stored object; its text is kept.
 
 from node.deliver.backoff import retry_delay_s
 from node.deliver.compression import Compression
-from node.deliver.send import Outcome, send
+from node.deliver.destination import Destination, Held, Proof
+from node.deliver.ledger import Ledger, Outcome
+from node.deliver.send import send
 
-__all__ = ["Compression", "Outcome", "retry_delay_s", "send"]
+__all__ = ["Compression", "Destination", "Held", "Ledger", "Outcome", "Proof", "retry_delay_s", "send"]

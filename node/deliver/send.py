@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 from pydicom import dcmread
@@ -14,27 +14,13 @@ from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.sop_class import Verification
 
 from node.deliver.compression import Compression, compressed, syntaxes
+from node.deliver.ledger import Ledger, Outcome
 from node.deliver.verdict import Fate, Verdict, verdict
 from node.dimse import Peer, associate, find_instance
 from node.domain.ports import DeliveryState, Parcel, Receipts
 from node.errors import DataError, RefusedError, TemporaryError
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of the parcels: SOP Instance UID, and how or why."""
-
-    stored: tuple[tuple[str, str], ...]
-    refused: tuple[tuple[str, str], ...]
-    postponed: tuple[tuple[str, str], ...]
-    not_taken: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def retry(self) -> bool:
-        """Whether another attempt, later, may bring more."""
-        return bool(self.postponed)
 
 
 def send(parcels: Sequence[Parcel], peer: Peer, receipts: Receipts, *, compression: Compression = Compression.NONE) -> Outcome:
@@ -56,62 +42,22 @@ def send(parcels: Sequence[Parcel], peer: Peer, receipts: Receipts, *, compressi
     status that will not pass (`verdict`), or does not accept its SOP class in a transfer syntax that we have; where it is not `required`,
     the latter is noted as not taken.
     """
-    ledger = _Ledger(receipts)
+    ledger = Ledger(receipts)
     waiting = [parcel for parcel in parcels if parcel.state in (DeliveryState.QUEUED, DeliveryState.SENDING)]
     try:
         for parcel in waiting:
             if parcel.state is DeliveryState.SENDING and _is_there(parcel, peer):
                 ledger.note(parcel, Verdict(Fate.STORED, "found by C-FIND"))
         _send_all(ledger.open(waiting), peer, ledger, compression)
+        away = ""
     except (TemporaryError, RefusedError) as error:
+        away = str(error)
         for parcel in ledger.open(waiting):
-            ledger.note(parcel, Verdict(_fate_unsent(parcel), str(error)))
-    outcome = ledger.outcome()
+            ledger.note(parcel, Verdict(_fate_unsent(parcel), away))
+    outcome = ledger.outcome(away=away)
     counts = {name: len(getattr(outcome, name)) for name in ("stored", "refused", "not_taken", "postponed")}
     log.info("sent", peer=peer.name, **counts)
     return outcome
-
-
-class _Ledger:
-    """What is known of each parcel of one attempt; tells the receipts as it learns it."""
-
-    def __init__(self, receipts: Receipts) -> None:
-        self._receipts = receipts
-        self._verdicts: dict[str, Verdict] = {}
-
-    def open(self, parcels: Sequence[Parcel]) -> list[Parcel]:
-        """Those of which nothing has been noted."""
-        return [parcel for parcel in parcels if parcel.sop_instance_uid not in self._verdicts]
-
-    def sending(self, parcel: Parcel) -> None:
-        self._receipts.sending(parcel.sop_instance_uid)
-
-    def note(self, parcel: Parcel, verdict: Verdict) -> None:
-        uid = parcel.sop_instance_uid
-        self._verdicts[uid] = verdict
-        match verdict.fate:
-            case Fate.STORED:
-                self._receipts.stored(uid, verdict.reason)
-            case Fate.REFUSED:
-                self._receipts.refused(uid, verdict.reason)
-            case Fate.NOT_TAKEN:
-                self._receipts.not_taken(uid, verdict.reason)
-            case Fate.POSTPONED:
-                self._receipts.postponed(uid, verdict.reason)
-            case Fate.UNKNOWN:
-                pass  # It stays SENDING, so that the peer is asked before it is sent again.
-        log.debug("delivery", sop_instance_uid=uid, fate=verdict.fate.value, reason=verdict.reason)
-
-    def outcome(self) -> Outcome:
-        return Outcome(
-            stored=self._with(Fate.STORED),
-            refused=self._with(Fate.REFUSED),
-            postponed=self._with(Fate.POSTPONED, Fate.UNKNOWN),
-            not_taken=self._with(Fate.NOT_TAKEN),
-        )
-
-    def _with(self, *fates: Fate) -> tuple[tuple[str, str], ...]:
-        return tuple((uid, verdict.reason) for uid, verdict in self._verdicts.items() if verdict.fate in fates)
 
 
 def _is_there(parcel: Parcel, peer: Peer) -> bool:
@@ -123,7 +69,7 @@ def _fate_unsent(parcel: Parcel) -> Fate:
     return Fate.UNKNOWN if parcel.state is DeliveryState.SENDING else Fate.POSTPONED
 
 
-def _send_all(parcels: Sequence[Parcel], peer: Peer, ledger: _Ledger, compression: Compression) -> None:
+def _send_all(parcels: Sequence[Parcel], peer: Peer, ledger: Ledger, compression: Compression) -> None:
     if not parcels:
         return
     with associate(peer, _contexts(parcels, compression)) as association:
@@ -137,7 +83,7 @@ def _send_all(parcels: Sequence[Parcel], peer: Peer, ledger: _Ledger, compressio
                 raise TemporaryError(f"{peer} gave no answer, or ended the association")
 
 
-def _store(parcel: Parcel, syntax: UID, association: Association, ledger: _Ledger) -> Verdict:
+def _store(parcel: Parcel, syntax: UID, association: Association, ledger: Ledger) -> Verdict:
     frozen = syntax == parcel.transfer_syntax_uid
     try:
         message = parcel.path if frozen else compressed(parcel.path, syntax)

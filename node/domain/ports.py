@@ -82,6 +82,10 @@ RELEASED = frozenset((DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState
 """What is sent, or sent again, when a person releases an exam: not what is held."""
 
 
+ARRIVED = frozenset((DeliveryState.STORED, DeliveryState.PROVEN))
+"""What a destination has answered Success for."""
+
+
 @dataclass(frozen=True)
 class Parcel:
     """One frozen object on its way to one destination.

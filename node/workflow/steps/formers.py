@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from node.domain.ports import DeliveryState
+from node.domain.ports import ARRIVED
 from node.workflow import artefacts
 from node.workflow.steps.outbox import REFUSAL, Frozen, Outbox
 from node.workflow.store.database import Store
@@ -31,7 +31,7 @@ def formers(store: Store, storage: Path, row: ExamRow) -> tuple[Former, ...]:
 
     A series whose version's folder is no longer kept is left out: nothing here knows its UID, and no exam may fail for that.
     """
-    stored = [one for one in store.deliveries.of_exam(row.number) if one.version < row.version and one.state is DeliveryState.STORED]
+    stored = [one for one in store.deliveries.of_exam(row.number) if one.version < row.version and one.state in ARRIVED]
     withdrawn = {one.version for one in stored if one.kind == REJECTION}
     withdrawn |= store.verdicts.rejected(row.number)
     standing = [one for one in stored if one.version not in withdrawn]

@@ -6,7 +6,7 @@ there is nothing to take back: then a page says why there is no result, as for a
 
 from __future__ import annotations
 
-from node.domain.ports import DeliveryState
+from node.domain.ports import ARRIVED
 from node.domain.verdict import Verdict
 from node.errors import ConflictError, DataError
 from node.workflow.states import State
@@ -51,7 +51,7 @@ def reject(store: Store, exam: ExamRow, *, author: str, reason: str, verdict: Ve
     DataError : nobody says so, or no reason is given
     """
     said = _said(exam, verdict, author, reason)
-    stored = any(row.state is DeliveryState.STORED for row in store.deliveries.of_exam(exam.number, exam.version))
+    stored = any(row.state in ARRIVED for row in store.deliveries.of_exam(exam.number, exam.version))
     if exam.state in JUDGED and stored:
         text = f"withdrawn, {verdict.value} by {author}: {reason}"
         store.verdicts.record(exam, said, text, to=State.WITHDRAWN, progress="rejection note owed")

@@ -18,7 +18,7 @@ from node.assemble.names import readable
 from node.assemble.roles import Judgement
 from node.assemble.series import SeriesSummary
 from node.domain.exam import Role
-from node.domain.ports import DeliveryState
+from node.domain.ports import ARRIVED
 from node.domain.verdict import Verdict
 from node.errors import ConflictError
 from node.workflow.states import State
@@ -138,7 +138,7 @@ class ReadingBack:
     def _reject(self, exam: ExamRow, header: Header, words: str, named: set[str]) -> None:
         rows = self._store.deliveries.of_exam(exam.number)
         version = max(row.version for row in rows if row.sop_instance_uid in named)
-        stored = {row.sop_instance_uid for row in rows if row.version == version and row.state is DeliveryState.STORED}
+        stored = {row.sop_instance_uid for row in rows if row.version == version and row.state in ARRIVED}
         text = f"{words} in the PACS: {len(stored & named)} of {len(stored)} objects of version {version}"
         destinations = sorted({row.destination for row in rows if row.sop_instance_uid in stored})
         if len(destinations) > 1:  # we send no note, and only one of them has this one

@@ -16,7 +16,7 @@ import numpy as np
 
 from node.domain.exam import SeriesSource, Subject
 from node.domain.history import Visit
-from node.domain.ports import DeliveryState
+from node.domain.ports import ARRIVED
 from node.domain.result import Finding, Lesion, LesionOrigin, Quantity, Tracer
 from node.domain.timing import FrameTiming
 from node.domain.volume import Array
@@ -155,7 +155,7 @@ def _prior(store: Store, other: ExamRow, version: int, folder: Path, parts: Part
 def _report(store: Store, exam: int, version: int) -> tuple[str, str] | None:
     """SOP class and instance of the structured report that a destination has taken."""
     rows = store.deliveries.of_exam(exam, version)
-    stored = (row for row in rows if row.kind == REPORT and row.state is DeliveryState.STORED)
+    stored = (row for row in rows if row.kind == REPORT and row.state in ARRIVED)
     return next(((row.sop_class_uid, row.sop_instance_uid) for row in stored), None)
 
 

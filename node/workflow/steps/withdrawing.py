@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from node.domain.ports import DeliveryState
+from node.domain.ports import ARRIVED
 from node.domain.result import Provenance
 from node.errors import DataError
 from node.settings import Settings
@@ -94,9 +94,7 @@ def _verdict(store: Store, row: ExamRow) -> VerdictRow:
 
 def _by_set(store: Store, row: ExamRow) -> dict[tuple[DeliveryRow, ...], tuple[str, ...]]:
     """Objects that were stored, in order of their UIDs → the destinations that stored just these."""
-    stored = [
-        one for one in store.deliveries.of_exam(row.number, row.version) if one.state is DeliveryState.STORED and one.kind != REJECTION
-    ]
+    stored = [one for one in store.deliveries.of_exam(row.number, row.version) if one.state in ARRIVED and one.kind != REJECTION]
     if not stored:
         raise DataError(f"exam {row.name}: no destination has stored anything of version {row.version}")
     sets: dict[tuple[str, ...], list[str]] = {}
