@@ -19,6 +19,20 @@ associations = Table(
     Column("opened_at", Text, nullable=False),
     Column("closed_at", Text),
     Column("how", Text),
+    Column("peer", Text),  # the site's name for the sender
+    Column("writer", Text),  # whose journal it stands in; when that writer starts anew, what it left open was lost
+    Index("associations_open", "writer", sqlite_where=text("closed_at IS NULL")),
+)
+
+# How far each writer's journal has been filed. `nonce` tells one use of a segment from the next.
+journals = Table(
+    "journals",
+    metadata,
+    Column("writer", Text, primary_key=True),
+    Column("identity", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("nonce", Text, nullable=False),
+    Column("offset", Integer, nullable=False),
 )
 
 instances = Table(
@@ -41,7 +55,10 @@ instances = Table(
     Column("series_uid", Text),
     Column("header", Text),
     Column("problem", Text),
+    # The rejection note that takes it back; a rejected instance counts no longer.
+    Column("rejected_by", Text),
     Index("instances_by_series", "series_uid"),
+    Index("instances_by_study", "study_uid"),
     Index("instances_by_patient", "patient_key"),
     Index("instances_by_class", "sop_class_uid"),  # readers' answers are sought among millions of images
     Index("instances_unread", "received_at", sqlite_where=text("study_uid IS NULL AND problem IS NULL")),
@@ -52,8 +69,13 @@ studies = Table(
     metadata,
     Column("study_uid", Text, primary_key=True),
     Column("patient_key", Text, nullable=False),
+    # Who the study says it is of besides the ID, as far as two people under one ID, or one under two, are told apart by it.
+    Column("issuer", Text, nullable=False, server_default=""),
+    Column("name_key", Text, nullable=False, server_default=""),
     Column("exam", Integer),  # the exam that it belongs to; none until one is opened
     Index("studies_without_exam", "study_uid", sqlite_where=text("exam IS NULL")),
+    Index("studies_by_patient", "patient_key"),
+    Index("studies_by_name", "name_key"),
 )
 
 # What was kept and cannot be used, or not be used alone: other bytes under a known UID, what could not be read. `released_at` once a
@@ -123,6 +145,7 @@ exams = Table(
     Column("number", Integer, primary_key=True),
     Column("anchor", Text, nullable=False, unique=True),
     Column("patient_key", Text, nullable=False),
+    Column("issuer", Text, nullable=False, server_default=""),
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("version", Integer, nullable=False),
@@ -131,6 +154,9 @@ exams = Table(
     Column("released", Integer, nullable=False),
     Column("plan", JSON(none_as_null=True)),
     Column("progress", Text),
+    # The site's rule that this version fits, and how soon it is due: node.domain.exam.Priority.
+    Column("rule", Text),
+    Column("priority", Text, nullable=False, server_default="normal"),
     Column("created_at", Text, nullable=False),
     Column("updated_at", Text, nullable=False),
     Index("exams_by_state", "state"),
@@ -152,6 +178,50 @@ corrections = Table(
     Column("reason", Text, nullable=False),
     Column("made_at", Text, nullable=False),
     Index("corrections_by_exam", "exam"),
+)
+
+# What a person said of which series are of an exam, one row a word; nothing in it is ever changed or removed. The last row about the same
+# series or exam counts; `holds` is 0 where it takes the word back.
+assignments = Table(
+    "assignments",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("exam", Integer, ForeignKey("exams.number"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("word", Text, nullable=False),
+    Column("series_uid", Text, nullable=False),
+    Column("role", Text),
+    Column("other", Integer),
+    Column("holds", Integer, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("made_at", Text, nullable=False),
+    Index("assignments_by_exam", "exam"),
+)
+
+# Instances that a rejection note has taken back, also such as have not come yet.
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("sop_instance_uid", Text, primary_key=True),
+    Column("note", Text, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("noted_at", Text, nullable=False),
+)
+
+# Quarantined duplicates that say something else of whose they are than the images kept, once each was looked at; `exam` is none where
+# they concern none, `differs` names the attributes and no value.
+identity_changes = Table(
+    "identity_changes",
+    metadata,
+    Column("quarantine", Integer, primary_key=True),
+    Column("series_uid", Text, nullable=False),
+    Column("exam", Integer),
+    Column("version", Integer),
+    Column("differs", Text, nullable=False),
+    Column("told", Text, nullable=False),
+    Column("seen_at", Text, nullable=False),
+    Index("identity_changes_by_exam", "exam"),
 )
 
 # What readers say of results, one row a verdict; nothing in it is ever changed or removed. The last one of a version counts.

@@ -1,4 +1,4 @@
-"""The receiving end: quarantine with reasons, callers that were turned away, and notices by N-services."""
+"""The receiving end: journals and how far they are filed, quarantine with reasons, callers turned away, notices by N-services."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,6 +24,22 @@ def upgrade() -> None:
         "FROM changed"
     )
     op.drop_table("changed")
+    names = "sop_instance_uid, digest, path, association, calling_ae, called_ae, address, received_at"
+    op.execute(
+        f"INSERT INTO quarantine ({names}, kind, reason) SELECT {names}, 'unreadable', problem FROM instances WHERE problem IS NOT NULL"
+    )
+    for name in ("peer", "writer"):
+        op.add_column("associations", sa.Column(name, sa.Text(), nullable=True))
+    op.create_index("associations_open", "associations", ["writer"], unique=False, sqlite_where=sa.text("closed_at IS NULL"))
+    op.create_table(
+        "journals",
+        sa.Column("writer", sa.Text(), nullable=False),
+        sa.Column("identity", sa.Text(), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("nonce", sa.Text(), nullable=False),
+        sa.Column("offset", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("writer"),
+    )
     op.create_table(
         "callers",
         sa.Column("id", sa.Integer(), nullable=False),
