@@ -267,7 +267,50 @@ deliveries = Table(
     Column("detail", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("updated_at", Text, nullable=False),
+    Column("next_at", Text),  # when something is to be done for it; none where nothing is
+    Column("looks", Integer, nullable=False, server_default="0"),  # how often it was asked after in vain since it was last sent
+    Column("resent", Integer, nullable=False, server_default="0"),  # how often it was sent again since it could not be found
+    Column("asked_in", Text),  # the transaction of the last request for commitment
+    Column("proof", Text),
+    Column("proven_at", Text),
     Index("deliveries_by_exam", "exam", "version"),
+    Index("deliveries_planned", "next_at", sqlite_where=text("next_at IS NOT NULL")),
+)
+
+# Storage commitments that we asked archives for; `instances` as JSON. `ended_at` once answered, or given up.
+commitments = Table(
+    "commitments",
+    metadata,
+    Column("transaction_uid", Text, primary_key=True),
+    Column("destination", Text, nullable=False),
+    Column("exam", Integer, ForeignKey("exams.number"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("instances", JSON, nullable=False),
+    Column("asked_at", Text, nullable=False),
+    Column("until", Text, nullable=False),
+    Column("answered", Integer, nullable=False, server_default="0"),
+    Column("ended_at", Text),
+    Column("told", Text),
+    Index("commitments_by_exam", "exam", "version", "destination"),
+)
+
+# Storage commitments that scanners asked of us, one row a request; `instances` as JSON: what was asked of each, and what we have found.
+promises = Table(
+    "promises",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("transaction_uid", Text, nullable=False),
+    Column("calling_ae", Text, nullable=False),
+    Column("instances", JSON, nullable=False),
+    Column("asked_at", Text, nullable=False),
+    Column("until", Text, nullable=False),
+    Column("decided_at", Text),
+    Column("next_at", Text),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("ended_at", Text),
+    Column("told", Text),
+    UniqueConstraint("transaction_uid", "calling_ae"),
+    Index("promises_open", "id", sqlite_where=text("ended_at IS NULL")),
 )
 
 events = Table(
