@@ -14,7 +14,7 @@ multi-frame object; a *frame* is a time frame of a PET, but where functional gro
 without a zone, as scanners write it.
 
 What each file holds: `parts` and `header` the nouns of one instance, `attributes`, `tags`, `enhanced`, `enhanced_pet` and `names` how they
-are read, `slices` the slices of a multi-frame object; `geometry` and `series` what a series is; `tables`, `rules`, `tracer` and `roles` the
+are read, `slices` the slices of a multi-frame object; `geometry`, `counts` and `series` what a series is; `tables`, `rules`, `tracer` and `roles` the
 site's word; `choice` and `identity`; `drawings` who drew a SEG of lesions, and when. Of the reading of pixels and numbers: `stored` opens
 files; `mr`, `activity` and `lesions` read pixels; `units` and `body` what values are; `corrections`, `subject` and `injection` who and how
 much; `decay`, `frames` and `zero` when; `uptake` the SUV of a cross-check and `chain` all of that with its sources; `pet` and `read` put it
@@ -30,9 +30,9 @@ Decisions
 - **Order comes from geometry and time alone.** InstanceNumber, SliceLocation and file names are never asked, because vendors and
   converters fill them as they like. A frame is what shares acquisition time and length; FrameReferenceTime helps where a console wrote
   one time over all frames.
-- **A promise is believed only where the standard makes it.** NumberOfTimeSlices counts in dynamic series only (static GE series write the
-  number of beds there); MR headers promise nothing, so that gaps show and a missing end does not: the site's quiet time and deadline are
-  for that.
+- **A promise is believed only where it can be true** (`counts`). NumberOfTimeSlices counts in dynamic series only (static GE series write
+  the number of beds there); a count below what is here counts something else; counts that differ leave nobody sure. A series is *sure*
+  by a count, or else as far as is known: gaps show and a missing end does not, and the site's quiet time is for that.
 - **Wanted without a role** is our word for a TSPO PET that cannot be used: the radiologist gets a page. What is not wanted is filed with
   its reason, and nobody is disturbed. A PET that was not corrected for attenuation is not wanted, because a corrected one usually follows
   it.

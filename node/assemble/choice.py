@@ -7,7 +7,7 @@ patient has changed between them; instead of picking the best image of each kind
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -58,20 +58,25 @@ class Choice:
         return tuple(check for chosen in self.chosen for check in chosen.judgement.checks)
 
 
-def choose(judged: Sequence[Judged], rules: Rules) -> Choice:
+def choose(judged: Sequence[Judged], rules: Rules, *, trusted: Collection[str] = ()) -> Choice:
     """One series for each role.
 
     Parameters
     ----------
     judged : every series that may belong to one exam: the studies of one patient, or one study; in order of arrival
+    trusted : series that a person has said are of the exam, by UID: neither patient ID nor date keep them out
     """
     pet = _pet(judged)
     unusable = "" if pet else next((j.reason for s, j in judged if j.wanted and j.role is None), "")
-    mrs = [(s, j) for s, j in judged if j.role in (Role.T1, Role.FLAIR) and (pet is None or _fits(s, pet.summary, rules))]
+    mrs = [
+        (s, j)
+        for s, j in judged
+        if j.role in (Role.T1, Role.FLAIR) and (pet is None or s.series_uid in trusted or _fits(s, pet.summary, rules))
+    ]
     t1 = _mr(Role.T1, mrs, pet, None)
     flair = _mr(Role.FLAIR, mrs, pet, t1)
     chosen = [one for one in (pet, t1, flair) if one is not None]
-    seg = _segmentation(judged, chosen)
+    seg = _segmentation(judged, chosen, trusted)
     chosen += [seg] if seg else []
     taken = {one.summary.series_uid for one in chosen}
     passed_over = tuple(_passed_over(s, j, pet, rules) for s, j in judged if s.series_uid not in taken)
@@ -132,7 +137,7 @@ def _best(role: Role, candidates: Sequence[Judged], criteria: Sequence[Criterion
     return Chosen(role, best, judgement, why, len(ranked))
 
 
-def _segmentation(judged: Sequence[Judged], chosen: Sequence[Chosen]) -> Chosen | None:
+def _segmentation(judged: Sequence[Judged], chosen: Sequence[Chosen], trusted: Collection[str]) -> Chosen | None:
     """An incoming SEG counts where it lies in the space of the chosen MR; a person's before a program's, then the later one."""
     mrs = [one.summary for one in chosen if one.role in (Role.T1, Role.FLAIR)]
     frames = {mr.header.frame_of_reference_uid for mr in mrs} - {""}
@@ -143,7 +148,8 @@ def _segmentation(judged: Sequence[Judged], chosen: Sequence[Chosen]) -> Chosen 
         ("was drawn later", lambda s: -_seconds(drawn_at(s.header))),
         ("came later", lambda s: -arrived[s.series_uid]),
     )
-    return _best(Role.LESION_SEG, [(s, j) for s, j in candidates if any(same_patient(s, mr) for mr in mrs)], criteria)
+    ours = [(s, j) for s, j in candidates if s.series_uid in trusted or any(same_patient(s, mr) for mr in mrs)]
+    return _best(Role.LESION_SEG, ours, criteria)
 
 
 def _fits(mr: SeriesSummary, pet: SeriesSummary, rules: Rules) -> bool:

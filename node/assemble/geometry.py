@@ -18,8 +18,8 @@ from node.errors import DataError
 SAME_PLANE_MM = 0.05
 """Slices closer than this lie in one plane: an order above the jitter of real exports (1e-3 mm), far below any slice step."""
 
-GAP_STEPS = 1.5
-"""A step longer than this many usual ones is a gap where slices are missing."""
+GAP_TOLERANCE = 0.25
+"""A step is a gap where slices are missing when it is a multiple of the usual one, up to this many steps; any other is uneven spacing."""
 
 EVEN_STEPS = 0.02
 """Largest distance of a slice from its place on the even grid that needs no word, in steps: GE bed joins stay below, rounding far below."""
@@ -75,9 +75,10 @@ def gaps_in(planes: Array) -> tuple[Gap, ...]:
     steps = np.diff(planes)
     if steps.size < 2:
         return ()
-    usual = float(np.median(steps))
-    wide = np.flatnonzero(steps > GAP_STEPS * usual)
-    return tuple(Gap(float(planes[i]), round(float(steps[i]) / usual) - 1) for i in wide)
+    ratios = steps / float(np.median(steps))
+    whole = np.rint(ratios)
+    wide = np.flatnonzero((whole >= 2) & (np.abs(ratios - whole) <= GAP_TOLERANCE))
+    return tuple(Gap(float(planes[i]), int(whole[i]) - 1) for i in wide)
 
 
 def grid_of(positions: Sequence[Point] | Array, geometry: Geometry, *, of: str) -> Grid:

@@ -23,11 +23,12 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from node.assemble.attributes import date_time, encodings_of, moment, number, text, texts, whole
 from node.assemble.enhanced import frame_geometry, frame_physics, vendor_image_type
 from node.assemble.enhanced_pet import ENHANCED_PET, LEGACY_PET, classic_view, frame_times
-from node.assemble.parts import Concatenation, FrameTime, Geometry, MrPhysics, Person, PetPhysics, SegmentLabel, Selection
+from node.assemble.parts import Concatenation, Counts, FrameTime, Geometry, MrPhysics, Person, PetPhysics, SegmentLabel, Selection
 from node.assemble.tags import (
     WANTED,
     cited_series_of,
     concatenation_of,
+    counts_of,
     geometry_of,
     mr_of,
     person_of,
@@ -42,6 +43,7 @@ ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.4.1"
 LEGACY_MR = "1.2.840.10008.5.1.4.1.1.4.4"
 LEGACY_CONVERTED = (LEGACY_PET, LEGACY_MR)
 MULTI_FRAME = (ENHANCED_MR, ENHANCED_PET, *LEGACY_CONVERTED)
+NO_COUNTS = Counts()
 UNREAD = {"1.2.840.10008.5.1.4.1.1.4.3": "enhanced multi-frame colour MR is not read"}
 
 _UNREADABLE = (InvalidDicomError, BytesLengthException, OSError, ValueError, EOFError, NotImplementedError, struct.error)
@@ -66,6 +68,7 @@ class Header:
     content_creator : of a SEG, who made it, a person's name as written
     cites : of a SEG, the series that it was drawn on, by UID
     selection : of a Key Object Selection, what it names
+    counts : how many images the scanner says that it made
     """
 
     sop_instance_uid: str
@@ -104,6 +107,7 @@ class Header:
     content_creator: str = ""
     cites: tuple[str, ...] = ()
     selection: Selection | None = None
+    counts: Counts = NO_COUNTS
 
 
 def read_header(path: Path) -> Header:
@@ -170,6 +174,7 @@ def header_of(dataset: Dataset) -> Header:
         content_creator=text(dataset, "ContentCreatorName", encodings=encodings) if modality == "SEG" else "",
         cites=cited_series_of(dataset) if modality == "SEG" else (),
         selection=selection_of(dataset, encodings) if modality == "KO" else None,
+        counts=counts_of(view),
     )
 
 

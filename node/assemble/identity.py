@@ -1,13 +1,18 @@
 """Are PET and MR of one person? Different answers are a conflict, a missing answer is a Check (rule 9 of the house).
 
+Two patient IDs are equal when they are the same characters in the same case, leading zeros included; only padding does not count, as
+PS3.5 6.2 has it. We chose no more than that, since an ID whose zeros a console drops is an ID that two people can share; a person merges
+what belongs together. An issuer that is not said fits any, unless two issuers have given out the ID here.
+
 No sentence here holds what the files say, only that they differ (rule 11): the reader has the UIDs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from node.assemble.header import Header
 from node.assemble.parts import Person
 from node.assemble.series import SeriesSummary
 from node.domain.exam import Check
@@ -31,22 +36,61 @@ _IDENTIFYING = (
 _NAME = _Attribute("name", "patient name", lambda person: person.name_key)
 
 
-def conflicts(pet: SeriesSummary, mrs: Sequence[SeriesSummary]) -> tuple[str, ...]:
+def patient_key(header: Header) -> str:
+    """By what images may be of one patient: the ID; the study where there is none."""
+    return header.person.patient_id or f"study {header.study_uid}"
+
+
+def conflicts(pet: SeriesSummary, mrs: Sequence[SeriesSummary], *, waived: Collection[str] = ()) -> tuple[str, ...]:
     """How the series of an exam contradict each other about whose they are.
+
+    Parameters
+    ----------
+    waived : series of which a person has said that they are the PET's all the same, by UID
 
     Returns
     -------
     one sentence each, none where nothing contradicts
     """
     found = [_within(series) for series in (pet, *mrs)]
-    found += [_between(pet, mr) for mr in mrs]
+    found += [_between(pet, mr) for mr in mrs if mr.series_uid not in waived]
     return tuple(sentence for sentence in found if sentence)
 
 
-def identity_checks(pet: SeriesSummary, mrs: Sequence[SeriesSummary]) -> tuple[Check, ...]:
-    """What could not be compared because a side is silent, and names that differ however they are spelt; one Check an attribute."""
-    pairs = [(pet.people[0], mr.people[0]) for mr in mrs]
-    return (*(_both_say(attribute, pairs) for attribute in _IDENTIFYING if attribute.key != "issuer"), _same_name(pairs))
+def unsure_issuer(pet: SeriesSummary, mrs: Sequence[SeriesSummary], issuers: Collection[str]) -> tuple[str, ...]:
+    """Series of which nobody can say whether they are the PET's: the ID was given out twice here, and one side does not say by whom.
+
+    Parameters
+    ----------
+    issuers : of the PET's patient ID, as far as the images here say
+    """
+    if len(issuers) < 2:
+        return ()
+    silent = [mr for mr in mrs if mr.study_uid != pet.study_uid and not (pet.people[0].issuer and mr.people[0].issuer)]
+    told = f"{len(issuers)} issuers have given out this patient ID, and one side does not say which is its own"
+    return tuple(
+        f"PET series {pet.series_uid} and {mr.modality} series {mr.series_uid} cannot be told to be of one: {told}" for mr in silent
+    )
+
+
+def other_names(pet: SeriesSummary, mrs: Sequence[SeriesSummary]) -> tuple[tuple[SeriesSummary, str], ...]:
+    """MR of other studies whose name is not the PET's, with that name made comparable: it may be another patient's, whose ID was swapped."""
+    mine = pet.people[0].name_key
+    names = [(mr, mr.people[0].name_key) for mr in mrs if mr.study_uid != pet.study_uid]
+    return tuple((mr, name) for mr, name in names if mine and name and name != mine)
+
+
+def identity_checks(pet: SeriesSummary, mrs: Sequence[SeriesSummary], *, waived: Mapping[str, str] | None = None) -> tuple[Check, ...]:
+    """What could not be compared because a side is silent, and names that differ however they are spelt; one Check an attribute.
+
+    Parameters
+    ----------
+    waived : series that a person has said are the PET's, by UID, and who and why; a Check tells what they differ in
+    """
+    waived = waived or {}
+    pairs = [(pet.people[0], mr.people[0]) for mr in mrs if mr.series_uid not in waived]
+    merged = tuple(_merged(pet, mr, waived[mr.series_uid]) for mr in mrs if mr.series_uid in waived)
+    return (*(_both_say(attribute, pairs) for attribute in _IDENTIFYING), _same_name(pairs), *merged)
 
 
 def same_patient(one: SeriesSummary, other: SeriesSummary) -> bool:
@@ -56,6 +100,12 @@ def same_patient(one: SeriesSummary, other: SeriesSummary) -> bool:
     a, b = one.people[0], other.people[0]
     issuers = {issuer for issuer in (a.issuer, b.issuer) if issuer}
     return a.patient_id != "" and a.patient_id == b.patient_id and len(issuers) < 2
+
+
+def _merged(pet: SeriesSummary, mr: SeriesSummary, told: str) -> Check:
+    differing = [a.words for a in (*_IDENTIFYING, _NAME) if _differ(a, pet.people[0], mr.people[0])]
+    what = f"although they differ in {' and '.join(differing)}" if differing else "and they differ in nothing that both say"
+    return Check("identity_merged", False, f"{mr.modality} series {mr.series_uid} was said to be of the PET's patient {told}; {what}")
 
 
 def _within(series: SeriesSummary) -> str:

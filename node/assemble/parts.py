@@ -90,6 +90,27 @@ class Concatenation:
 
 
 @dataclass(frozen=True)
+class Counts:
+    """How many images the scanner says that it made, as written; whether to believe it is for `counts` to say.
+
+    Parameters
+    ----------
+    images : ImagesInAcquisition (0020,1002)
+    temporal_positions : NumberOfTemporalPositions (0020,0105)
+    time_slots, heart_beats : NumberOfTimeSlots (0054,0071) and NumberOfRRIntervals (0054,0061) of a gated PET
+    locations : slice positions by a private element of GE (0021,xx4F) or Philips (2001,xx18)
+    number : InstanceNumber (0020,0013), a weak hint
+    """
+
+    images: int | None = None
+    temporal_positions: int | None = None
+    time_slots: int | None = None
+    heart_beats: int | None = None
+    locations: int | None = None
+    number: int | None = None
+
+
+@dataclass(frozen=True)
 class PetPhysics:
     """How a PET image was made (PS3.3 C.8.9), vendors' private values included.
 

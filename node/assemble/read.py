@@ -37,6 +37,7 @@ def read_exam(
     genotype: str | None = None,
     genotype_source: str = "",
     corrections: Sequence[Correction] = (),
+    merged: Mapping[str, str] | None = None,
 ) -> Exam:
     """The exam that these instances make.
 
@@ -49,6 +50,7 @@ def read_exam(
     checks : what was assumed when the series were judged and chosen (`Choice.checks`)
     genotype, genotype_source : rs6971 binding class HAB, MAB or LAB where the site knows it, and who says so
     corrections : what a person put right; they count more than the headers and than `genotype`, and each leaves a Check
+    merged : series that a person has said are of the PET's patient, by UID, and who and why; each leaves a Check
 
     A FLAIR or a program's lesion SEG that cannot be read is left out with a Check: the exam is worth analysing without. With that of a
     person, the Check holds the exam: what was asked for is a result with these lesions.
@@ -62,7 +64,7 @@ def read_exam(
         raise DataError(f"expected images of a PET and of a T1; found {len(pet)} and {len(t1)}")
     if judgement.tracer is None or judgement.tracer not in tracers:
         raise DataError(f"expected the tracer of the PET to be one of {', '.join(sorted(tracers))}; found {judgement.tracer}")
-    identity = _identity(pet, [series for series in (t1, flair, lesion_seg) if series])
+    identity = _identity(pet, [series for series in (t1, flair, lesion_seg) if series], merged or {})
     amended = amendments(corrections)
     person = person_of(_first(pet).header, amended, genotype=genotype, genotype_source=genotype_source)
     pet_series, pet_checks = read_pet(pet, judgement, tracers[judgement.tracer], person, amended, storage=storage)
@@ -126,11 +128,11 @@ def _cited(header: Header, mrs: Mapping[Role, Header]) -> tuple[Check, ...]:
     return (Check("lesion_seg_series", False, message),)
 
 
-def _identity(pet: Sequence[StoredInstance], others: Sequence[Sequence[StoredInstance]]) -> tuple[Check, ...]:
-    """Rule 9 of the house, once more at the door: whoever calls, two people are never fused."""
+def _identity(pet: Sequence[StoredInstance], others: Sequence[Sequence[StoredInstance]], merged: Mapping[str, str]) -> tuple[Check, ...]:
+    """Rule 9 of the house, once more at the door: whoever calls, two people are never fused but on a person's word."""
     lead = summarise([item.header for item in pet])
     rest = [summarise([item.header for item in series]) for series in others]
-    found = conflicts(lead, rest)
+    found = conflicts(lead, rest, waived=merged)
     if found:
         raise ConflictError("; ".join(found))
-    return identity_checks(lead, [series for series in rest if series.modality == "MR"])
+    return identity_checks(lead, [series for series in rest if series.modality == "MR"], waived=merged)

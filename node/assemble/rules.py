@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from node.assemble.exam_rules import ExamRule, load_exam_rules
 from node.assemble.tables import Table
 from node.domain.exam import Role
 from node.errors import SettingsError
@@ -72,6 +73,7 @@ class Rules:
     lesion_labels, lesion_codes : how a segment of lesions is told, by label or "scheme:value" of its type
     never_lesion_labels : labels, or meanings of a type, that rule a segment out
     site_tracers, site_roles : the site's own word
+    exams : which exams to analyse, how and how soon; the first that fits counts
     """
 
     tracers: tuple[str, ...]
@@ -91,6 +93,7 @@ class Rules:
     never_lesion_labels: tuple[Pattern, ...]
     site_tracers: tuple[SiteRule, ...]
     site_roles: tuple[SiteRule, ...]
+    exams: tuple[ExamRule, ...] = ()
 
 
 def load_rules(table: Mapping[str, object]) -> Rules:
@@ -122,6 +125,7 @@ def load_rules(table: Mapping[str, object]) -> Rules:
         never_lesion_labels=lesions.patterns("never_labels"),
         site_tracers=tuple(_site_rule(entry, entry.text("tracer")) for entry in root.tables("site_tracer")),
         site_roles=tuple(_site_rule(entry, entry.choice("role", ("T1", "FLAIR"))) for entry in root.tables("site_role")),
+        exams=load_exam_rules(root, root.names("protocol")),
     )
     root.finish()
     if mistakes:
@@ -132,6 +136,7 @@ def load_rules(table: Mapping[str, object]) -> Rules:
 def unknown_tracers(rules: Rules, keys: Collection[str]) -> tuple[str, ...]:
     """Mistakes of the rules that only the folder of tracers shows: names of tracers that it does not hold."""
     named = [("analyse.tracers", key) for key in rules.tracers] + [("site_tracer.tracer", rule.says) for rule in rules.site_tracers]
+    named += [(f"exam {rule.name}.tracers", key) for rule in rules.exams for key in rule.tracers]
     return tuple(f"rules.{path}: no file of this name in config/tracers; found {key!r}" for path, key in named if key not in keys)
 
 

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 
 import numpy as np
 
+from node.assemble.counts import Promise, numbers_run, promise_of
 from node.assemble.drawings import latest
 from node.assemble.geometry import SAME_PLANE_MM, depths_mm, gaps_in, gaps_text, normal_of, planes_mm
 from node.assemble.header import MULTI_FRAME, Header
@@ -19,8 +19,6 @@ from node.domain.volume import Array
 
 SAME_AXIS = 1e-3
 """Largest difference between two direction cosines of one series: rounding in the header, no turn of the head."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -47,13 +45,15 @@ class SeriesSummary:
     people : every distinct Person among the instances; more than one is a conflict
     acquired_at : start of the first acquisition; the series' own time where no instance has one
     n_instances : files here
-    n_expected : images that the headers promise (PET; None where they promise nothing that can be believed); a multi-frame file holds
-        several
+    n_expected : images that the headers promise (`counts`); None where they promise nothing that can be believed; a multi-frame file
+        holds several
     frames : PET time frames in order; a single group for anything else
     n_slices : distinct slice positions
     spacing_mm : usual step along the normal; None for fewer than two slices
     extent_mm : along (slice normal, rows, columns); None without geometry
-    complete : nothing is known to be missing. An MR header does not say how many images there are: only waiting tells
+    complete : nothing is known to be missing, by count and by geometry
+    sure : it is complete by a count that can be believed; where none is, only waiting or asking tells
+    only_short : an MR of which nothing is missing but by the header's count, which may count what the scanner never sends
     completeness : the same as a sentence: "654 of 654 images, 6 frames of 109 slices"
     trouble : why the series cannot make a volume even when all of it is here; empty where it can
     """
@@ -71,6 +71,8 @@ class SeriesSummary:
     spacing_mm: float | None
     extent_mm: tuple[float, float, float] | None
     complete: bool
+    sure: bool
+    only_short: bool
     completeness: str
     trouble: str
 
@@ -95,8 +97,10 @@ def summarise(headers: Sequence[Header]) -> SeriesSummary:
     depths = None if trouble or first.geometry is None else [_depths(header, first) for header in slices]
     frames = time_frames(slices, depths) if first.modality == "PT" and depths else (_frame(slices, range(len(slices))),)
     planes = planes_mm(np.concatenate(depths)) if depths else np.zeros(0)
-    expected = _expected(slices, frames, planes.size) if first.modality == "PT" else None
-    missing = _missing_parts(headers) or _missing(len(slices), expected, frames, planes, depths)
+    promise = promise_of(slices, n_frames=len(frames), n_planes=int(planes.size))
+    short = promise is not None and len(slices) < promise.images
+    missing = _missing_parts(headers) or _missing(frames, planes, depths)
+    words = ", ".join(part for part in (missing, "" if promise and promise.sure else numbers_run(headers)) if part)
     return SeriesSummary(
         series_uid=first.series_uid,
         study_uid=first.study_uid,
@@ -105,13 +109,15 @@ def summarise(headers: Sequence[Header]) -> SeriesSummary:
         people=tuple(dict.fromkeys(header.person for header in sorted(headers, key=lambda h: h.sop_instance_uid))),
         acquired_at=min((h.acquired_at for h in slices if h.acquired_at), default=first.series_at),
         n_instances=len({header.sop_instance_uid for header in headers}),
-        n_expected=expected,
+        n_expected=promise.images if promise else None,
         frames=frames,
         n_slices=int(planes.size),
         spacing_mm=float(np.median(np.diff(planes))) if planes.size > 1 else None,
         extent_mm=_extent(first, planes),
-        complete=not missing,
-        completeness=_sentence(len(slices), expected, frames, planes.size, missing),
+        complete=not missing and not short,
+        sure=promise is not None and promise.sure and not missing and not short,
+        only_short=short and not missing and first.modality == "MR",
+        completeness=_sentence(len(slices), promise, frames, planes.size, words),
         trouble=trouble or _several_mr(headers) or _repeats(first, depths, frames, planes.size),
     )
 
@@ -218,30 +224,8 @@ def _mixture(headers: Sequence[Header]) -> str:
     return ""
 
 
-def _expected(headers: Sequence[Header], frames: Sequence[FrameGroup], n_slices: int) -> int | None:
-    """Images that the headers promise: NumberOfSlices, times NumberOfTimeSlices where the series is dynamic (PS3.3 C.8.9.1).
-
-    A static GE series may say six time slices, one a bed, so that number is not believed there. A promise below what has come is none.
-    """
-    slices = _only(header.pet.slices for header in headers if header.pet)
-    times = _only(header.pet.time_slices for header in headers if header.pet)
-    dynamic = any("DYNAMIC" in header.pet.series_type for header in headers if header.pet)
-    if slices is None or (dynamic and times is None):
-        return None
-    promised = slices * times if dynamic and times else slices * len(frames)
-    return promised if promised >= len(headers) else None
-
-
-def _only(values: Iterable[T | None]) -> T | None:
-    """The value that all share; None where they do not."""
-    distinct = set(values)
-    return distinct.pop() if len(distinct) == 1 else None
-
-
-def _missing(n_instances: int, expected: int | None, frames: Sequence[FrameGroup], planes: Array, depths: Sequence[Array] | None) -> str:
-    """What is known to be missing; empty where nothing is."""
-    if expected is not None and n_instances < expected:
-        return f"{expected - n_instances} images missing"
+def _missing(frames: Sequence[FrameGroup], planes: Array, depths: Sequence[Array] | None) -> str:
+    """What is missing by where the slices lie; empty where nothing is."""
     if depths and len(frames) > 1:
         short = [number for number, frame in enumerate(frames, 1) if _planes(frame, depths) < planes.size]
         if short:
@@ -254,12 +238,15 @@ def _planes(frame: FrameGroup, depths: Sequence[Array]) -> int:
     return int(planes_mm(np.concatenate([depths[i] for i in frame.indices])).size)
 
 
-def _sentence(n_instances: int, expected: int | None, frames: Sequence[FrameGroup], n_slices: int, missing: str) -> str:
-    noun = "image" if n_slices else "object"
-    images = f"{n_instances} of {expected} images" if expected else f"{n_instances} {noun}{'s' if n_instances > 1 else ''}"
-    shape = f"{len(frames)} frames of {n_slices} slices" if len(frames) > 1 else f"{n_slices} slices" if n_slices else ""
-    lacking = missing if missing and "images missing" not in missing else ""
-    return ", ".join(part for part in (images, shape, lacking) if part)
+def _sentence(n_slices_here: int, promise: Promise | None, frames: Sequence[FrameGroup], n_planes: int, more: str) -> str:
+    noun = "image" if n_planes else "object"
+    told = (
+        f"{n_slices_here} of {promise.images} images"
+        if promise and n_planes
+        else f"{n_slices_here} {noun}{'s' if n_slices_here > 1 else ''}"
+    )
+    shape = f"{len(frames)} frames of {n_planes} slices" if len(frames) > 1 else f"{n_planes} slices" if n_planes else ""
+    return ", ".join(part for part in (told, shape, more) if part)
 
 
 def _repeats(first: Header, depths: Sequence[Array] | None, frames: Sequence[FrameGroup], n_slices: int) -> str:

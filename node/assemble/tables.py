@@ -42,19 +42,33 @@ class Table:
             return []
         return [self._child(value, f"{self._path}.{key}.{number}") for number, value in enumerate(values, 1)]
 
-    def text(self, key: str) -> str:
-        """A text that is not empty."""
+    def has(self, key: str) -> bool:
+        """Whether a key is given."""
+        return key in self._values
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """The names of the tables below a key, which others read; none where it is left out."""
+        value = self._optional(key, {})
+        if not isinstance(value, Mapping):
+            self.mistake(key, f"expected [{key}.NAME] tables; found {value!r}")
+            return ()
+        return tuple(value)
+
+    def text(self, key: str, *, default: str | None = None) -> str:
+        """A text that is not empty; must be there unless it has a default."""
+        if default is not None and not self.has(key):
+            return default
         value = self._get(key, "?")
         if not isinstance(value, str) or not value:
             self.mistake(key, f"expected a text; found {value!r}")
             return "?"
         return value
 
-    def choice(self, key: str, among: Sequence[str]) -> str:
-        """One of some texts."""
-        value = self._get(key, among[0])
+    def choice(self, key: str, among: Sequence[str], *, default: str | None = None) -> str:
+        """One of some texts; must be there unless it has a default."""
+        value = self._get(key, among[0]) if default is None else self._optional(key, default)
         if value not in among:
-            self.mistake(key, f"expected one of {', '.join(among)}; found {value!r}")
+            self.mistake(key, f"expected one of {', '.join(filter(None, among))}; found {value!r}")
         return value if isinstance(value, str) and value in among else among[0]
 
     def truth(self, key: str, *, default: bool | None = None) -> bool:
@@ -71,6 +85,10 @@ class Table:
             self.mistake(key, f"expected a number from {least:g} to {most:g}; found {value!r}")
             return least
         return float(value)
+
+    def some_number(self, key: str, least: float, most: float) -> float | None:
+        """A number within limits; None where it is left out."""
+        return self.number(key, least, most) if self.has(key) else None
 
     def range(self, key: str, *, default: tuple[float, float] | None = None) -> tuple[float, float]:
         """A pair of numbers that rises; must be there unless it has a default."""

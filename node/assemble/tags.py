@@ -27,9 +27,10 @@ from node.assemble.attributes import (
 from node.assemble.enhanced import ENHANCED_KEYWORDS
 from node.assemble.enhanced_pet import ENHANCED_PET_KEYWORDS
 from node.assemble.names import name_key
-from node.assemble.parts import Concatenation, CountedDose, Geometry, MrPhysics, Person, PetPhysics, SegmentLabel, Selection
+from node.assemble.parts import Concatenation, CountedDose, Counts, Geometry, MrPhysics, Person, PetPhysics, SegmentLabel, Selection
 
 _GE, _SIEMENS, _PHILIPS = "GEMS_PETD_01", "SIEMENS MED PT", "Philips PET Private Group"
+_GE_MR, _PHILIPS_MR = "GEMS_RELA_01", "Philips Imaging DD 001"
 
 _KEYWORDS = """
 SpecificCharacterSet ImageType SOPClassUID SOPInstanceUID StudyDate SeriesDate AcquisitionDate StudyTime SeriesTime AcquisitionTime
@@ -43,11 +44,18 @@ AttenuationCorrectionMethod ReconstructionMethod FrameReferenceTime DecayFactor 
 RequestAttributesSequence PerformedProtocolCodeSequence ComplexImageComponent ConcatenationUID InConcatenationNumber
 InConcatenationTotalNumber ContentDate ContentTime ContentCreatorName ReferencedSeriesSequence
 StudiesContainingOtherReferencedInstancesSequence ConceptNameCodeSequence CurrentRequestedProcedureEvidenceSequence
+ImagesInAcquisition NumberOfTemporalPositions NumberOfTimeSlots NumberOfRRIntervals InstanceNumber
 """
 PUBLIC = tuple(tag_of(keyword) for keyword in (_KEYWORDS + ENHANCED_KEYWORDS + ENHANCED_PET_KEYWORDS).split())
 """Standard attributes that are read."""
 
-PRIVATE = ((_GE, 0x0009, (0x0D, 0x38, 0x39, 0x3B, 0x3C, 0x3D)), (_SIEMENS, 0x0071, (0x22,)), (_PHILIPS, 0x7053, (0x00, 0x09)))
+PRIVATE = (
+    (_GE, 0x0009, (0x0D, 0x38, 0x39, 0x3B, 0x3C, 0x3D)),
+    (_SIEMENS, 0x0071, (0x22,)),
+    (_PHILIPS, 0x7053, (0x00, 0x09)),
+    (_GE_MR, 0x0021, (0x4F,)),
+    (_PHILIPS_MR, 0x2001, (0x18,)),
+)
 """Private elements that are read: creator, group, and the last byte of each element."""
 
 WANTED = [*PUBLIC, *(tag for _, group, elements in PRIVATE for tag in private_tags(group, elements))]
@@ -162,6 +170,27 @@ def concatenation_of(dataset: Dataset) -> Concatenation | None:
     """Which part of a concatenation an object is."""
     uid, part = text(dataset, "ConcatenationUID"), whole(dataset, "InConcatenationNumber")
     return Concatenation(uid, part, whole(dataset, "InConcatenationTotalNumber")) if uid and part else None
+
+
+def counts_of(dataset: Dataset) -> Counts:
+    """What the scanner says of how many there are. Vendors' counts of slice positions are GE's locations in acquisition (SS) and Philips'
+    number of slices (SL)."""
+    ge = private_number(dataset, 0x0021, _GE_MR, 0x4F, letter="h")
+    philips = private_number(dataset, 0x2001, _PHILIPS_MR, 0x18, letter="i")
+    locations = next((int(value) for value in (ge, philips) if value is not None and value > 0), None)
+    return Counts(
+        images=_positive(dataset, "ImagesInAcquisition"),
+        temporal_positions=_positive(dataset, "NumberOfTemporalPositions"),
+        time_slots=_positive(dataset, "NumberOfTimeSlots"),
+        heart_beats=_positive(dataset, "NumberOfRRIntervals"),
+        locations=locations,
+        number=_positive(dataset, "InstanceNumber"),
+    )
+
+
+def _positive(dataset: Dataset, keyword: str) -> int | None:
+    value = whole(dataset, keyword)
+    return value if value is not None and value > 0 else None
 
 
 def _seconds(dataset: Dataset, keyword: str) -> float | None:
