@@ -1,9 +1,9 @@
-"""What the receiver accepts: the storage classes, as a list, and the transfer syntaxes, as far as this installation can decode them."""
+"""What the receiver accepts: the storage classes, as a list, in the transfer syntaxes that this installation can decode; and services."""
 
 from __future__ import annotations
 
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import UID, AllTransferSyntaxes, JPEGExtended12Bit
+from pydicom.uid import UID, AllTransferSyntaxes, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGExtended12Bit
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.sop_class import (
     BasicTextSRStorage,
@@ -12,10 +12,12 @@ from pynetdicom.sop_class import (
     EnhancedMRImageStorage,
     EnhancedPETImageStorage,
     EnhancedSRStorage,
+    InstanceAvailabilityNotification,
     KeyObjectSelectionDocumentStorage,
     LabelMapSegmentationStorage,
     LegacyConvertedEnhancedMRImageStorage,
     LegacyConvertedEnhancedPETImageStorage,
+    ModalityPerformedProcedureStep,
     MRImageStorage,
     MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
     MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
@@ -25,8 +27,12 @@ from pynetdicom.sop_class import (
     PositronEmissionTomographyImageStorage,
     SecondaryCaptureImageStorage,
     SegmentationStorage,
+    StorageCommitmentPushModel,
     Verification,
 )
+
+from node.receive.negotiation import Offer
+from node.receive.request import Role
 
 STORAGE_CLASSES: tuple[UID, ...] = (
     MRImageStorage,
@@ -50,6 +56,13 @@ STORAGE_CLASSES: tuple[UID, ...] = (
     MultiFrameTrueColorSecondaryCaptureImageStorage,
 )
 
+PLAIN_SYNTAXES: tuple[UID, ...] = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+"""Of C-ECHO and of N-services, whose data sets hold no pixels."""
+
+COMMITMENT = StorageCommitmentPushModel
+PROCEDURE_STEP = ModalityPerformedProcedureStep
+AVAILABILITY = InstanceAvailabilityNotification
+
 _EIGHT_BIT_ONLY = {JPEGExtended12Bit: {"pillow"}}
 """Decoders that call themselves available and decode only a part of the syntax: Pillow has no 12-bit JPEG."""
 
@@ -63,6 +76,22 @@ def supported_contexts() -> list[PresentationContext]:
     """C-ECHO, and each storage class in each decodable transfer syntax."""
     syntaxes = list(decodable_syntaxes())
     return [build_context(Verification), *(build_context(storage_class, syntaxes) for storage_class in STORAGE_CLASSES)]
+
+
+def offers(*, commitment: bool) -> dict[str, Offer]:
+    """What we take of each SOP class.
+
+    Parameters
+    ----------
+    commitment : whether peers may ask us for storage commitment. An archive may always tell us of what we asked of it, on an association
+        of its own in which it takes the role of the provider.
+    """
+    syntaxes = decodable_syntaxes()
+    return {
+        **{uid: Offer(PLAIN_SYNTAXES) for uid in (Verification, PROCEDURE_STEP, AVAILABILITY)},
+        COMMITMENT: Offer(PLAIN_SYNTAXES, Role(scu=commitment, scp=True)),
+        **{uid: Offer(syntaxes) for uid in STORAGE_CLASSES},
+    }
 
 
 def _is_decodable(syntax: UID) -> bool:

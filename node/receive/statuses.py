@@ -1,0 +1,116 @@
+"""Every status that we answer: its meaning, when we answer it, and what a sender does then.
+
+Code, conformance statement and tests are made from this one table. DIMSE: PS3.7 Annex C, PS3.4 B.2.3, J.3, F.7 and R; HTTP: PS3.18 10.5.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+_N_SERVICES = "N-ACTION, N-EVENT-REPORT, N-CREATE, N-SET"
+_MPPS = "N-CREATE, N-SET"
+
+
+class Answer(Enum):
+    """One status of one service.
+
+    Parameters
+    ----------
+    service : DIMSE services that answer it, or "HTTP"
+    code : of DIMSE a Status (0000,0900), of HTTP a status code
+    meaning : as the standard names it
+    when : in which case we answer it
+    sender : what a sender does then, or should
+    """
+
+    def __init__(self, service: str, code: int, meaning: str, when: str, sender: str) -> None:
+        self.service = service
+        self.code = code
+        self.meaning = meaning
+        self.when = when
+        self.sender = sender
+
+    ECHOED = ("C-ECHO", 0x0000, "Success", "always", "knows that we are there")
+    STORED = (
+        "C-STORE",
+        0x0000,
+        "Success",
+        "the image is durable; also where it was here already, and where its UID was here with other bytes and it is kept aside",
+        "forgets the image",
+    )
+    STORE_OTHER_CLASS = (
+        "C-STORE, C-ECHO",
+        0x0122,
+        "Refused: SOP Class not supported",
+        "the SOP class is not that of the presentation context",
+        "gives up",
+    )
+    OUT_OF_RESOURCES = (
+        "C-STORE",
+        0xA700,
+        "Refused: Out of resources",
+        "disk full, or less free than the site keeps free; too much is waiting to be filed; the disk is at fault",
+        "keeps the image and tries again",
+    )
+    CANNOT_UNDERSTAND = (
+        "C-STORE",
+        0xC000,
+        "Error: Cannot understand",
+        "no data set, or one that is shorter than an element; no SOP Instance UID, or one that is no UID",
+        "gives up",
+    )
+    TOLD = (_N_SERVICES, 0x0000, "Success", "what was told is durable", "goes on")
+    INVALID_VALUE = (
+        _MPPS,
+        0x0106,
+        "Invalid attribute value",
+        "Performed Procedure Step Status is not one that may be set now",
+        "gives up",
+    )
+    UPDATED_NO_MORE = (
+        "N-SET",
+        0x0110,
+        "Processing failure",
+        "the procedure step was completed or discontinued before",
+        "gives up",
+    )
+    UNREADABLE = (_MPPS, 0x0110, "Processing failure", "a data set that cannot be read", "gives up")
+    DUPLICATE = ("N-CREATE", 0x0111, "Duplicate SOP Instance", "the procedure step was created before", "takes it for created")
+    NO_INSTANCE = (
+        "N-ACTION, N-EVENT-REPORT",
+        0x0112,
+        "No such SOP Instance",
+        "not the well-known SOP instance of storage commitment, 1.2.840.10008.1.20.1.1",
+        "gives up",
+    )
+    NO_EVENT = ("N-EVENT-REPORT", 0x0113, "No such event type", "an event type other than 1 and 2", "gives up")
+    NO_ARGUMENT = (
+        "N-ACTION, N-EVENT-REPORT",
+        0x0114,
+        "No such argument",
+        "no Transaction UID, or no list of instances",
+        "gives up",
+    )
+    INVALID_ARGUMENT = ("N-ACTION, N-EVENT-REPORT", 0x0115, "Invalid argument value", "a data set that cannot be read", "gives up")
+    INVALID_INSTANCE = (_MPPS, 0x0117, "Invalid SOP Instance", "the SOP Instance UID is no UID", "gives up")
+    NO_CLASS = (_N_SERVICES, 0x0118, "No such SOP Class", "the SOP class is not that of the presentation context", "gives up")
+    MISSING = (_MPPS, 0x0120, "Missing attribute", "no data set, or one without Performed Procedure Step Status", "gives up")
+    NO_ACTION = ("N-ACTION", 0x0123, "No such action", "an action type other than 1", "gives up")
+    UNRECOGNIZED = (
+        "every other request",
+        0x0211,
+        "Unrecognized operation",
+        "a service that is not part of the presentation context's SOP class",
+        "gives up",
+    )
+    NO_ROOM = (
+        _N_SERVICES,
+        0x0213,
+        "Resource limitation",
+        "the disk takes nothing; or the data set is longer than 16 MiB",
+        "tries again later",
+    )
+
+
+ANSWERS: tuple[Answer, ...] = tuple(Answer)
+"""All of them."""

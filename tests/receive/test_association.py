@@ -1,0 +1,69 @@
+"""Associations of our own against pynetdicom's: images, echoes, refusals, and associations that end badly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from memory_inlet import Port, listening
+from network import associated, dataset_bytes, instance, wait_until, write
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+
+from node.dimse import Peer, echo
+from node.errors import RefusedError
+
+MR = [(MRImageStorage, ExplicitVRLittleEndian)]
+
+
+@pytest.fixture
+def port() -> Iterator[Port]:
+    with listening() as port:
+        yield port
+
+
+def peer(port: Port, called: str = "EMBER", calling: str = "MR3T") -> Peer:
+    return Peer("node", "127.0.0.1", port.number, called, calling, connect_timeout_s=5, answer_timeout_s=5)
+
+
+def test_echo_is_answered_by_each_of_our_names_and_leaves_no_trace(port: Port) -> None:
+    assert [echo(peer(port, called)).status for called in ("EMBER", "EMBER2")] == [0, 0]
+    port.settle()
+    assert port.inlet.callers == {}
+    assert port.door.inside == 0
+
+
+def test_an_image_comes_through_as_it_was_sent(port: Port, tmp_path: Path) -> None:
+    paths = [write(instance(number), tmp_path / "sent") for number in range(3)]
+    association = associated(port.number, MR)
+    statuses = [association.send_c_store(path).Status for path in paths]
+    association.release()
+    port.settle()
+
+    assert statuses == [0, 0, 0]
+    assert [bytes(coming.dataset) for coming in port.inlet.kept] == [dataset_bytes(path) for path in paths]
+    assert [coming.arriving.sop_instance_uid for coming in port.inlet.kept] == [path.stem for path in paths]
+    assert list(port.inlet.ends.values()) == ["released"]
+    (caller,) = port.inlet.callers.values()
+    assert (caller.calling_ae, caller.called_ae, caller.peer) == ("MR3T", "EMBER", "somebody")
+
+
+def test_a_wrong_name_and_a_stranger_are_turned_away(port: Port) -> None:
+    with pytest.raises(RefusedError, match="Called AE title not recognised"):
+        echo(peer(port, called="OTHER"))
+    with pytest.raises(RefusedError, match="Calling AE title not recognised"):
+        echo(peer(port, calling="STRANGER"))
+    assert port.door.inside == 0
+
+
+@pytest.mark.parametrize("how", ["released", "aborted", "lost"])
+def test_the_inlet_learns_how_an_association_ended(port: Port, tmp_path: Path, how: str) -> None:
+    association = associated(port.number, MR)
+    association.send_c_store(write(instance(), tmp_path / "sent"))
+    if how == "released":
+        association.release()
+    elif how == "aborted":
+        association.abort()
+    else:
+        association.dul.socket.socket.shutdown(2)
+    wait_until(lambda: list(port.inlet.ends.values()) == [how])
