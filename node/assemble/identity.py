@@ -74,7 +74,7 @@ def unsure_issuer(pet: SeriesSummary, mrs: Sequence[SeriesSummary], issuers: Col
 
 
 def other_names(pet: SeriesSummary, mrs: Sequence[SeriesSummary]) -> tuple[tuple[SeriesSummary, str], ...]:
-    """MR of other studies whose name is not the PET's, with that name made comparable: it may be another patient's, whose ID was swapped."""
+    """MR of other studies whose name is not the PET's, with that name made comparable: it may be another patient's."""
     mine = pet.people[0].name_key
     names = [(mr, mr.people[0].name_key) for mr in mrs if mr.study_uid != pet.study_uid]
     return tuple((mr, name) for mr, name in names if mine and name and name != mine)
@@ -90,7 +90,8 @@ def identity_checks(pet: SeriesSummary, mrs: Sequence[SeriesSummary], *, waived:
     waived = waived or {}
     pairs = [(pet.people[0], mr.people[0]) for mr in mrs if mr.series_uid not in waived]
     merged = tuple(_merged(pet, mr, waived[mr.series_uid]) for mr in mrs if mr.series_uid in waived)
-    return (*(_both_say(attribute, pairs) for attribute in _IDENTIFYING), _same_name(pairs), *merged)
+    told = [attribute for attribute in _IDENTIFYING if attribute.key != "issuer" or any(one.issuer for pair in pairs for one in pair)]
+    return (*(_both_say(attribute, pairs) for attribute in told), _same_name(pairs), *merged)
 
 
 def same_patient(one: SeriesSummary, other: SeriesSummary) -> bool:

@@ -248,7 +248,8 @@ def test_lesions_that_were_here_before_an_update_begin_nothing_after_it(tmp_path
         store.register.record(
             Received(uid, SEG_CLASS, "1.2.840.10008.1.2.1", "0" * 64, 10, uid, "A", "MR", "EMBER", "x", datetime(2026, 3, 1, tzinfo=UTC))
         )
-        store.register.headers_read([HeaderRow(uid, "P-1", STUDY, "1.2.3.5", header, None)])
+        with store._engine.begin() as connection:  # as the version of then wrote it
+            connection.exec_driver_sql("UPDATE instances SET study_uid = ?, header = ? WHERE sop_instance_uid = ?", (STUDY, header, uid))
 
     store.migrate()
 

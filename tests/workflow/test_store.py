@@ -16,7 +16,7 @@ from node.domain.ports import DeliveryState, Received, Recorded
 from node.workflow.states import ENDED, OWING, State
 from node.workflow.store.database import Store
 from node.workflow.store.deliveries import parcel
-from node.workflow.store.register import HeaderRow
+from node.workflow.store.register import HeaderRow, StudyRow
 from node.workflow.store.rows import Posting
 from node.workflow.store.tables import metadata
 
@@ -96,7 +96,7 @@ def test_headers_make_series_and_open_associations_are_seen(store: Store, clock:
     assert store.register.open_associations(["1.2.9"]) == ("MR",)
     store.register.association_closed("A1", "released")
     assert store.register.open_associations(["1.2.9"]) == ()
-    assert store.register.studies_without_exam() == (("1.2", "P"),)
+    assert store.register.studies_without_exam() == (StudyRow("1.2", "P", ""),)
     store.register.assign(["1.2"], 1)
     assert store.register.studies_without_exam() == ()
     assert store.register.exam_of("1.2") == 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 from node import settings as settings_module
 from node.assemble.drawings import is_own
 from node.assemble.header import Header, read_header, to_json
+from node.assemble.identity import patient_key
 from node.assemble.rules import load_rules
 from node.domain.exam import Role
 from node.domain.ports import Clock
@@ -21,7 +22,7 @@ from node.workflow.steps.late import overtaken
 from node.workflow.steps.looking import Look
 from node.workflow.steps.reading_back import ANSWERING, ReadingBack
 from node.workflow.store.database import Store
-from node.workflow.store.register import HeaderRow
+from node.workflow.store.register import HeaderRow, StudyRow
 from node.workflow.store.rows import ExamRow
 
 BATCH = 400
@@ -55,7 +56,10 @@ class ExamIntake:
         except DataError as error:
             return HeaderRow(uid, None, None, None, None, str(error))
         self._notice(header)
-        return HeaderRow(uid, patient_key(header), header.study_uid, header.series_uid, to_json(header), None)
+        who = header.person
+        return HeaderRow(
+            uid, patient_key(header), header.study_uid, header.series_uid, to_json(header), None, issuer=who.issuer, name_key=who.name_key
+        )
 
     def _notice(self, header: Header) -> None:
         """What readers send back is looked at one by one; what we made ourselves and a PACS sends round is no news."""
@@ -68,36 +72,44 @@ class ExamIntake:
         """Give every study its exam, and open those again that a reader has answered, or whose end new images may have overtaken."""
         touched, self._touched = self._touched, set()
         self._answers.take(patient_key)
-        for study_uid, patient in self._store.register.studies_without_exam():
-            self._open(study_uid, patient)
+        for study in self._store.register.studies_without_exam():
+            self._open(study)
         for study_uid in sorted(touched):
             number = self._store.register.exam_of(study_uid)
             if number is not None:
                 overtaken(self._store.exams, self._store.exams.get(number))
 
-    def _open(self, study_uid: str, patient: str) -> None:
-        exams = self._store.exams.of_patient(patient)
+    def _open(self, study: StudyRow) -> None:
+        exams = self._of_same_patient(study)
         waiting = [exam for exam in exams if exam.state not in ENDED and exam.plan is None]
         without_pet = next((exam for exam in waiting if not self._look.has_pet(exam.anchor)), None)
-        own = next((exam for exam in exams if exam.anchor == study_uid), None)
+        own = next((exam for exam in exams if exam.anchor == study.study_uid), None)
         without_mr = next((exam for exam in exams if exam.state is State.REJECTED and Role.T1.value not in _roles(exam)), None)
         if own is not None:  # killed between opening it and giving it its study
-            self._assign(study_uid, own)
-        elif self._look.has_pet(study_uid):
+            self._assign(study, own)
+        elif self._look.has_pet(study.study_uid):
             if without_pet is not None:
-                self._store.exams.adopt(without_pet.number, anchor=study_uid, text="a TSPO PET has arrived for this patient's MR")
-            self._assign(study_uid, without_pet or self._create(study_uid, patient))
+                text = "a TSPO PET has arrived for this patient's MR"
+                self._store.exams.adopt(without_pet.number, anchor=study.study_uid, issuer=study.issuer, text=text)
+            self._assign(study, without_pet or self._create(study))
         elif without_mr is not None and not waiting:
-            self._assign(study_uid, without_mr)
+            self._assign(study, without_mr)
             overtaken(self._store.exams, without_mr)
         elif not waiting:
-            self._assign(study_uid, self._create(study_uid, patient))
+            self._assign(study, self._create(study))
 
-    def _create(self, study_uid: str, patient: str) -> ExamRow:
-        return self._store.exams.create(anchor=study_uid, patient_key=patient, text="images of a new study have arrived")
+    def _of_same_patient(self, study: StudyRow) -> list[ExamRow]:
+        """Exams that the study may be of. One that does not say who issued its ID, where two have given it out, is of nobody else's."""
+        exams = self._store.exams.of_patient(study.patient_key, study.issuer)
+        alone = not study.issuer and len(self._store.register.issuers(study.patient_key)) > 1
+        return [exam for exam in exams if not (alone and exam.issuer)]
 
-    def _assign(self, study_uid: str, exam: ExamRow) -> None:
-        self._store.register.assign([study_uid], exam.number)
+    def _create(self, study: StudyRow) -> ExamRow:
+        text = "images of a new study have arrived"
+        return self._store.exams.create(anchor=study.study_uid, patient_key=study.patient_key, issuer=study.issuer, text=text)
+
+    def _assign(self, study: StudyRow, exam: ExamRow) -> None:
+        self._store.register.assign([study.study_uid], exam.number)
 
     def facts(self, exam: ExamRow) -> Facts:
         """What is known of an exam now."""
@@ -106,11 +118,6 @@ class ExamIntake:
     def plan(self, exam: ExamRow) -> dict[str, object]:
         """The series chosen for the version that begins now."""
         return self._gathering.plan(exam)
-
-
-def patient_key(header: Header) -> str:
-    """By what images may be of one patient: the ID; the study where there is none. Issuers are compared when series are chosen."""
-    return header.person.patient_id or f"study {header.study_uid}"
 
 
 def _roles(exam: ExamRow) -> frozenset[str]:

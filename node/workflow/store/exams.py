@@ -21,12 +21,13 @@ class Exams:
         self._reading = engine.execution_options(reading=True)
         self._clock = clock
 
-    def create(self, *, anchor: str, patient_key: str, text: str) -> ExamRow:
+    def create(self, *, anchor: str, patient_key: str, text: str, issuer: str = "") -> ExamRow:
         """A new exam, RECEIVED."""
         now = self._clock.now().isoformat()
         values = {
             "anchor": anchor,
             "patient_key": patient_key,
+            "issuer": issuer,
             "state": State.RECEIVED.value,
             "reason": text,
             "version": 1,
@@ -59,9 +60,10 @@ class Exams:
         owing = sa.and_(exams.c.state.in_([state.value for state in OWING]), exams.c.progress.is_not(None))
         return self._some(sa.or_(going, owing))
 
-    def of_patient(self, patient_key: str) -> tuple[ExamRow, ...]:
-        """Exams of one patient, oldest first."""
-        return self._some(exams.c.patient_key == patient_key)
+    def of_patient(self, patient_key: str, issuer: str = "") -> tuple[ExamRow, ...]:
+        """Exams of one patient ID, oldest first; with an issuer, not those of another one. An issuer that is not said fits any."""
+        mine = exams.c.patient_key == patient_key
+        return self._some(sa.and_(mine, exams.c.issuer.in_(["", issuer])) if issuer else mine)
 
     def move(
         self, number: int, state: State, reason: str, *, of_version: int | None = None, detail: str | None = None, **columns: Any
@@ -92,11 +94,11 @@ class Exams:
         with self._engine.begin() as connection:
             return begin_again(connection, number, text, at=self._clock.now().isoformat())
 
-    def adopt(self, number: int, *, anchor: str, text: str) -> None:
+    def adopt(self, number: int, *, anchor: str, issuer: str, text: str) -> None:
         """An exam that waited for a PET is from now on known by the PET's study."""
         row = self.get(number)
         with self._engine.begin() as connection:
-            connection.execute(exams.update().where(exams.c.number == number).values(anchor=anchor))
+            connection.execute(exams.update().where(exams.c.number == number).values(anchor=anchor, issuer=issuer or row.issuer))
             self._event(connection, number, row.version, row.state, text)
 
     def note(self, number: int, text: str, *, detail: str | None = None) -> None:
@@ -147,7 +149,7 @@ def begin_again(connection: sa.Connection, number: int, text: str, *, at: str) -
             "expected the note before another version; try again in a minute"
         )
     version = int(row.version) + 1
-    fresh = {"plan": None, "made_at": None, "tries": 0, "released": 0, "progress": None}
+    fresh = {"plan": None, "made_at": None, "tries": 0, "released": 0, "progress": None, "rule": None, "priority": "normal"}
     values = {"state": State.RECEIVED.value, "reason": text, "version": version, "updated_at": at, **fresh}
     connection.execute(exams.update().where(exams.c.number == number).values(values))
     write_event(connection, number, version, State.RECEIVED, text, at=at)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from node.domain.ports import Clock, Received, Recorded
-from node.workflow.store.tables import associations, instances, quarantine, studies
+from node.workflow.store.tables import associations, instances, quarantine, rejections, studies
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Row:
 
 @dataclass(frozen=True)
 class HeaderRow:
-    """What the worker read of one instance: `problem` where it could not be read."""
+    """What the worker read of one instance: `problem` where it could not be read. `issuer` and `name_key` are empty where it says none."""
 
     sop_instance_uid: str
     patient_key: str | None
@@ -37,6 +38,17 @@ class HeaderRow:
     series_uid: str | None
     header: str | None
     problem: str | None
+    issuer: str = ""
+    name_key: str = ""
+
+
+@dataclass(frozen=True)
+class StudyRow:
+    """A study, and who it says it is of."""
+
+    study_uid: str
+    patient_key: str
+    issuer: str
 
 
 @dataclass(frozen=True)
@@ -113,7 +125,7 @@ class InstanceRegister:
         with self._reading.begin() as connection:
             return tuple((row[0], row[1]) for row in connection.execute(query))
 
-    def headers_read(self, rows: Iterable[HeaderRow]) -> None:
+    def headers_read(self, rows: Sequence[HeaderRow]) -> None:
         """Record headers, all in one transaction."""
         query = (
             instances.update()
@@ -131,13 +143,22 @@ class InstanceRegister:
             }
             for row in rows
         ]
-        seen = {value["new_study_uid"]: value["new_patient_key"] for value in reversed(values) if value["new_study_uid"]}
+        seen = {row.study_uid: row for row in reversed(rows) if row.study_uid}
         with self._engine.begin() as connection:
             if values:
                 connection.execute(query, values)
-            for study_uid, patient_key in seen.items():
-                row = {"study_uid": study_uid, "patient_key": patient_key}
-                connection.execute(studies.insert().prefix_with("OR IGNORE", dialect="sqlite").values(row))
+                self._apply_rejections(connection, [value["uid"] for value in values])
+            for row in seen.values():
+                connection.execute(_whose(row))
+
+    @staticmethod
+    def _apply_rejections(connection: sa.Connection, uids: Sequence[str | None]) -> None:
+        """A rejection note may have come before what it takes back."""
+        found = connection.execute(
+            sa.select(rejections.c.sop_instance_uid, rejections.c.note).where(rejections.c.sop_instance_uid.in_(uids))
+        )
+        for uid, note in found.all():
+            connection.execute(instances.update().where(instances.c.sop_instance_uid == uid).values(rejected_by=note))
 
     def series_of_patient(self, patient_key: str) -> tuple[SeriesCount, ...]:
         """What is here of one patient, by series."""
@@ -154,7 +175,7 @@ class InstanceRegister:
     def _series(self, condition: sa.ColumnElement[bool]) -> tuple[SeriesCount, ...]:
         query = (
             sa.select(instances.c.series_uid, instances.c.study_uid, sa.func.count(), sa.func.max(instances.c.received_at))
-            .where(condition)
+            .where(condition, instances.c.rejected_by.is_(None))
             .group_by(instances.c.series_uid, instances.c.study_uid)
             .order_by(sa.func.min(instances.c.received_at))
         )
@@ -162,20 +183,36 @@ class InstanceRegister:
             return tuple(SeriesCount(a, b, int(n), datetime.fromisoformat(at)) for a, b, n, at in connection.execute(query))
 
     def instances_of(self, series_uid: str) -> tuple[Row, ...]:
-        """The instances of one series whose headers were read, in order of arrival."""
-        names = list(Row.__dataclass_fields__)
-        query = (
-            sa.select(*(instances.c[name] for name in names)).where(instances.c.series_uid == series_uid).order_by(instances.c.received_at)
-        )
+        """The instances of one series whose headers were read, in order of arrival; without those that a note has rejected."""
+        mine = sa.and_(instances.c.series_uid == series_uid, instances.c.rejected_by.is_(None))
+        query = sa.select(*(instances.c[name] for name in Row.__dataclass_fields__)).where(mine).order_by(instances.c.received_at)
         with self._reading.begin() as connection:
             rows = [dict(row._mapping) for row in connection.execute(query)]
         return tuple(Row(**row | {"received_at": datetime.fromisoformat(row["received_at"])}) for row in rows)
 
-    def studies_without_exam(self) -> tuple[tuple[str, str], ...]:
-        """(study UID, patient key) of studies that belong to no exam yet, oldest first."""
-        query = sa.select(studies.c.study_uid, studies.c.patient_key).where(studies.c.exam.is_(None)).order_by(sa.text("rowid"))
+    def studies_without_exam(self) -> tuple[StudyRow, ...]:
+        """Studies that belong to no exam yet, oldest first."""
+        return self._studies(studies.c.exam.is_(None))
+
+    def studies_of_exam(self, exam: int) -> tuple[str, ...]:
+        """The studies that belong to an exam."""
+        return tuple(row.study_uid for row in self._studies(studies.c.exam == exam))
+
+    def issuers(self, patient_key: str) -> frozenset[str]:
+        """Who issued a patient ID, as far as the studies here say."""
+        query = sa.select(studies.c.issuer).distinct().where(studies.c.patient_key == patient_key, studies.c.issuer != "")
         with self._reading.begin() as connection:
-            return tuple((study, patient) for study, patient in connection.execute(query))
+            return frozenset(row[0] for row in connection.execute(query))
+
+    def named_alike(self, name_key: str, patient_key: str) -> tuple[str, ...]:
+        """Studies of another patient ID that bear this name."""
+        found = self._studies(sa.and_(studies.c.name_key == name_key, studies.c.patient_key != patient_key)) if name_key else ()
+        return tuple(row.study_uid for row in found)
+
+    def _studies(self, condition: sa.ColumnElement[bool]) -> tuple[StudyRow, ...]:
+        query = sa.select(studies.c.study_uid, studies.c.patient_key, studies.c.issuer).where(condition).order_by(sa.text("rowid"))
+        with self._reading.begin() as connection:
+            return tuple(StudyRow(*row) for row in connection.execute(query))
 
     def assign(self, study_uids: Iterable[str], exam: int) -> None:
         """These studies belong to an exam from now on."""
@@ -222,3 +259,13 @@ class InstanceRegister:
 
     def _now(self) -> str:
         return self._clock.now().isoformat()
+
+
+def _whose(row: HeaderRow) -> sa.Insert:
+    """Record a study; one that is known keeps what it says, and takes what it did not say."""
+    statement = sqlite_insert(studies).values(
+        study_uid=row.study_uid, patient_key=row.patient_key, issuer=row.issuer, name_key=row.name_key
+    )
+    new = statement.excluded
+    filled = {name: sa.case((studies.c[name] == "", new[name]), else_=studies.c[name]) for name in ("issuer", "name_key")}
+    return statement.on_conflict_do_update(index_elements=["study_uid"], set_=filled)

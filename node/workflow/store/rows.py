@@ -10,6 +10,7 @@ from typing import Any
 
 from node.domain.correction import Correctable, Correction
 from node.domain.ports import DeliveryState
+from node.domain.priority import Priority
 from node.domain.verdict import Verdict
 from node.workflow.states import State
 
@@ -24,17 +25,20 @@ class ExamRow:
     Parameters
     ----------
     anchor : Study Instance UID that it is known by: the PET's study, or the only one there is
+    issuer : of the patient ID, as that study says; empty where it does not
     version : counts up with every analysis
     made_at : when this version's analysis began; the date inside its objects
     tries : ends of the compute process since the last progress
     released : whether a person has released it from HELD in this version
     plan : the series chosen for this version, and why
     progress : what is being done right now
+    rule : name of the site's rule that this version fits; None where it fits none, or has not begun
     """
 
     number: int
     anchor: str
     patient_key: str
+    issuer: str
     state: State
     reason: str
     version: int
@@ -43,6 +47,8 @@ class ExamRow:
     released: bool
     plan: dict[str, Any] | None
     progress: str | None
+    rule: str | None
+    priority: Priority
     created_at: datetime
     updated_at: datetime
 
@@ -130,12 +136,27 @@ class Posting:
 
 @dataclass(frozen=True)
 class DeliveryRow(Posting):
-    """A posting, and where it stands."""
+    """A posting, and where it stands.
+
+    Parameters
+    ----------
+    next_at : when something is to be done for it; none where nothing is
+    looks : how often the destination was asked for it in vain since it was last sent
+    resent : how often it was sent again since the destination did not show it
+    asked_in : Transaction UID of the last request for commitment
+    proof, proven_at : how and when the destination said that it holds it
+    """
 
     state: DeliveryState
     detail: str
     attempts: int
     updated_at: datetime
+    next_at: datetime | None = None
+    looks: int = 0
+    resent: int = 0
+    asked_in: str | None = None
+    proof: str | None = None
+    proven_at: datetime | None = None
 
 
 def exam_row(row: Mapping[Any, Any]) -> ExamRow:
@@ -146,6 +167,7 @@ def exam_row(row: Mapping[Any, Any]) -> ExamRow:
         | {
             "state": State(row["state"]),
             "released": bool(row["released"]),
+            "priority": Priority(row["priority"]),
             "plan": json.loads(plan) if isinstance(plan, str) else plan,
             "made_at": datetime.fromisoformat(row["made_at"]) if row["made_at"] else None,
             "created_at": datetime.fromisoformat(row["created_at"]),
@@ -173,4 +195,5 @@ def event_row(row: Mapping[Any, Any]) -> Event:
 
 def delivery_row(row: Mapping[Any, Any]) -> DeliveryRow:
     """A delivery from its columns."""
-    return DeliveryRow(**dict(row) | {"state": DeliveryState(row["state"]), "updated_at": datetime.fromisoformat(row["updated_at"])})
+    times = {name: datetime.fromisoformat(row[name]) for name in ("updated_at", "next_at", "proven_at") if row.get(name)}
+    return DeliveryRow(**dict(row) | {"state": DeliveryState(row["state"])} | times)

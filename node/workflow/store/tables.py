@@ -119,7 +119,8 @@ callers = Table(
     UniqueConstraint("calling_ae", "host"),
 )
 
-# What peers told us by N-services, as it came; `handled_at` once the worker has acted on it.
+# What peers told us by N-services, as it came; `handled_at` once the worker has acted on it, `weighed_at` once what it says of images to
+# come is in `evidence`: a request for commitment is both.
 notices = Table(
     "notices",
     metadata,
@@ -136,7 +137,52 @@ notices = Table(
     Column("received_at", Text, nullable=False),
     Column("handled_at", Text),
     Column("told", Text),
+    Column("weighed_at", Text),
     Index("notices_unhandled", "id", sqlite_where=text("handled_at IS NULL")),
+    Index("notices_unweighed", "id", sqlite_where=text("weighed_at IS NULL")),
+)
+
+# What others say of images that are here or to come, one row a series (or a study, where the series is not told); `subject` is the object
+# or the question that said so, whose later word takes the place of the earlier one; `instances` as JSON.
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("patient_key", Text, nullable=False),
+    Column("study_uid", Text, nullable=False),
+    Column("series_uid", Text, nullable=False),
+    Column("modality", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("images", Integer),
+    Column("instances", JSON, nullable=False),
+    Column("said_at", Text, nullable=False),
+    Index("evidence_by_subject", "subject"),
+    Index("evidence_by_study", "study_uid"),
+    Index("evidence_by_series", "series_uid"),
+    Index("evidence_by_patient", "patient_key"),
+)
+
+# Series of which images have come that no exam has been looked at for since; gone once what follows from them is done.
+news = Table(
+    "news",
+    metadata,
+    Column("study_uid", Text, primary_key=True),
+    Column("series_uid", Text, primary_key=True),
+    Column("at", Text, nullable=False),
+)
+
+# Versions that began by themselves since images came late.
+reopenings = Table(
+    "reopenings",
+    metadata,
+    Column("exam", Integer, ForeignKey("exams.number"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("at", Text, nullable=False),
+    Column("why", Text, nullable=False),
 )
 
 exams = Table(
