@@ -12,7 +12,9 @@ from node.errors import TemporaryError
 from node.workflow.store.answers import Answers
 from node.workflow.store.corrections import Corrections
 from node.workflow.store.deliveries import Deliveries
+from node.workflow.store.evidence import Evidence
 from node.workflow.store.exams import Exams
+from node.workflow.store.news import News
 from node.workflow.store.notices import Notices
 from node.workflow.store.register import InstanceRegister
 from node.workflow.store.verdicts import Verdicts
@@ -40,6 +42,8 @@ class Store:
         self.verdicts = Verdicts(self._engine, clock)
         self.answers = Answers(self._engine, clock)
         self.notices = Notices(self._engine, clock)
+        self.evidence = Evidence(self._engine, clock)
+        self.news = News(self._engine, clock)
         self.deliveries = Deliveries(self._engine, clock)
 
     def migrate(self) -> None:

@@ -1,4 +1,8 @@
-"""`Notices`: what peers told us by N-services, as it came, and what became of each."""
+"""`Notices`: what peers told us by N-services, as it came, and what became of each.
+
+Two readers, each with a mark of its own: who acts on a notice (`unhandled`, `handled`), and who weighs what it says of images to come
+(`unweighed`, and `node.workflow.store.evidence` marks it). A request for storage commitment is for both.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +41,12 @@ class Notices:
         with self._reading.begin() as connection:
             return tuple(_row(row) for row in connection.execute(query.order_by(notices.c.id)))
 
+    def unweighed(self, kinds: Sequence[NoticeKind]) -> tuple[NoticeRow, ...]:
+        """Notices of these kinds whose evidence nobody has taken, in the order in which they came."""
+        query = sa.select(notices).where(notices.c.weighed_at.is_(None), notices.c.kind.in_([kind.value for kind in kinds]))
+        with self._reading.begin() as connection:
+            return tuple(_row(row) for row in connection.execute(query.order_by(notices.c.id)))
+
     def handled(self, number: int, told: str) -> None:
         """It was acted on; `told` says what was done, one sentence."""
         values = {"handled_at": self._clock.now().isoformat(), "told": told}
@@ -52,7 +62,7 @@ def write_notice(connection: sa.Connection, notice: Notice, *, calling_ae: str, 
 
 def _row(row: sa.Row[tuple[object, ...]]) -> NoticeRow:
     columns = dict(row._mapping)
-    for name in ("handled_at", "told"):
+    for name in ("handled_at", "told", "weighed_at"):
         columns.pop(name)
     read = {"kind": NoticeKind(columns["kind"]), "received_at": datetime.fromisoformat(str(columns["received_at"]))}
     return NoticeRow(**columns | read)
