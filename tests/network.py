@@ -175,13 +175,13 @@ class Receipts:
 
 
 @contextmanager
-def serving(contexts: list[tuple[UID, UID]], handlers: list[Any], *, ae_title: str) -> Iterator[int]:
+def serving(contexts: list[tuple[UID, UID]], handlers: list[Any], *, ae_title: str, port: int = 0) -> Iterator[int]:
     """A server of pynetdicom with the handlers given, and its port."""
     entity = AE(ae_title=ae_title)
     entity.require_called_aet = True
     for abstract, syntax in contexts:
         entity.add_supported_context(abstract, syntax)
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_CONN_OPEN, set_no_delay), *handlers])
+    server = entity.start_server(("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_CONN_OPEN, set_no_delay), *handlers])
     try:
         yield server.server_address[1]
     finally:
