@@ -116,6 +116,7 @@ callers = Table(
     Column("accepted_as", Text),
     Column("accepted_by", Text),
     Column("accepted_at", Text),
+    Column("reason", Text),
     UniqueConstraint("calling_ae", "host"),
 )
 

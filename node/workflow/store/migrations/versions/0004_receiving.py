@@ -46,7 +46,7 @@ def upgrade() -> None:
         *(sa.Column(name, sa.Text(), nullable=False) for name in ("calling_ae", "called_ae", "host", "certificate", "why")),
         sa.Column("times", sa.Integer(), nullable=False),
         *(sa.Column(name, sa.Text(), nullable=False) for name in ("first_at", "last_at")),
-        *(sa.Column(name, sa.Text(), nullable=True) for name in ("accepted_as", "accepted_by", "accepted_at")),
+        *(sa.Column(name, sa.Text(), nullable=True) for name in ("accepted_as", "accepted_by", "accepted_at", "reason")),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("calling_ae", "host"),
     )
