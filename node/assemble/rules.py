@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import time
 from typing import Literal
 
+from node.assemble.attributes import parse_time
 from node.assemble.exam_rules import ExamRule, load_exam_rules
 from node.assemble.tables import Table
 from node.domain.exam import Role
@@ -60,8 +62,11 @@ class Rules:
     ----------
     tracers : keys of the tracers that are analysed; empty for all of ``config/tracers``
     mr_within_days : how far MR and PET may lie apart
-    quiet_s : an exam may begin when no image has come for this long
-    deadline_s : how long a missing role is waited for, after the last image
+    off_peak : local time from which and until which off-peak exams may begin; None where they may at any time
+    quiet_s : an exam may begin when no image has come for this long, where counts are known
+    uncounted_quiet_s : the same, where no count is known of a series that is used
+    deadline_s : how long what is missing is waited for, after the last image
+    automatic_versions : how often late images may begin a new version of an exam by themselves
     smallest_extent_mm : a head fits into no less, along each axis
     thickest_slice_mm : of MR
     corrections : values that CorrectedImage of a PET must hold
@@ -79,7 +84,9 @@ class Rules:
     tracers: tuple[str, ...]
     mr_within_days: float
     quiet_s: float
+    uncounted_quiet_s: float
     deadline_s: float
+    automatic_versions: int
     smallest_extent_mm: float
     thickest_slice_mm: float
     corrections: tuple[str, ...]
@@ -93,6 +100,7 @@ class Rules:
     never_lesion_labels: tuple[Pattern, ...]
     site_tracers: tuple[SiteRule, ...]
     site_roles: tuple[SiteRule, ...]
+    off_peak: tuple[time, time] | None = None
     exams: tuple[ExamRule, ...] = ()
 
 
@@ -111,7 +119,9 @@ def load_rules(table: Mapping[str, object]) -> Rules:
         tracers=analyse.texts("tracers", least=0),
         mr_within_days=analyse.number("mr_within_days", 0, 3650),
         quiet_s=completeness.number("quiet_s", 0, 3600),
+        uncounted_quiet_s=completeness.number("uncounted_quiet_s", 0, 3600),
         deadline_s=60.0 * completeness.number("deadline_min", 0, 60 * 24 * 14),
+        automatic_versions=int(completeness.number("automatic_versions", 0, 100)),
         smallest_extent_mm=head.number("smallest_extent_mm", 0, 300),
         thickest_slice_mm=head.number("thickest_slice_mm", 0.1, 20),
         corrections=pet.texts("corrections", least=0),
@@ -125,6 +135,7 @@ def load_rules(table: Mapping[str, object]) -> Rules:
         never_lesion_labels=lesions.patterns("never_labels"),
         site_tracers=tuple(_site_rule(entry, entry.text("tracer")) for entry in root.tables("site_tracer")),
         site_roles=tuple(_site_rule(entry, entry.choice("role", ("T1", "FLAIR"))) for entry in root.tables("site_role")),
+        off_peak=_hours(analyse, "off_peak"),
         exams=load_exam_rules(root, root.names("protocol")),
     )
     root.finish()
@@ -161,3 +172,15 @@ def _site_rule(entry: Table, says: str) -> SiteRule:
     if not any((source, station, study, series, protocol, procedure_code)):
         entry.mistake("", f"expected at least one of {', '.join(keys)}, or it would fit every series")
     return SiteRule(says, source, station, study, series, protocol, procedure_code)
+
+
+def _hours(table: Table, key: str) -> tuple[time, time] | None:
+    """A pair of times of day; the second may be of the next day."""
+    texts = table.texts(key, least=0)
+    found = [parse_time(text) for text in texts]
+    if not texts:
+        return None
+    if len(found) != 2 or found[0] is None or found[1] is None or found[0] == found[1]:
+        table.mistake(key, f"expected [from, to] as HH:MM; found {list(texts)!r}")
+        return None
+    return found[0], found[1]

@@ -52,7 +52,7 @@ def test_the_shipped_rules_are_right() -> None:
     shipped = load_rules(SHIPPED)
 
     assert shipped.deadline_s == 3600.0
-    assert shipped.quiet_s == 5.0
+    assert (shipped.quiet_s, shipped.uncounted_quiet_s, shipped.automatic_versions) == (5.0, 30.0, 3)
     assert {sequence.role for sequence in shipped.sequences} == {Role.T1, Role.FLAIR}
     assert unknown_tracers(shipped, TRACERS) == ()
 
