@@ -86,7 +86,9 @@ def offers(*, commitment: bool) -> dict[str, Offer]:
     commitment : whether peers may ask us for storage commitment. An archive may always tell us of what we asked of it, on an association
         of its own in which it takes the role of the provider.
     """
-    syntaxes = decodable_syntaxes()
+    # Of one context with several syntaxes the sender's own bytes are most likely those of Explicit VR, which alone says what private
+    # elements are; the uncompressed come before the compressed, since what a sender decompresses is its own to answer for.
+    syntaxes = (*PLAIN_SYNTAXES, *(uid for uid in decodable_syntaxes() if uid not in PLAIN_SYNTAXES))
     return {
         **{uid: Offer(PLAIN_SYNTAXES) for uid in (Verification, PROCEDURE_STEP, AVAILABILITY)},
         COMMITMENT: Offer(PLAIN_SYNTAXES, Role(scu=commitment, scp=True)),
