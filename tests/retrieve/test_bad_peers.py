@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
@@ -87,6 +88,7 @@ def test_too_many_answers_are_cancelled(monkeypatch: pytest.MonkeyPatch) -> None
                 cancelled.set()
                 yield 0xFE00, None
                 return
+            time.sleep(0.005)  # it hears of the cancelling between two answers
             yield 0xFF00, study(StudyInstanceUID=f"1.2.{number}")
 
     with answering((evt.EVT_C_FIND, find)) as port, pytest.raises(DataError, match="more than 3 answers"):

@@ -175,7 +175,7 @@ class InstanceRegister:
     def _series(self, condition: sa.ColumnElement[bool]) -> tuple[SeriesCount, ...]:
         query = (
             sa.select(instances.c.series_uid, instances.c.study_uid, sa.func.count(), sa.func.max(instances.c.received_at))
-            .where(condition, instances.c.rejected_by.is_(None))
+            .where(condition, instances.c.rejected_by.is_(None), instances.c.removed_at.is_(None))
             .group_by(instances.c.series_uid, instances.c.study_uid)
             .order_by(sa.func.min(instances.c.received_at))
         )
@@ -183,8 +183,8 @@ class InstanceRegister:
             return tuple(SeriesCount(a, b, int(n), datetime.fromisoformat(at)) for a, b, n, at in connection.execute(query))
 
     def instances_of(self, series_uid: str) -> tuple[Row, ...]:
-        """The instances of one series whose headers were read, in order of arrival; without those that a note has rejected."""
-        mine = sa.and_(instances.c.series_uid == series_uid, instances.c.rejected_by.is_(None))
+        """The instances of one series whose headers were read, in order of arrival; without those rejected by a note, or removed here."""
+        mine = sa.and_(instances.c.series_uid == series_uid, instances.c.rejected_by.is_(None), instances.c.removed_at.is_(None))
         query = sa.select(*(instances.c[name] for name in Row.__dataclass_fields__)).where(mine).order_by(instances.c.received_at)
         with self._reading.begin() as connection:
             rows = [dict(row._mapping) for row in connection.execute(query)]

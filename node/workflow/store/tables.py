@@ -57,6 +57,8 @@ instances = Table(
     Column("problem", Text),
     # The rejection note that takes it back; a rejected instance counts no longer.
     Column("rejected_by", Text),
+    # When its file was removed here after the site's time; `path` is then where it would come to lie again.
+    Column("removed_at", Text),
     Index("instances_by_series", "series_uid"),
     Index("instances_by_study", "study_uid"),
     Index("instances_by_patient", "patient_key"),
@@ -371,4 +373,61 @@ events = Table(
     Column("text", Text, nullable=False),
     Column("detail", Text),
     Index("events_by_exam", "exam"),
+)
+
+# Questions to peers of what an exam lacks ("T1", "FLAIR", "LESION_SEG") or could be compared with ("priors"), one row a version and purpose.
+searches = Table(
+    "searches",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("exam", Integer, ForeignKey("exams.number"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("told", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("next_at", Text),  # when it is asked (again); none where it is not
+    UniqueConstraint("exam", "version", "purpose"),
+)
+
+# Series at peers that may be fetched, or were, one row a series and what it was fetched for; `exam` is none where a person asked for it.
+retrievals = Table(
+    "retrievals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("exam", Integer, ForeignKey("exams.number")),
+    Column("version", Integer),
+    Column("purpose", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("peer", Text, nullable=False),
+    Column("patient_id", Text, nullable=False),
+    Column("study_uid", Text, nullable=False),
+    Column("series_uid", Text, nullable=False),
+    Column("modality", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("expected", Integer),
+    Column("kept", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("told", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("updated_at", Text, nullable=False),
+    Column("next_at", Text),  # when it is tried; none where it is not
+    Index("retrievals_by_exam", "exam", "version"),
+    Index("retrievals_by_series", "series_uid"),
+    Index("retrievals_planned", "next_at", sqlite_where=text("next_at IS NOT NULL")),
+)
+
+# Exams whose images and results were removed here after the site's time; `ended_at` once the last file of its results is gone.
+removals = Table(
+    "removals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("exam", Integer, ForeignKey("exams.number"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("images", Integer, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("removed_at", Text, nullable=False),
+    Column("ended_at", Text),
+    Index("removals_by_exam", "exam"),
 )
