@@ -110,6 +110,82 @@ class Answer(Enum):
         "the disk takes nothing; or the data set is longer than 16 MiB",
         "tries again later",
     )
+    STOW_OTHER_CLASS = ("STOW-RS, an instance", 0x0122, "SOP Class not supported", "a storage class that we do not take", "gives up")
+    STOW_OUT_OF_RESOURCES = (
+        "STOW-RS, an instance",
+        0xA700,
+        "Refused: Out of resources",
+        "as for C-STORE",
+        "keeps the image and tries again",
+    )
+    STOW_OTHER_STUDY = (
+        "STOW-RS, an instance",
+        0xA900,
+        "Error: Data Set does not match",
+        "the request names a study, and the instance is of another, or of none that can be found",
+        "gives up",
+    )
+    STOW_CANNOT_UNDERSTAND = (
+        "STOW-RS, an instance",
+        0xC000,
+        "Error: Cannot understand",
+        "no DICOM file (PS3.10), a UID that is none, or no data set",
+        "gives up",
+    )
+    STOW_NO_INSTANCE = (
+        "STOW-RS, an instance",
+        0xC001,
+        "Error: Cannot understand",
+        "a part that is not application/dicom",
+        "gives up",
+    )
+    STOW_OTHER_SYNTAX = (
+        "STOW-RS, an instance",
+        0xC122,
+        "Referenced Transfer Syntax not supported",
+        "a transfer syntax that this installation cannot decode",
+        "gives up, or sends it in another",
+    )
+    HTTP_STORED = ("STOW-RS", 200, "OK", "every instance is durable", "forgets the images")
+    HTTP_SOME_STORED = ("STOW-RS", 202, "Accepted", "some instances are durable; each other one is named with its reason", "acts on each")
+    HTTP_CONFLICT = ("STOW-RS", 409, "Conflict", "no instance was stored; each is named with its reason", "acts on each")
+    HTTP_FOUND = ("QIDO-RS, WADO-RS", 200, "OK", "what was asked for; of a search, also where nothing matches", "goes on")
+    HTTP_BAD_REQUEST = ("HTTP", 400, "Bad Request", "a request that is not as PS3.18 has it, or a body that was cut off", "gives up")
+    HTTP_UNAUTHORIZED = ("HTTP", 401, "Unauthorized", "no bearer token that we know", "asks its administrator")
+    HTTP_NOT_FOUND = ("HTTP", 404, "Not Found", "no result of ours under these UIDs; images that we received are not given out", "gives up")
+    HTTP_NOT_ACCEPTABLE = (
+        "HTTP",
+        406,
+        "Not Acceptable",
+        "no media type or transfer syntax that is accepted can be had",
+        "accepts another",
+    )
+    HTTP_TOO_SLOW = ("HTTP", 408, "Request Timeout", "nothing of the body came for a while", "tries again")
+    HTTP_TOO_LARGE = ("HTTP", 413, "Content Too Large", "a body longer than web.max_request_mib", "sends less at once")
+    HTTP_OTHER_MEDIA = (
+        "STOW-RS",
+        415,
+        "Unsupported Media Type",
+        "anything but multipart/related with type=application/dicom: metadata and bulk data apart are not taken",
+        "sends DICOM files",
+    )
+    HTTP_OTHER_HOST = (
+        "HTTP",
+        421,
+        "Misdirected Request",
+        "without tokens, a Host that is not this machine's own name: a page of another site is asking",
+        "gives up",
+    )
+    HTTP_TOO_MANY = ("HTTP", 429, "Too Many Requests", "more requests of one caller at a time than half of web.max_requests", "tries again")
+    HTTP_FAULT = ("HTTP", 500, "Internal Server Error", "our fault; the log says what", "tries again")
+    HTTP_BUSY = ("HTTP", 503, "Service Unavailable", "more requests at a time than web.max_requests", "tries again")
+    HTTP_NO_SPACE = (
+        "STOW-RS",
+        507,
+        "Insufficient Storage",
+        "no instance was stored, each for 0xA700 (the standard's 503, told apart as other servers do)",
+        "keeps the images and tries again",
+    )
 
 
 ANSWERS: tuple[Answer, ...] = tuple(Answer)
