@@ -10,13 +10,19 @@ import sqlalchemy as sa
 from node.domain.ports import Clock
 from node.errors import TemporaryError
 from node.workflow.store.answers import Answers
+from node.workflow.store.assignments import Assignments
+from node.workflow.store.commitments import Commitments
 from node.workflow.store.corrections import Corrections
 from node.workflow.store.deliveries import Deliveries
 from node.workflow.store.evidence import Evidence
 from node.workflow.store.exams import Exams
+from node.workflow.store.filing import Filing
+from node.workflow.store.identity_changes import IdentityChanges
 from node.workflow.store.news import News
 from node.workflow.store.notices import Notices
+from node.workflow.store.quarantine import Quarantine
 from node.workflow.store.register import InstanceRegister
+from node.workflow.store.rejections import Rejections
 from node.workflow.store.verdicts import Verdicts
 
 BUSY_TIMEOUT_S = 30.0
@@ -35,16 +41,23 @@ class Store:
     def __init__(self, folder: Path, clock: Clock) -> None:
         self.path = folder / "node.db"
         self.url = f"sqlite:///{self.path}"
+        self.clock = clock
         self._engine = _open(self.url)
         self.register = InstanceRegister(self._engine, clock)
+        self.filing = Filing(self._engine)
+        self.quarantine = Quarantine(self._engine, clock)
         self.exams = Exams(self._engine, clock)
         self.corrections = Corrections(self._engine, clock)
+        self.assignments = Assignments(self._engine, clock)
+        self.identity_changes = IdentityChanges(self._engine, clock)
+        self.rejections = Rejections(self._engine, clock)
         self.verdicts = Verdicts(self._engine, clock)
         self.answers = Answers(self._engine, clock)
         self.notices = Notices(self._engine, clock)
         self.evidence = Evidence(self._engine, clock)
         self.news = News(self._engine, clock)
         self.deliveries = Deliveries(self._engine, clock)
+        self.commitments = Commitments(self._engine, clock)
 
     def migrate(self) -> None:
         """Create the tables, or bring older ones up to date; nothing where they are."""

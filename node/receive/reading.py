@@ -1,0 +1,132 @@
+"""Reading a journal: what stands in it after a position, and how much that is.
+
+A segment is read to its end before the next one is begun. A writer begins a segment only when the one before is whole, so that what does
+not read in a segment with a successor is never still being written: it is the torn end that a crash left, of which nothing was promised;
+or, where whole records follow, a fault of the disk, which is reported.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from node.domain.filing import Position
+from node.receive.progress import read_progress
+from node.receive.records import HEAD, Told, padded
+from node.receive.segments import START, Segment, identity_of, later_record, opened, record_at, segments
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Passage:
+    """What was read, and the position after it; None where there is nothing yet."""
+
+    told: Sequence[Told]
+    position: Position | None
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What is in a journal and not filed yet; `since` when the first of it came."""
+
+    records: int
+    bytes: int
+    since: datetime | None
+
+
+def read_on(folder: Path, position: Position | None, *, most_records: int, most_bytes: int) -> Passage:
+    """What stands in a writer's journal after a position.
+
+    Parameters
+    ----------
+    most_records, most_bytes : it ends after so many, or with the record that makes it so many bytes
+    """
+    told: list[Told] = []
+    size = 0
+    ahead = segments(folder)  # listed before they are read: what is listed after another one tells that the other is whole
+    ahead, offset = _from(ahead, position, identity_of(folder))
+    for number, segment in enumerate(ahead):
+        for one, following in _records(segment, offset, followed=number + 1 < len(ahead)):
+            told.append(one)
+            size += following - offset
+            offset = following
+            if len(told) >= most_records or size >= most_bytes:
+                return Passage(told, _at(segment, offset))
+        position = _at(segment, offset)
+        offset = START
+    return Passage(told, position)
+
+
+def waiting(folder: Path) -> Waiting:
+    """What is in a writer's journal and not filed, by the copy of the position that lies there."""
+    progress = read_progress(folder, identity_of(folder))
+    records = size = 0
+    since: datetime | None = None
+    for segment in segments(folder):
+        if segment.sequence < progress.sequence:
+            continue
+        start = progress.offset if segment.sequence == progress.sequence else START
+        for offset, following in _heads(segment, start):
+            if not records:
+                since = _time_of(segment, offset)
+            records += 1
+            size += following - offset
+    return Waiting(records, size, since)
+
+
+def _from(found: list[Segment], position: Position | None, identity: str) -> tuple[list[Segment], int]:
+    """The segments to be read after a position, and where in the first of them."""
+    if position is None or position.identity != identity or not found:
+        return found, START
+    if position.sequence > found[-1].sequence + 1:
+        # The register is newer than the journal, as no crash leaves it: filing twice loses nothing.
+        log.error("the journal is older than the register: it is filed from its beginning", sequence=position.sequence)
+        return found, START
+    ahead = [segment for segment in found if segment.sequence >= position.sequence]
+    same = bool(ahead) and (ahead[0].sequence, ahead[0].nonce.hex()) == (position.sequence, position.nonce)
+    # With another nonce it is not the segment that was filed, whose beginning a power cut took before anything of it was promised.
+    return ahead, position.offset if same else START
+
+
+def _records(segment: Segment, offset: int, *, followed: bool) -> Iterator[tuple[Told, int]]:
+    """The records of a segment from an offset, each with where the next begins."""
+    with opened(segment.path, os.O_RDONLY) as descriptor:
+        end = os.fstat(descriptor).st_size
+        while True:
+            found = record_at(descriptor, segment.nonce, offset, end=end)
+            if found is None and followed:
+                later = later_record(descriptor, segment.nonce, offset, end=end)
+                if later is not None:
+                    log.error("the journal is damaged: something was lost", segment=segment.path.name, offset=offset, bytes=later - offset)
+                    offset = later
+                    continue
+            if found is None:
+                return
+            yield found.told, found.next
+            offset = found.next
+
+
+def _at(segment: Segment, offset: int) -> Position:
+    return Position(segment.identity, segment.sequence, segment.nonce.hex(), offset)
+
+
+def _heads(segment: Segment, offset: int) -> Iterator[tuple[int, int]]:
+    """Where the records of a segment begin and end, by their heads alone."""
+    with opened(segment.path, os.O_RDONLY) as descriptor:
+        while len(head := os.pread(descriptor, HEAD.size, offset)) == HEAD.size and head[:8] == segment.nonce:
+            _, _, description_bytes, body_bytes, _ = HEAD.unpack(head)
+            following = offset + padded(HEAD.size + description_bytes + body_bytes)
+            yield offset, following
+            offset = following
+
+
+def _time_of(segment: Segment, offset: int) -> datetime | None:
+    with opened(segment.path, os.O_RDONLY) as descriptor:
+        found = record_at(descriptor, segment.nonce, offset, end=os.fstat(descriptor).st_size)
+    return None if found is None else found.told.at
