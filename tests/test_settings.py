@@ -96,8 +96,19 @@ def test_the_digest_follows_what_can_change_a_number(tmp_path: Path) -> None:
     first = settings.digest(settings.load(path, {}))
     assert settings.digest(settings.load(path, {"EMBER__RECEIVER__PORT": "4242"})) == first
     assert settings.digest(settings.load(path, {"EMBER__ANALYSIS__SEED": "7"})) != first
-    (tmp_path / "rules.toml").write_text("# a rule", encoding="utf-8")
+    (tmp_path / "rules.toml").write_text("[head]\nthickest_slice_mm = 3", encoding="utf-8")
     assert settings.digest(settings.load(path, {})) != first
+
+
+def test_the_digest_leaves_out_what_only_routes(tmp_path: Path) -> None:
+    path = write(tmp_path, '[node]\nstorage = "s"')
+    (tmp_path / "rules.toml").write_text("[head]\nthickest_slice_mm = 3", encoding="utf-8")
+    first = settings.digest(settings.load(path, {}))
+    routing = '# a comment\n[completeness]\nquiet_s = 1\n[head]\nthickest_slice_mm = 3\n[[exam]]\nname = "all"\npriority = "urgent"\n'
+    (tmp_path / "rules.toml").write_text(routing + '[protocol.short]\nmaps = ["logan"]\n', encoding="utf-8")
+    loaded = settings.load(path, {})
+    assert settings.digest(loaded) == first
+    assert settings.digest(settings.with_overrides(loaded, settings.load_protocols(loaded)["short"])) != first
 
 
 def test_the_digest_follows_every_method_and_file_of_the_analysis(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ relative to the file's folder. Every key is described in ``config/node.toml``; `
 TOML file a tracer or a manufacturer.
 
 What each file holds: `sections` the shape of ``node.toml``, `network` those of its sections that speak of the network, `profiles` tracers
-and scanners, `files` how a TOML file is read and its mistakes are told; here `load` and `digest`.
+and scanners, `protocols` what a rule may have an exam do otherwise, `files` how a TOML file is read and its mistakes are told; here `load`
+and `digest`.
 
 Decisions
 ---------
@@ -14,6 +15,10 @@ A tracer's file must say for each of its facts where it is from, or the node doe
 for a published one sooner or later; instead of trusting that whoever adds a tracer also adds the line.
 
 What is from memory or ours is called so in the file and travels with the result, instead of being cited as if it had been looked up.
+
+The digest of an exam's settings leaves out what only routes: which exams are analysed, by which rule, how soon, after which waiting. Two
+exams of one protocol have one digest, whatever rule led them there, and a rule that is added changes nobody's UIDs; a protocol's own values
+are in it.
 
 The site sets the reference for all tracers or leaves it to each tracer's file; there is no third place.
 """
@@ -34,6 +39,7 @@ from node.errors import SettingsError
 from node.settings.files import read_toml, sentences
 from node.settings.network import Destination, PeerSection, ReceiverSection, Section
 from node.settings.profiles import scanners, tracers
+from node.settings.protocols import load_protocols, with_overrides
 from node.settings.sections import AnalysisSection, NodeSection, Settings
 
 __all__ = [
@@ -45,16 +51,21 @@ __all__ = [
     "Settings",
     "digest",
     "load",
+    "load_protocols",
     "read_toml",
     "scanners",
     "shipped_folder",
     "tracers",
+    "with_overrides",
 ]
 
 AnySection = TypeVar("AnySection", bound=Section)
 
 PLACES = ("rules", "tracers", "scanners", "template", "genotypes", "svca_classes", "atlas")
 """Keys of [analysis] that name a file or a folder."""
+
+ROUTING = ("analyse", "completeness", "exam", "protocol")
+"""Sections of ``rules.toml`` that say whether, when and by which protocol an exam is analysed, and never what comes out of it."""
 
 
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -78,13 +89,16 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
 def digest(settings: Settings) -> str:
     """First 12 hexadecimal digits of a SHA-256 over all that can change a number or a picture: [analysis] and the files that it names.
 
-    Two things are left out: the list of genotypes, which grows with every person and of which a result names its own line; and the site's
-    lesion program, of which only the command line is known here.
+    Of the rules, the sections that only route are left out. Of the rest, two things: the list of genotypes, which grows with every person
+    and of which a result names its own line; and the site's lesion program, of which only the command line is known here.
     """
     analysis = settings.analysis
     plain = analysis.model_dump(mode="json", exclude=set(PLACES)) | {"template": str(analysis.template or "")}
     whole = hashlib.sha256(json.dumps(plain, sort_keys=True).encode())
-    for name in ("rules", "tracers", "scanners", "svca_classes", "atlas"):
+    rules = read_toml(analysis.rules) if analysis.rules.is_file() else {}
+    deciding = {section: values for section, values in rules.items() if section not in ROUTING}
+    whole.update(json.dumps(deciding, sort_keys=True, default=str).encode())
+    for name in ("tracers", "scanners", "svca_classes", "atlas"):
         for file in _files(name, getattr(analysis, name)):
             whole.update(f"{name}/{file.name}\0".encode() + file.read_bytes())
     return whole.hexdigest()[:12]

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import structlog
 
 from node.domain.ports import Clock
+from node.domain.priority import Priority
 from node.errors import NodeError
 from node.workflow.decide import Action, Decision, Facts, decide
 from node.workflow.states import State, Verb
@@ -97,8 +98,9 @@ class Sweep:
 
     def _begin(self, exam: ExamRow, state: State, reason: str, *, progress: str | None = None) -> None:
         """Fix what this version is made from, and the one date that its objects carry."""
-        made_at = self._clock.now().isoformat()
-        self._move(exam, state, reason, plan=self._intake.plan(exam), made_at=made_at, tries=0, progress=progress)
+        plan, made_at = self._intake.plan(exam), self._clock.now().isoformat()
+        routed = {"rule": plan.get("rule"), "priority": plan.get("priority", Priority.NORMAL.value)}
+        self._move(exam, state, reason, plan=plan, made_at=made_at, tries=0, progress=progress, **routed)
 
     def _step(self, exam: ExamRow, decision: Decision) -> None:
         assert decision.verb is not None

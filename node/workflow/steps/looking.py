@@ -15,11 +15,13 @@ from node.workflow.store.register import InstanceRegister, SeriesCount
 
 @dataclass(frozen=True)
 class Judged:
-    """A series as it was when it had so many images."""
+    """A series as it was when it had so many images; `source` and `called` are the AE titles of the association that began it."""
 
     count: SeriesCount
     summary: SeriesSummary
     judgement: Judgement
+    source: str
+    called: str
 
 
 class Look:
@@ -51,6 +53,7 @@ class Look:
             rows = self._register.instances_of(count.series_uid)
             headers = [from_json(row.header) for row in rows if row.header is not None]
             summary = summarise(headers)
-            known = Judged(count, summary, judge(summary, self._rules, self._tracers, source=rows[0].calling_ae))
+            judgement = judge(summary, self._rules, self._tracers, source=rows[0].calling_ae)
+            known = Judged(count, summary, judgement, rows[0].calling_ae, rows[0].called_ae)
             self._judged[count.series_uid] = known
         return known

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from node.domain.assignment import Assignment, Word
 from node.domain.correction import Correctable, Correction
 from node.domain.ports import DeliveryState
 from node.domain.priority import Priority
@@ -144,7 +145,7 @@ class DeliveryRow(Posting):
     looks : how often the destination was asked for it in vain since it was last sent
     resent : how often it was sent again since the destination did not show it
     asked_in : Transaction UID of the last request for commitment
-    proof, proven_at : how and when the destination said that it holds it
+    proof, proven_at : how and when the destination said that it holds it; while it has not, `proof` says what is waited for
     """
 
     state: DeliveryState
@@ -180,6 +181,13 @@ def correction_row(row: Mapping[Any, Any]) -> CorrectionRow:
     """A correction from its columns."""
     values = {name: row[name] for name in CorrectionRow.__dataclass_fields__}
     return CorrectionRow(**values | {"what": Correctable(row["what"]), "made_at": datetime.fromisoformat(row["made_at"])})
+
+
+def assignment_row(row: Mapping[Any, Any]) -> Assignment:
+    """An assignment from its columns."""
+    values = {name: row[name] for name in Assignment.__dataclass_fields__}
+    read = {"word": Word(row["word"]), "holds": bool(row["holds"]), "made_at": datetime.fromisoformat(row["made_at"])}
+    return Assignment(**values | read)
 
 
 def verdict_row(row: Mapping[Any, Any]) -> VerdictRow:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from node.domain.assignment import Assignment
 from node.errors import TemporaryError
 from node.workflow.store.rows import (
     CorrectionRow,
@@ -18,6 +19,7 @@ from node.workflow.store.rows import (
     Event,
     ExamRow,
     VerdictRow,
+    assignment_row,
     correction_row,
     delivery_row,
     event_row,
@@ -64,6 +66,12 @@ class Snapshot:
         if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'corrections'"):
             return ()
         return tuple(correction_row(dict(row)) for row in self._rows("SELECT * FROM corrections WHERE exam = ? ORDER BY id", number))
+
+    def assignments(self, number: int) -> tuple[Assignment, ...]:
+        """What people said of the series of one exam, oldest first; nothing where the register is from before they could."""
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'assignments'"):
+            return ()
+        return tuple(assignment_row(dict(row)) for row in self._rows("SELECT * FROM assignments WHERE exam = ? ORDER BY id", number))
 
     def verdicts(self, number: int) -> tuple[VerdictRow, ...]:
         """What readers said of one exam, oldest first; nothing where the register is from before there were verdicts."""

@@ -1,0 +1,67 @@
+"""`Assignments`: what people say of which series are of an exam. Rows are added, never changed; the database refuses anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from node.domain.assignment import Assignment, Word, standing
+from node.domain.ports import Clock
+from node.workflow.states import State
+from node.workflow.store.exams import begin_again, write_event
+from node.workflow.store.rows import assignment_row
+from node.workflow.store.tables import assignments, exams
+
+
+@dataclass(frozen=True)
+class Said:
+    """One word that a person says now; as `Assignment`."""
+
+    word: Word
+    series_uid: str = ""
+    role: str | None = None
+    other: int | None = None
+    holds: bool = True
+
+
+class Assignments:
+    """The rows of assignments."""
+
+    def __init__(self, engine: sa.Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._reading = engine.execution_options(reading=True)
+        self._clock = clock
+
+    def record(self, number: int, said: Sequence[Said], *, author: str, reason: str, text: str) -> int:
+        """Record what a person said, and begin the version that it is for, all in one transaction; returns that version.
+
+        `text` tells it in the story. A version that waits to begin takes it; else the next one begins, whatever the state.
+        """
+        now = self._clock.now().isoformat()
+        with self._engine.begin() as connection:
+            row = connection.execute(sa.select(exams.c.version, exams.c.state, exams.c.plan).where(exams.c.number == number)).one()
+            if row.plan is None and row.state in (State.RECEIVED.value, State.WAITING.value):
+                version = int(row.version)
+                write_event(connection, number, version, State(row.state), text, at=now)
+            else:
+                version = begin_again(connection, number, text, at=now)
+            common = {"exam": number, "version": version, "author": author, "reason": reason, "made_at": now}
+            for one in said:
+                values = common | vars(one) | {"word": one.word.value, "holds": int(one.holds)}
+                connection.execute(assignments.insert().values(values))
+        return version
+
+    def of_exam(self, number: int) -> tuple[Assignment, ...]:
+        """Everything that was ever said of an exam, oldest first."""
+        return self._some(assignments.c.exam == number)
+
+    def standing(self, number: int, version: int) -> tuple[Assignment, ...]:
+        """What holds for one version of an exam."""
+        return standing(self.of_exam(number), version)
+
+    def _some(self, condition: sa.ColumnElement[bool]) -> tuple[Assignment, ...]:
+        query = sa.select(assignments).where(condition).order_by(assignments.c.id)
+        with self._reading.begin() as connection:
+            return tuple(assignment_row(row._mapping) for row in connection.execute(query))
