@@ -20,11 +20,15 @@ import structlog
 from node.settings import Settings
 
 if TYPE_CHECKING:
+    from node.receive.journal import Journal
     from node.workflow.store.database import Store
 
 log = structlog.get_logger()
 
 SWEEP_PAUSE_S = 0.5
+
+FILER_NICE = 5
+"""Senders wait for the receiver and nobody waits for the filer."""
 
 
 class SystemClock:
@@ -94,8 +98,35 @@ def serve(config: Path, settings: Settings) -> None:
     command = [sys.executable, "-m", "node.cli", "--config", str(config)]
     stop = _stop_by_signal()
     log.info("node starts", ae_title=settings.node.ae_title, port=settings.receiver.port, storage=str(settings.node.storage))
-    supervise({name: [*command, name] for name in ("receiver", "worker")}, settings.node.storage / "run", stop)
+    supervise({name: [*command, name] for name in ("receiver", "filer", "worker")}, settings.node.storage / "run", stop)
     log.info("node has stopped")
+
+
+def open_journal(settings: Settings, writer: str) -> Journal:
+    """The journal into which a process puts what it brings in, as the only one of that name; to be closed by it."""
+    from node.receive.journal import Journal, Limits
+
+    limits = Limits(min_free_bytes=int(settings.receiver.min_free_gib * 2**30))
+    journal = Journal(settings.node.storage / "journal", writer, SystemClock(), limits)
+    journal.open()
+    return journal
+
+
+def file(settings: Settings) -> None:
+    """The filer process: bring what stands in the journals to the inbox and the register until told to stop."""
+    from node.receive.filing import Filer
+    from node.workflow.child import die_with_parent
+
+    die_with_parent()
+    stop = _stop_by_signal()
+    os.nice(FILER_NICE)
+    store = open_store(settings)
+    filer = Filer(settings.node.storage, store.filing)
+    filer.open()
+    log.info("filer is ready")
+    filer.run(stop)
+    filer.close()
+    store.close()
 
 
 def receive(settings: Settings) -> None:

@@ -70,6 +70,15 @@ def receiver(config: Path) -> None:
 
 @main.command(hidden=True)
 @click.pass_obj
+def filer(config: Path) -> None:
+    """The filer process of `serve`."""
+    from node import app
+
+    app.file(settings_of(config))
+
+
+@main.command(hidden=True)
+@click.pass_obj
 def worker(config: Path) -> None:
     """The worker process of `serve`."""
     from node import app
