@@ -1,13 +1,16 @@
 """`decide`: what happens next to an exam, and why, as a sentence. Pure: facts in, decision out, no clock and no I/O.
 
-A *role* is filled by the one series that was chosen for it. *Quiet* is the time since the last image of the exam's series; an exam
-is begun when its roles are filled, each chosen series is whole by its own count and geometry, no association that sent any of
-them is still open, and it has been quiet for the site's time. What is missing is waited for until the site's *deadline*, counted from
-the last image.
+A *role* is filled by the one series that was chosen for it. A series is *whole* when nothing of it is known to be missing, *sure* when
+that is known by a count, and *usable* when nothing is missing but by a count. *Quiet* is the time since the last image of the exam.
+
+An exam begins at once when its roles are filled with series that are sure and no association is open that brought images of the patient.
+Where no count is known it begins after the site's longer time without an image, where counts are known but more is coming after the
+shorter one. What is missing, or announced by somebody, is waited for until the site's *deadline*, counted from the last image.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -29,12 +32,14 @@ class Action(Enum):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A chosen series: `whole` by its count and geometry, `told` says so in words ("654 of 654 images")."""
+    """A chosen series: `told` says in words how much of it is here, and who counted ("112 of 176 images (the scanner's count)")."""
 
     role: Role
     series_uid: str
     whole: bool
     told: str
+    sure: bool = False
+    usable: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,11 +55,17 @@ class Facts:
     conflicts : how PET and MR contradict each other about whose they are
     open_from : AE titles of associations still open that have sent images of the exam
     unread : images received whose header has not been read yet
-    quiet_s, quiet_needed_s : time since the last image, and the site's
+    quiet_s, quiet_needed_s : time since the last image, and the site's where counts are known
+    uncounted_quiet_s : the site's where no count is known of a chosen series
+    arriving : series that may fill a role, were not chosen and are not whole, one sentence each
+    awaited : what others say is to come or not yet at its end, one sentence each
+    elsewhere : series that others say they have and that are not here, one sentence each
     deadline_s : the site's, counted from the last image
     begun : whether this version's series are fixed already
     owes : whether the page of a REJECTED exam, or the note of a WITHDRAWN one, has not been delivered yet
     unclaimed : why a reader's lesion segmentation, which came alone, is of no exam, one sentence; empty where there is none
+    ignored_by : name of the site's rule that says not to analyse it; empty where none does
+    rests : why it does not begin now although it could, one sentence; empty where it may
     """
 
     state: State
@@ -66,14 +77,27 @@ class Facts:
     unread: int = 0
     quiet_s: float = 0.0
     quiet_needed_s: float = 0.0
+    uncounted_quiet_s: float = 0.0
     deadline_s: float = 0.0
     begun: bool = False
     owes: bool = False
     unclaimed: str = ""
+    arriving: tuple[str, ...] = field(default=())
+    awaited: tuple[str, ...] = field(default=())
+    elsewhere: tuple[str, ...] = field(default=())
+    ignored_by: str = ""
+    rests: str = ""
 
     def candidate(self, role: Role) -> Candidate | None:
         """The series chosen for a role."""
         return next((candidate for candidate in self.chosen if candidate.role is role), None)
+
+    @property
+    def certain(self) -> bool:
+        """Whether every role is filled, and each chosen series known to be whole."""
+        roles = {candidate.role for candidate in self.chosen}
+        filled = {Role.PET, Role.T1} <= roles and bool(roles & {Role.FLAIR, Role.LESION_SEG})
+        return filled and all(candidate.whole and candidate.sure for candidate in self.chosen)
 
     @property
     def late(self) -> bool:
@@ -109,7 +133,13 @@ def decide(facts: Facts) -> Decision:
     for state, verb, _ in PATH:
         if facts.state is state and (facts.begun or state is not State.RECEIVED):
             return Decision(Action.STEP, f"{state.value.lower()}; {verb.value} is next", verb)
-    return _settling(facts) or _gathered(facts)
+    return _settling(facts) or _at_its_time(facts, _gathered(facts))
+
+
+def _at_its_time(facts: Facts, decision: Decision) -> Decision:
+    if decision.action is Action.BEGIN and facts.rests:
+        return Decision(Action.WAIT, f"{decision.reason}; {facts.rests}")
+    return decision
 
 
 def _settling(facts: Facts) -> Decision | None:
@@ -117,48 +147,89 @@ def _settling(facts: Facts) -> Decision | None:
     if facts.unread:
         reason = f"reading the headers of {facts.unread} new images"
     elif facts.open_from:
-        reason = f"receiving: association with {', '.join(facts.open_from)} still open; {_here(facts)}"
-    elif facts.quiet_s < facts.quiet_needed_s:
-        reason = f"waiting for {facts.quiet_needed_s:.0f} s without a new image; {_here(facts)}"
+        short = [f"waiting for {one.role.value}: {one.told}" for one in facts.chosen if not one.whole]
+        still = f"association with {', '.join(facts.open_from)} still open"
+        reason = f"{'; '.join(short)}, {still}" if short else f"receiving: {still}; {_here(facts)}"
     else:
-        return None
+        needed_s, why = _quiet_needed(facts)
+        if facts.quiet_s >= needed_s:
+            return None
+        reason = f"{why}waiting for {needed_s:.0f} s without a new image; {'; '.join((_here(facts), *facts.arriving))}"
     return Decision(Action.WAIT, reason, passing=True)
+
+
+def _quiet_needed(facts: Facts) -> tuple[float, str]:
+    """How long it must have been quiet, and why."""
+    if facts.certain and not facts.arriving:
+        return 0.0, ""
+    uncounted = [candidate.role.value for candidate in facts.chosen if candidate.whole and not candidate.sure]
+    if uncounted:
+        return max(facts.quiet_needed_s, facts.uncounted_quiet_s), f"no count is known of {' and '.join(uncounted)}: "
+    if facts.unusable:
+        return max(facts.quiet_needed_s, facts.uncounted_quiet_s), ""
+    return facts.quiet_needed_s, ""
 
 
 def _gathered(facts: Facts) -> Decision:
     """Judge what has come in."""
     pet, t1 = facts.candidate(Role.PET), facts.candidate(Role.T1)
+    if facts.ignored_by:
+        return Decision(Action.IGNORE, f"not analysed by the site's rule {facts.ignored_by!r}")
     if facts.conflicts:
         return Decision(Action.HOLD, f"the series may belong to different people: {'; '.join(facts.conflicts)}")
     if facts.unusable:
         return Decision(Action.REJECT, facts.unusable)
     if pet is None:
         return _without_pet(facts)
-    if not pet.whole:
+    if _stops(facts, pet):
         return _until_deadline(facts, f"the PET is not whole: {pet.told}", Action.REJECT)
     if t1 is None:
-        return _until_deadline(facts, "no MR: no T1-weighted series of the head has arrived", Action.REJECT, _others(facts))
-    if not t1.whole:
+        missing = "no MR: no T1-weighted series of the head has arrived"
+        return _until_deadline(facts, missing, Action.REJECT, _listed(facts.elsewhere) + _others(facts))
+    if _stops(facts, t1):
         return _until_deadline(facts, f"the T1 is not whole: {t1.told}", Action.REJECT)
     return _lesion_source(facts)
+
+
+def _stops(facts: Facts, candidate: Candidate) -> bool:
+    """Whether a series is not whole, and cannot be used as it is when its time has come."""
+    return not candidate.whole and not (facts.late and candidate.usable)
 
 
 def _without_pet(facts: Facts) -> Decision:
     if facts.unclaimed:
         return _until_deadline(facts, facts.unclaimed, Action.HOLD)
     if facts.chosen:
-        return _until_deadline(facts, f"no TSPO PET has arrived for this MR ({_here(facts)})", Action.IGNORE, _others(facts))
+        missing = f"no TSPO PET has arrived for this MR ({_here(facts)})"
+        return _until_deadline(facts, missing, Action.IGNORE, _listed(facts.elsewhere) + _others(facts))
     return Decision(Action.IGNORE, f"nothing here that the site's rules analyse{_others(facts)}")
 
 
 def _lesion_source(facts: Facts) -> Decision:
     flair, seg = facts.candidate(Role.FLAIR), facts.candidate(Role.LESION_SEG)
-    if seg is not None or (flair is not None and flair.whole):
-        return Decision(Action.BEGIN, f"complete: {_here(facts)}")
-    missing = f"the FLAIR is not whole: {flair.told}" if flair else "no FLAIR and no lesion segmentation has arrived"
-    if facts.late:
+    missing = ""
+    if flair is not None and _stops(facts, flair):
+        missing = f"the FLAIR is not whole: {flair.told}"
+    elif flair is None and seg is None:
+        missing = f"no FLAIR and no lesion segmentation has arrived{_listed(facts.elsewhere)}"
+    if missing and not facts.late:
+        return Decision(Action.WAIT, f"waiting for lesions, {_left(facts)}: {missing}")
+    if missing and seg is None:
         return Decision(Action.BEGIN, f"analysed without lesions at the site's deadline: {missing}; {_here(facts)}")
-    return Decision(Action.WAIT, f"waiting for lesions, {_left(facts)}: {missing}")
+    if facts.awaited and not facts.certain and not facts.late:
+        return Decision(Action.WAIT, f"waiting, {_left(facts)}: {'; '.join(facts.awaited)}")
+    reserved = reservations(facts)
+    if reserved:
+        return Decision(Action.BEGIN, f"analysed at the site's deadline as it is: {'; '.join(reserved)}; {_here(facts)}")
+    return Decision(Action.BEGIN, f"complete: {_here(facts)}")
+
+
+def reservations(facts: Facts) -> tuple[str, ...]:
+    """What the report must say where an exam begins now: series that are short, and what was announced and has not come."""
+    short = tuple(f"the {one.role.value} is not whole: {one.told}" for one in facts.chosen if not one.whole)
+    roles = {candidate.role for candidate in facts.chosen}
+    no_lesions = not roles & {Role.FLAIR, Role.LESION_SEG}
+    return short + (() if facts.certain else facts.awaited) + (facts.elsewhere if no_lesions else ())
 
 
 def _until_deadline(facts: Facts, sentence: str, then: Action, more: str = "") -> Decision:
@@ -178,4 +249,8 @@ def _here(facts: Facts) -> str:
 
 
 def _others(facts: Facts) -> str:
-    return "".join(f"; {sentence}" for sentence in facts.not_taken[:6])
+    return _listed(facts.not_taken)
+
+
+def _listed(sentences: Sequence[str]) -> str:
+    return "".join(f"; {sentence}" for sentence in sentences[:6])

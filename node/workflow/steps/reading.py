@@ -50,7 +50,7 @@ def read_planned(exam: ExamRow, settings: Settings, store: Store) -> Exam:
         storage=settings.node.storage,
         rules=rules,
         tracers=tracers,
-        checks=[*(check for judgement in judged.values() for check in judgement.checks), *_several_segs(exam)],
+        checks=[*(check for judgement in judged.values() for check in judgement.checks), *_several_segs(exam), *_incomplete(exam)],
         genotype=genotype.binding,
         genotype_source=genotype.source,
         corrections=store.corrections.standing(exam.number, exam.version),
@@ -63,6 +63,11 @@ def _several_segs(exam: ExamRow) -> tuple[Check, ...]:
     if entry.get("among", 1) < 2:
         return ()
     return (Check("lesion_seg_choice", False, f"SEG series {entry['series_uid']} counts: {entry['why']}", Gravity.NOTE),)
+
+
+def _incomplete(exam: ExamRow) -> tuple[Check, ...]:
+    """What was missing, or announced and not here, when the exam began all the same."""
+    return tuple(Check("completeness", False, text) for text in (exam.plan or {}).get("checks", ()))
 
 
 def _genotype(header: Header, path: Path | None) -> Genotype:

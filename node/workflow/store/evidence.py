@@ -88,8 +88,7 @@ class Evidence:
     def about(self, *, studies: Sequence[str], series: Sequence[str], patient_key: str) -> tuple[EvidenceRow, ...]:
         """What was said of these studies, of these series, and of this patient, oldest first."""
         table = evidence.c
-        mine = sa.or_(table.study_uid.in_(studies), table.series_uid.in_(series), table.patient_key == patient_key)
-        return self._some(mine)
+        return self._some(sa.or_(table.study_uid.in_(studies), table.series_uid.in_(series), table.patient_key == patient_key))
 
     def here(self, uids: Sequence[str]) -> dict[str, tuple[str, str]]:
         """SOP Instance UID → study and series of those of these instances that are here and were read."""

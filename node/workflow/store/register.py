@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from node.domain.ports import Clock, Received, Recorded
+from node.workflow.store.news import write_news
 from node.workflow.store.tables import associations, instances, quarantine, rejections, studies
 
 
@@ -30,7 +31,10 @@ class Row:
 
 @dataclass(frozen=True)
 class HeaderRow:
-    """What the worker read of one instance: `problem` where it could not be read. `issuer` and `name_key` are empty where it says none."""
+    """What the worker read of one instance: `problem` where it could not be read. `issuer` and `name_key` are empty where it says none.
+
+    `news` is whether it may change what follows from its series: not what we made ourselves, nor what is looked at one by one.
+    """
 
     sop_instance_uid: str
     patient_key: str | None
@@ -40,6 +44,7 @@ class HeaderRow:
     problem: str | None
     issuer: str = ""
     name_key: str = ""
+    news: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,7 @@ class InstanceRegister:
             return tuple((row[0], row[1]) for row in connection.execute(query))
 
     def headers_read(self, rows: Sequence[HeaderRow]) -> None:
-        """Record headers, all in one transaction."""
+        """Record headers, and of which series there is news, all in one transaction."""
         query = (
             instances.update()
             .where(instances.c.sop_instance_uid == sa.bindparam("uid"))
@@ -150,6 +155,8 @@ class InstanceRegister:
                 self._apply_rejections(connection, [value["uid"] for value in values])
             for row in seen.values():
                 connection.execute(_whose(row))
+            arrived = [(row.study_uid, row.series_uid) for row in rows if row.news and row.study_uid and row.series_uid]
+            write_news(connection, arrived, at=self._now())
 
     @staticmethod
     def _apply_rejections(connection: sa.Connection, uids: Sequence[str | None]) -> None:
