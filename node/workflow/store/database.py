@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from node.domain.ports import Clock
 from node.errors import TemporaryError
 from node.workflow.store.answers import Answers
+from node.workflow.store.callers import Callers
 from node.workflow.store.assignments import Assignments
 from node.workflow.store.commitments import Commitments
 from node.workflow.store.corrections import Corrections
@@ -53,6 +54,7 @@ class Store:
         self.rejections = Rejections(self._engine, clock)
         self.verdicts = Verdicts(self._engine, clock)
         self.answers = Answers(self._engine, clock)
+        self.callers = Callers(self._engine, clock)
         self.notices = Notices(self._engine, clock)
         self.evidence = Evidence(self._engine, clock)
         self.news = News(self._engine, clock)
