@@ -6,11 +6,23 @@ from typing import TYPE_CHECKING
 
 from node import settings as settings_module
 from node.settings import Settings
+from node.workflow.store.rows import ExamRow
 
 if TYPE_CHECKING:
     from node.encode import EncodeOptions
     from node.quantify import QuantifyOptions
     from node.segment import LesionProgram, SiteAtlas
+
+
+def settings_for(settings: Settings, exam: ExamRow) -> Settings:
+    """The settings of one exam: the site's, with what the protocol says otherwise that its plan has kept.
+
+    Raises
+    ------
+    SettingsError : the protocol fits the rest of [analysis] no longer
+    """
+    protocol = (exam.plan or {}).get("protocol")
+    return settings if protocol is None else settings_module.with_overrides(settings, protocol["overrides"])
 
 
 def lesion_program(settings: Settings) -> LesionProgram | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from node import __version__
 from node import settings as settings_module
+from node.domain.assignment import Assignment
 from node.domain.exam import Check, Exam, Gravity, SeriesSource, Subject
 from node.domain.result import Alignment, Provenance, Result, Segmentation
 from node.domain.tracer import TracerProfile
@@ -18,7 +19,7 @@ from node.settings import Settings
 from node.workflow import artefacts
 from node.workflow.states import Verb
 from node.workflow.steps import outbox
-from node.workflow.steps.choices import encode_options, lesion_program, quantify_options, site_atlas
+from node.workflow.steps.choices import encode_options, lesion_program, quantify_options, settings_for, site_atlas
 from node.workflow.steps.formers import formers
 from node.workflow.store.database import Store
 from node.workflow.store.rows import ExamRow
@@ -48,6 +49,10 @@ class ComputeSteps:
         row = self._store.exams.get(exam)
         if row.version != version:
             raise ConflictError(f"{row.name} is at version {row.version}; version {version} was ordered")
+        # What follows is done with the settings of this exam's protocol.
+        return ComputeSteps(settings_for(self._settings, row), self._store, self._progress)._do(verb, row)
+
+    def _do(self, verb: Verb, row: ExamRow) -> str:
         folder = version_folder(self._storage, row)
         folder.mkdir(parents=True, exist_ok=True)
         self._progress(f"{verb.value} …")
@@ -208,7 +213,12 @@ class ComputeSteps:
             made_at=row.made_at.astimezone(),  # the node's own zone: objects of a study that names none tell their times in it
             # A multi-frame object stands once for each of its slices.
             inputs=tuple(dict.fromkeys((item.sop_instance_uid, item.digest) for source in sources for item in source.instances)),
-            parameters=(*parameters, *((f"corrected {one.what.value}", f"{one.text}, by {one.author}: {one.reason}") for one in said)),
+            parameters=(
+                *parameters,
+                *((f"corrected {one.what.value}", f"{one.text}, by {one.author}: {one.reason}") for one in said),
+                *_routed(row),
+                *((one.word.value, f"{_about(one)} {one.told}") for one in self._store.assignments.standing(row.number, row.version)),
+            ),
         )
 
     def _hold(self, row: ExamRow, checks: tuple[Check, ...]) -> None:
@@ -221,6 +231,17 @@ class ComputeSteps:
 def _genotype(subject: Subject) -> Parameters:
     """The genotype as it was used: the site's list may say another tomorrow."""
     return (("TSPO rs6971", f"{subject.genotype or 'unknown'}, {subject.genotype_source}"),) if subject.genotype_source else ()
+
+
+def _routed(row: ExamRow) -> Parameters:
+    """The protocol by name; its values are in the digest of the settings."""
+    protocol = (row.plan or {}).get("protocol")
+    return () if protocol is None else (("protocol", str(protocol["name"])),)
+
+
+def _about(one: Assignment) -> str:
+    """What a person's word is about: an exam by its number, a series by its UID."""
+    return f"E{one.other:05d}" if one.other is not None else " ".join(filter(None, (one.role, one.series_uid)))
 
 
 def _sources(exam: Exam) -> tuple[SeriesSource, ...]:

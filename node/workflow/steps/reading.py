@@ -6,6 +6,7 @@ from pathlib import Path
 
 from node import settings as settings_module
 from node.assemble.header import Header, from_json
+from node.assemble.overruling import overrule
 from node.assemble.read import read_exam
 from node.assemble.roles import judge
 from node.assemble.rules import load_rules
@@ -15,6 +16,7 @@ from node.domain.exam import Check, Exam, Gravity, Instance, Role, SeriesSource
 from node.errors import DataError
 from node.settings import Settings
 from node.workflow.genotypes import Genotype, load_genotypes
+from node.workflow.steps.belonging import overruling
 from node.workflow.store.database import Store
 from node.workflow.store.rows import ExamRow
 
@@ -31,10 +33,11 @@ def read_planned(exam: ExamRow, settings: Settings, store: Store) -> Exam:
     rules = load_rules(settings_module.read_toml(settings.analysis.rules))
     tracers = settings_module.tracers(settings.analysis.tracers)
     series = {role: _stored(exam, role, store) for role in Role}
+    said = overruling(store, exam)
+    summaries = {role: summarise([item.header for item in items]) for role, items in series.items() if items}
     judged = {
-        role: judge(summarise([item.header for item in items]), rules, tracers, source=_sender(exam, role, store))
-        for role, items in series.items()
-        if items
+        role: overrule(summary, judge(summary, rules, tracers, source=_sender(exam, role, store)), said)
+        for role, summary in summaries.items()
     }
     if Role.PET not in judged or Role.T1 not in judged:
         raise DataError(
@@ -54,6 +57,7 @@ def read_planned(exam: ExamRow, settings: Settings, store: Store) -> Exam:
         genotype=genotype.binding,
         genotype_source=genotype.source,
         corrections=store.corrections.standing(exam.number, exam.version),
+        merged=said.merged,
     )
 
 
