@@ -1,5 +1,5 @@
-"""The command `ember`: `serve`, `demo`, `check`, `list`, `show`, `rerun`, `correct`, `release`, `accept`, `reject`, `svca`,
-`statement`, `version`.
+"""The command `ember`: `serve`, `demo`, `check`, `list`, `show`, `rerun`, `correct`, `release`, `accept`, `reject`, `callers`,
+`svca`, `statement`, `version`.
 
 Libraries are imported where they are used, so that a command that needs no DICOM answers at once. Tables are for people, `--json` is for
 programs. Exit status: 0 done, 1 it did not work, 2 wrong use or wrong settings.
@@ -15,6 +15,7 @@ import click
 
 from node import __version__
 from node.commands import persons
+from node.commands.callers import callers
 from node.commands.opening import as_json, exam_name, exam_of, settings_of, store_of, width
 from node.commands.svca import svca
 from node.errors import NodeError, SettingsError
@@ -176,7 +177,7 @@ def version() -> None:
     click.echo(f"ember {__version__}")
 
 
-for command in (persons.correct, persons.release, persons.accept, persons.reject, svca):
+for command in (persons.correct, persons.release, persons.accept, persons.reject, callers, svca):
     main.add_command(command)
 
 

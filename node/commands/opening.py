@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 as_json = click.option("--json", "as_json", is_flag=True, help="For programs.")
 exam_name = click.argument("exam", metavar="EXAM")
+by = click.option("--by", metavar="NAME", help="Who says so. Without it the login name, called one.")
 
 
 def settings_of(config: Path, *, quiet: bool = False) -> Settings:
@@ -52,6 +54,10 @@ def exam_of(get: Callable[[int], ExamRow], name: str) -> ExamRow:
         return get(int(digits))
     except (KeyError, ValueError):
         raise click.UsageError(f"no exam {name}; `ember list` shows them all") from None
+
+
+def author_of(by: str | None) -> str:
+    return by or f"login name {getpass.getuser()}"
 
 
 def width() -> int:

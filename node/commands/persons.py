@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from node.commands.opening import exam_name, exam_of, settings_of, store_of
+from node.commands.opening import author_of, by, exam_name, exam_of, settings_of, store_of
 from node.domain.correction import Correctable
 
 VALUES = {
@@ -22,8 +21,6 @@ VALUES = {
     Correctable.GENOTYPE: ("CLASS", "rs6971: HAB, MAB, LAB or unknown. Beats the site's list."),
 }
 """How each value is written on the command line, and what it is."""
-
-_by = click.option("--by", metavar="NAME", help="Who says so. Without it the login name, called one.")
 
 
 def _correctable(command: Callable[..., None]) -> Callable[..., None]:
@@ -48,7 +45,7 @@ def correct(config: Path, /, exam: str, undo: tuple[str, ...], author: str | Non
     row = exam_of(store.exams.get, exam)
     said = {Correctable[name]: text for name, text in values.items() if text is not None}
     back = [Correctable(what) for what in undo]
-    author = _author(author)
+    author = author_of(author)
     done = correcting.correct(store, row, said, undo=back, author=author, reason=reason)
     click.echo(f"{row.name}, by {author}: {done.told}.")
     replaces = f"analysed again as version {done.version}, which replaces version {done.before}"
@@ -72,7 +69,7 @@ def release(config: Path, exam: str, reason: str) -> None:
 
 @click.command()
 @exam_name
-@_by
+@by
 @click.option("--reason", required=True, help="Why, for the exam's story.")
 @click.pass_obj
 def accept(config: Path, exam: str, by: str | None, reason: str) -> None:
@@ -81,13 +78,13 @@ def accept(config: Path, exam: str, by: str | None, reason: str) -> None:
 
     store = store_of(settings_of(config))
     row = exam_of(store.exams.get, exam)
-    judging.accept(store, row, author=_author(by), reason=reason)
-    click.echo(f"{row.name} version {row.version} is accepted by {_author(by)}.")
+    judging.accept(store, row, author=author_of(by), reason=reason)
+    click.echo(f"{row.name} version {row.version} is accepted by {author_of(by)}.")
 
 
 @click.command()
 @exam_name
-@_by
+@by
 @click.option("--reason", required=True, help="Why, for the exam's story and for the page or note.")
 @click.option("--unsafe", is_flag=True, help="For patient safety: the objects must not be seen again.")
 @click.pass_obj
@@ -99,7 +96,7 @@ def reject(config: Path, exam: str, by: str | None, reason: str, *, unsafe: bool
     store = store_of(settings_of(config))
     row = exam_of(store.exams.get, exam)
     verdict = Verdict.UNSAFE if unsafe else Verdict.REJECTED
-    state = judging.reject(store, row, author=_author(by), reason=reason, verdict=verdict)
+    state = judging.reject(store, row, author=author_of(by), reason=reason, verdict=verdict)
     click.echo(f"{row.name} version {row.version} is {state.value}{_FOLLOWS[state.value]}.")
 
 
@@ -109,7 +106,3 @@ _FOLLOWS = {
     "IGNORED": ": it held nothing but lesions that waited for their images",
 }
 """What comes after `reject`."""
-
-
-def _author(by: str | None) -> str:
-    return by or f"login name {getpass.getuser()}"
