@@ -5,52 +5,67 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from node.assemble.choice import Choice, choose
-from node.assemble.identity import conflicts
-from node.assemble.roles import Judgement
-from node.assemble.rules import Rules
-from node.assemble.series import SeriesSummary
+from node.assemble.choice import Choice
 from node.domain.exam import Role
 from node.domain.ports import Clock
-from node.workflow.decide import Candidate, Facts
-from node.workflow.states import OWING
-from node.workflow.steps.looking import Judged, Look
+from node.workflow.decide import Facts, reservations
+from node.workflow.states import OWING, State
+from node.workflow.steps.belonging import Belonging, overruling
+from node.workflow.steps.looking import Judged
 from node.workflow.steps.reading_back import planned_series, unclaimed
+from node.workflow.steps.routing import Routing
+from node.workflow.steps.weighing import Weighing
 from node.workflow.store.database import Store
 from node.workflow.store.rows import ExamRow
+
+LONGEST_ASSOCIATION_S = 3600.0
+"""An association on which images came longer ago than this, beyond the deadline, is waited for no more."""
 
 
 class Gathering:
     """What is known of an exam now."""
 
-    def __init__(self, store: Store, look: Look, rules: Rules, clock: Clock) -> None:
+    def __init__(self, store: Store, belonging: Belonging, routing: Routing, weighing: Weighing, clock: Clock) -> None:
         self._store = store
-        self._look = look
-        self._rules = rules
+        self._belonging = belonging
+        self._routing = routing
         self._clock = clock
+        self._weighing = weighing
 
     def facts(self, exam: ExamRow) -> Facts:
         """What is known of an exam now."""
         owes = exam.state in OWING and exam.progress is not None
         if exam.plan is not None or owes:
             return Facts(exam.state, begun=True, owes=owes)
-        items = self._of_exam(exam)
-        choice = self._choose(items)
-        relevant = self._relevant(exam, items, choice)
+        return self.anew(exam)
+
+    def anew(self, exam: ExamRow) -> Facts:
+        """What would be known of an exam if its present version had not begun."""
+        items = self._belonging.series(exam)
+        choice = self._belonging.choose(exam, items)
+        near = relevant(exam, items, choice)
+        rule = self._routing.rule(relevant)
         series_uids = [item.count.series_uid for item in relevant]
         last_at = max((item.count.last_at for item in relevant), default=exam.created_at)
+        weighed = self._weighing.of(exam.patient_key, relevant, choice)
         return Facts(
-            state=exam.state,
-            chosen=tuple(_candidate(one.role, one.summary) for one in choice.chosen),
+            state=State.WAITING,
+            chosen=weighed.candidates,
             unusable=choice.unusable,
             not_taken=choice.not_taken,
-            conflicts=_conflicts(choice),
-            open_from=self._store.register.open_associations(series_uids),
+            conflicts=self._belonging.conflicts(exam, choice),
+            open_from=self._store.register.open_associations(self._recent(items, self._routing.deadline_s(rule))),
             unread=self._store.register.unread_beside(series_uids),
             quiet_s=self._since(last_at),
-            quiet_needed_s=self._rules.quiet_s,
-            deadline_s=self._rules.deadline_s,
+            quiet_needed_s=self._routing.quiet_s(rule),
+            uncounted_quiet_s=self._routing.uncounted_quiet_s(rule),
+            deadline_s=self._routing.deadline_s(rule),
             unclaimed=self._unclaimed(exam, items),
+            arriving=weighed.arriving,
+            awaited=weighed.awaited,
+            elsewhere=weighed.elsewhere,
+            ignored_by="" if rule is None or rule.analyse else rule.name,
+            rests=self._routing.rests(rule),
         )
 
     def _unclaimed(self, exam: ExamRow, items: Sequence[Judged]) -> str:
@@ -62,45 +77,38 @@ class Gathering:
 
     def plan(self, exam: ExamRow) -> dict[str, object]:
         """The series chosen for the version that begins now; their studies belong to the exam from now on."""
-        items = self._of_exam(exam)
+        items = self._belonging.series(exam)
         if alone := self._unclaimed(exam, items):
             return {"series": {}, "unclaimed": alone}
-        choice = self._choose(items)
-        series = {one.role.value: _planned(one.summary, one.judgement, one.why, one.among) for one in choice.chosen}
+        choice = self._belonging.choose(exam, items)
+        routed = self._routing.planned(self._routing.rule(relevant(exam, items, choice)))
+        judged = {item.summary.series_uid: item for item in items}
+        series = {one.role.value: _planned(judged[one.summary.series_uid], one.why, one.among) for one in choice.chosen}
         unusable = next((item for item in items if item.judgement.wanted and item.judgement.role is None), None)
         if Role.PET.value not in series and unusable is not None:
-            series[Role.PET.value] = _planned(unusable.summary, unusable.judgement, "wanted, and cannot be used")
-        self._store.register.assign({one.summary.study_uid for one in choice.chosen} | {exam.anchor}, exam.number)
-        return {"series": series, "not_taken": list(choice.not_taken), "conflicts": list(_conflicts(choice))}
+            series[Role.PET.value] = _planned(unusable, "wanted, and cannot be used")
+        # What a person merged stays where it is: the word may be taken back.
+        merged = overruling(self._store, exam).merged
+        ours = {one.summary.study_uid for one in choice.chosen if one.summary.series_uid not in merged}
+        self._store.register.assign(ours | {exam.anchor}, exam.number)
+        contradictions = list(self._belonging.conflicts(exam, choice))
+        kept = {"series": series, "not_taken": list(choice.not_taken), "conflicts": contradictions}
+        return kept | {"checks": list(reservations(self.anew(exam)))} | routed
 
     def choose_for(self, exam: ExamRow) -> Choice:
         """The series that would be chosen for an exam now."""
-        return self._choose(self._of_exam(exam))
+        return self._belonging.choose(exam, self._belonging.series(exam))
 
-    def _choose(self, items: Sequence[Judged]) -> Choice:
-        return choose([(item.summary, item.judgement) for item in items], self._rules)
-
-    def _of_exam(self, exam: ExamRow) -> list[Judged]:
-        """All series of the patient and of the anchor's study, but for PET of other studies: each PET study is an exam."""
-        counts = {count.series_uid: count for count in self._store.register.series_of_patient(exam.patient_key)}
-        counts |= {count.series_uid: count for count in self._store.register.series_of_studies([exam.anchor])}
-        items = self._look.at(counts.values())
-        return [item for item in items if item.summary.modality != "PT" or item.summary.study_uid == exam.anchor]
-
-    def _relevant(self, exam: ExamRow, items: Sequence[Judged], choice: Choice) -> list[Judged]:
-        """The series whose arrival the exam waits for: those of the anchor's study and of the studies chosen from."""
-        studies = {exam.anchor} | {one.summary.study_uid for one in choice.chosen}
-        return [item for item in items if item.summary.study_uid in studies]
+    def _recent(self, items: Sequence[Judged], deadline_s: float) -> list[str]:
+        """Series, of whatever study of the patient, that an association which is still open may have brought."""
+        return [item.count.series_uid for item in items if self._since(item.count.last_at) < deadline_s + LONGEST_ASSOCIATION_S]
 
     def _since(self, at: datetime) -> float:
         return (self._clock.now() - at).total_seconds()
 
 
-def _candidate(role: Role, summary: SeriesSummary) -> Candidate:
-    return Candidate(role, summary.series_uid, summary.complete, summary.completeness)
-
-
-def _planned(summary: SeriesSummary, judgement: Judgement, why: str, among: int = 1) -> dict[str, object]:
+def _planned(item: Judged, why: str, among: int = 1) -> dict[str, object]:
+    summary, judgement = item.summary, item.judgement
     return {
         "series_uid": summary.series_uid,
         "study_uid": summary.study_uid,
@@ -109,12 +117,12 @@ def _planned(summary: SeriesSummary, judgement: Judgement, why: str, among: int 
         "reason": judgement.reason,
         "why": why,
         "among": among,
+        "images": item.count.images,
+        "last_at": item.count.last_at.isoformat(),
     }
 
 
-def _conflicts(choice: Choice) -> tuple[str, ...]:
-    pet = choice.get(Role.PET)
-    if pet is None:
-        return ()
-    others = [one.summary for one in choice.chosen if one.role is not Role.PET]
-    return conflicts(pet.summary, others)
+def relevant(exam: ExamRow, items: Sequence[Judged], choice: Choice) -> list[Judged]:
+    """The series whose arrival the exam waits for: those of the anchor's study and of the studies chosen from."""
+    studies = {exam.anchor} | {one.summary.study_uid for one in choice.chosen}
+    return [item for item in items if item.summary.study_uid in studies]

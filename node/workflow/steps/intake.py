@@ -17,10 +17,13 @@ from node.errors import DataError
 from node.settings import Settings
 from node.workflow.decide import Facts
 from node.workflow.states import ENDED, State
+from node.workflow.steps.belonging import Belonging
 from node.workflow.steps.gathering import Gathering
-from node.workflow.steps.late import overtaken
+from node.workflow.steps.late import Late
 from node.workflow.steps.looking import Look
 from node.workflow.steps.reading_back import ANSWERING, ReadingBack
+from node.workflow.steps.routing import routing
+from node.workflow.steps.weighing import Weighing
 from node.workflow.store.database import Store
 from node.workflow.store.register import HeaderRow, StudyRow
 from node.workflow.store.rows import ExamRow
@@ -37,8 +40,10 @@ class ExamIntake:
         self._storage = settings.node.storage
         rules = load_rules(settings_module.read_toml(settings.analysis.rules))
         self._look = Look(store.register, rules, settings_module.tracers(settings.analysis.tracers))
-        self._gathering = Gathering(store, self._look, rules, clock)
-        self._touched: set[str] = set()
+        self._gathering = Gathering(
+            store, Belonging(store, self._look, rules), routing(settings, rules, clock), Weighing(store.evidence, rules), clock
+        )
+        self._late = Late(store, self._look, self._gathering, limit=rules.automatic_versions)
         self._answers = ReadingBack(store, self._look.at_series, self._gathering.choose_for)
 
     def read_headers(self) -> int:
@@ -55,29 +60,26 @@ class ExamIntake:
             header = read_header(self._storage / path)
         except DataError as error:
             return HeaderRow(uid, None, None, None, None, str(error))
-        self._notice(header)
-        who = header.person
-        return HeaderRow(
-            uid, patient_key(header), header.study_uid, header.series_uid, to_json(header), None, issuer=who.issuer, name_key=who.name_key
-        )
-
-    def _notice(self, header: Header) -> None:
-        """What readers send back is looked at one by one; what we made ourselves and a PACS sends round is no news."""
         if header.sop_class_uid in ANSWERING:
             self._answers.notice()
-        elif not is_own(header):
-            self._touched.add(header.study_uid)
+        return HeaderRow(
+            uid,
+            patient_key(header),
+            header.study_uid,
+            header.series_uid,
+            to_json(header),
+            None,
+            issuer=header.person.issuer,
+            name_key=header.person.name_key,
+            news=_is_news(header),
+        )
 
     def open_exams(self) -> None:
         """Give every study its exam, and open those again that a reader has answered, or whose end new images may have overtaken."""
-        touched, self._touched = self._touched, set()
         self._answers.take(patient_key)
         for study in self._store.register.studies_without_exam():
             self._open(study)
-        for study_uid in sorted(touched):
-            number = self._store.register.exam_of(study_uid)
-            if number is not None:
-                overtaken(self._store.exams, self._store.exams.get(number))
+        self._late.take()
 
     def _open(self, study: StudyRow) -> None:
         exams = self._of_same_patient(study)
@@ -94,7 +96,6 @@ class ExamIntake:
             self._assign(study, without_pet or self._create(study))
         elif without_mr is not None and not waiting:
             self._assign(study, without_mr)
-            overtaken(self._store.exams, without_mr)
         elif not waiting:
             self._assign(study, self._create(study))
 
@@ -118,6 +119,11 @@ class ExamIntake:
     def plan(self, exam: ExamRow) -> dict[str, object]:
         """The series chosen for the version that begins now."""
         return self._gathering.plan(exam)
+
+
+def _is_news(header: Header) -> bool:
+    """What readers send back is looked at one by one; what we made ourselves and a PACS sends round is no news."""
+    return header.sop_class_uid not in ANSWERING and not is_own(header)
 
 
 def _roles(exam: ExamRow) -> frozenset[str]:

@@ -1,20 +1,141 @@
-"""Late images: what their coming does to an exam that has begun or ended without them."""
+"""`Late`: what images do that come after an exam has begun or ended without them.
+
+Images of a series that the present version is made from, or of a role that it lacks, make a new version: at once while the old one is
+still being computed, since nothing of it was sent; else as soon as the exam as it is now would begin by the same rules as any other. So
+what comes image by image makes one version and not many, and what would make the exam worse makes none. Anything else is told in the
+story, once. What a reader has rejected is left to readers.
+"""
 
 from __future__ import annotations
 
-from node.workflow.states import State
-from node.workflow.store.exams import Exams
+from datetime import datetime
+
+from node.assemble.identity import patient_key
+from node.domain.exam import Role
+from node.errors import NodeError
+from node.workflow.decide import Action, decide
+from node.workflow.states import COMPUTE, State
+from node.workflow.steps.gathering import Gathering
+from node.workflow.steps.looking import Look
+from node.workflow.steps.reading_back import planned_series
+from node.workflow.store.database import Store
+from node.workflow.store.news import SeriesNews
 from node.workflow.store.rows import ExamRow
 
+COMPUTING = frozenset(state for state, _, _ in COMPUTE)
+"""States in which a version that has begun is being computed, and nothing of it has been sent."""
 
-def overtaken(exams: Exams, exam: ExamRow) -> None:
-    """New images of an exam that has ended: what was ended for want of images begins again, anything else is only told."""
-    text = "new images have arrived"
-    if exam.state is State.HELD and (exam.plan or {}).get("unclaimed"):
-        exams.again(exam.number, f"{text}; looked at again as a new version")
-    elif exam.state is State.IGNORED:
-        exams.move(exam.number, State.RECEIVED, f"{text}; looked at again")
-    elif exam.state is State.REJECTED and exam.progress is None:
-        exams.again(exam.number, f"{text}; looked at again as a new version")
-    elif exam.plan is not None:
-        exams.note(exam.number, f"{text} that version {exam.version} does not hold; `ember rerun` takes them in")
+MR_ROLES = (Role.T1, Role.FLAIR)
+
+
+class Late:
+    """Deals with news of series.
+
+    Parameters
+    ----------
+    limit : how often an exam may begin again by itself
+    """
+
+    def __init__(self, store: Store, look: Look, gathering: Gathering, *, limit: int) -> None:
+        self._store = store
+        self._look = look
+        self._gathering = gathering
+        self._limit = limit
+
+    def take(self) -> None:
+        """Look at all news; what cannot be decided yet stays."""
+        for item in self._store.news.pending():
+            concerned = [exam for exam in self._exams(item) if exam.plan is not None or exam.state is State.IGNORED]
+            settled = [self._look_at(exam, item) for exam in concerned]
+            if all(settled):
+                self._store.news.done(item)
+
+    def _exams(self, item: SeriesNews) -> list[ExamRow]:
+        """The exam that a series belongs to by its study, or by its plan, or whose empty role it would fill."""
+        if not self._store.register.series(item.series_uid):
+            return []  # taken back since by a rejection note
+        number = self._store.register.exam_of(item.study_uid)
+        found = {} if number is None else {number: self._store.exams.get(number)}
+        summary, judgement = self._look.at_series(item.series_uid)
+        for exam in self._store.exams.of_patient(patient_key(summary.header), summary.people[0].issuer):
+            used = item.series_uid in planned_series(exam).values()
+            lacking = exam.plan is not None and judgement.role in MR_ROLES and judgement.role.value not in planned_series(exam)
+            if used or (lacking and self._fills(exam, item)):
+                found[exam.number] = exam
+        return [found[number] for number in sorted(found)]
+
+    def _look_at(self, exam: ExamRow, item: SeriesNews) -> bool:
+        """The same for one exam; one that cannot be looked at must not keep the others waiting."""
+        try:
+            return self._overtaken(exam, item)
+        except NodeError as error:
+            self._store.news.note(exam, f"new images have arrived, and cannot be looked at: {error}")
+            return True
+
+    def _overtaken(self, exam: ExamRow, item: SeriesNews) -> bool:
+        """Do what follows for one exam; whether that is all."""
+        if exam.state is State.IGNORED:
+            self._store.exams.move(exam.number, State.RECEIVED, "new images have arrived; looked at again")
+        elif (exam.plan or {}).get("unclaimed"):
+            self._store.news.again(exam, "new images have arrived; looked at again as a new version")
+        elif self._held_already(exam, item):
+            return True
+        elif what := self._what_it_changes(exam, item):
+            return self._changed(exam, what)
+        else:
+            text = f"new images have arrived that version {exam.version} does not use (series {item.series_uid}); `ember rerun` looks again"
+            self._store.news.note(exam, text)
+        return True
+
+    def _held_already(self, exam: ExamRow, item: SeriesNews) -> bool:
+        """Whether the version was planned with all of the series that is here: then a kill came between its beginning and this look."""
+        last_at = max((count.last_at for count in self._store.register.series(item.series_uid)), default=None)
+        planned = self._planned_last_at(exam, item) or exam.made_at
+        return last_at is None or (planned is not None and last_at <= planned)
+
+    @staticmethod
+    def _planned_last_at(exam: ExamRow, item: SeriesNews) -> datetime | None:
+        entries = (exam.plan or {}).get("series", {}).values()
+        said = next((entry.get("last_at") for entry in entries if entry["series_uid"] == item.series_uid), None)
+        return None if said is None else datetime.fromisoformat(said)
+
+    def _what_it_changes(self, exam: ExamRow, item: SeriesNews) -> str:
+        """In words; empty where it changes nothing."""
+        planned = planned_series(exam)
+        role = next((role for role, uid in planned.items() if uid == item.series_uid), None)
+        if role is not None:
+            return f"images of the {role} came late"
+        if self._fills(exam, item):
+            return f"series {item.series_uid} came late, for a role that was empty"
+        return "new images have arrived" if exam.state is State.REJECTED else ""
+
+    def _fills(self, exam: ExamRow, item: SeriesNews) -> bool:
+        """Whether a series would be chosen for a role that the version lacks."""
+        planned = planned_series(exam)
+        choice = self._gathering.choose_for(exam)
+        return any(one.summary.series_uid == item.series_uid and one.role.value not in planned for one in choice.chosen)
+
+    def _changed(self, exam: ExamRow, what: str) -> bool:
+        news = self._store.news
+        if exam.state in COMPUTING:
+            news.again(exam, f"{what}, while version {exam.version} was computed; begun again as a new version")
+        elif exam.state is State.WITHDRAWN or exam.version in self._store.verdicts.rejected(exam.number):
+            news.note(exam, f"{what}; a reader has rejected version {exam.version}: `ember rerun` takes them in")
+        elif news.versions_begun(exam.number) >= self._limit:
+            news.note(exam, f"{what}; {self._limit} versions have begun by themselves already: `ember rerun` takes them in")
+        elif exam.state is State.REJECTED and exam.progress is not None:
+            return False  # the page that it owes is made first
+        else:
+            return self._when_settled(exam, what)
+        return True
+
+    def _when_settled(self, exam: ExamRow, what: str) -> bool:
+        """A new version when the exam would begin as it is now; also when a person must look at what was not analysed so far."""
+        news, decision = self._store.news, decide(self._gathering.anew(exam))
+        if decision.action is Action.BEGIN or (decision.action is Action.HOLD and exam.state is State.REJECTED):
+            news.again(exam, f"{what}; analysed again as a new version")
+        elif decision.action is Action.WAIT:
+            news.note(exam, f"{what}; a new version begins when they are whole")
+        else:
+            news.note(exam, f"{what}, and make no better version: {decision.reason}")
+        return decision.action is not Action.WAIT

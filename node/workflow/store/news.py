@@ -1,21 +1,20 @@
 """`News`: series of which images have come, until what follows from them for exams that have begun or ended is done.
 
-A row is written with the headers, in one transaction, and removed with what follows, in one transaction: a kill between the two forgets
-nothing, and begins nothing twice.
+A row is written with the headers, in one transaction, and removed when all that follows from it is done, which done twice is as done once:
+a kill forgets nothing, and begins nothing twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from node.domain.ports import Clock
-from node.workflow.states import State
 from node.workflow.store.exams import begin_again, write_event
 from node.workflow.store.rows import ExamRow
-from node.workflow.store.tables import events, exams, news, reopenings
+from node.workflow.store.tables import events, news, reopenings
 
 
 @dataclass(frozen=True)
@@ -40,13 +39,13 @@ class News:
         with self._reading.begin() as connection:
             return tuple(SeriesNews(*row) for row in connection.execute(query))
 
-    def done(self, items: Iterable[SeriesNews]) -> None:
-        """Nothing follows from these."""
+    def done(self, item: SeriesNews) -> None:
+        """All that follows is done."""
         with self._engine.begin() as connection:
-            _forget(connection, items)
+            connection.execute(news.delete().where(news.c.study_uid == item.study_uid, news.c.series_uid == item.series_uid))
 
-    def again(self, exam: ExamRow, items: Sequence[SeriesNews], text: str) -> int:
-        """The exam begins again by itself as its next version, for these; returns its number.
+    def again(self, exam: ExamRow, text: str) -> int:
+        """The exam begins again by itself as its next version; returns its number.
 
         Raises
         ------
@@ -56,26 +55,14 @@ class News:
         with self._engine.begin() as connection:
             version = begin_again(connection, exam.number, text, at=now)
             connection.execute(reopenings.insert().values(exam=exam.number, version=version, at=now, why=text))
-            _forget(connection, items)
         return version
 
-    def look_again(self, exam: ExamRow, items: Sequence[SeriesNews], text: str) -> None:
-        """An exam that was IGNORED, of which nothing was made, is looked at again in its own version."""
-        now = self._clock.now().isoformat()
-        with self._engine.begin() as connection:
-            values = {"state": State.RECEIVED.value, "reason": text, "updated_at": now}
-            connection.execute(exams.update().where(exams.c.number == exam.number).values(values))
-            write_event(connection, exam.number, exam.version, State.RECEIVED, text, at=now)
-            _forget(connection, items)
-
-    def note(self, exam: ExamRow, items: Sequence[SeriesNews], text: str) -> None:
+    def note(self, exam: ExamRow, text: str) -> None:
         """A line in the story, once a version: a series that comes image by image is told once."""
-        now = self._clock.now().isoformat()
         same = sa.and_(events.c.exam == exam.number, events.c.version == exam.version, events.c.text == text)
         with self._engine.begin() as connection:
             if connection.execute(sa.select(events.c.id).where(same)).first() is None:
-                write_event(connection, exam.number, exam.version, exam.state, text, at=now)
-            _forget(connection, items)
+                write_event(connection, exam.number, exam.version, exam.state, text, at=self._clock.now().isoformat())
 
     def versions_begun(self, exam: int) -> int:
         """How many versions of an exam began by themselves since images came late."""
@@ -89,8 +76,3 @@ def write_news(connection: sa.Connection, items: Iterable[tuple[str, str]], *, a
     for study_uid, series_uid in sorted(set(items)):
         row = {"study_uid": study_uid, "series_uid": series_uid, "at": at}
         connection.execute(news.insert().prefix_with("OR REPLACE", dialect="sqlite").values(row))
-
-
-def _forget(connection: sa.Connection, items: Iterable[SeriesNews]) -> None:
-    for item in items:
-        connection.execute(news.delete().where(news.c.study_uid == item.study_uid, news.c.series_uid == item.series_uid))
