@@ -14,9 +14,10 @@ from pathlib import Path
 import click
 
 from node import __version__
-from node.commands import persons
+from node.commands import belonging, persons
 from node.commands.callers import callers
 from node.commands.opening import as_json, exam_name, exam_of, settings_of, store_of, width
+from node.commands.rules import rules
 from node.commands.svca import svca
 from node.errors import NodeError, SettingsError
 
@@ -177,7 +178,18 @@ def version() -> None:
     click.echo(f"ember {__version__}")
 
 
-for command in (persons.correct, persons.release, persons.accept, persons.reject, callers, svca):
+for command in (
+    persons.correct,
+    persons.release,
+    persons.accept,
+    persons.reject,
+    callers,
+    svca,
+    belonging.merge,
+    belonging.split,
+    belonging.assign,
+    rules,
+):
     main.add_command(command)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from node.domain.assignment import Assignment
 from node.domain.ports import RELEASED, DeliveryState
 from node.workflow.states import State
 from node.workflow.store.rows import CorrectionRow, DeliveryRow, ExamRow, VerdictRow
@@ -35,7 +36,7 @@ def listing_text(store: Snapshot, width: int) -> str:
     """The same as a table for people."""
     counts = store.counts()
     rows = [(exam.name, f"v{exam.version}", exam.state.value, _time(exam.updated_at), _reason(exam)) for exam in store.exams()]
-    told = _columns(("EXAM", "", "STATE", "SINCE", "REASON"), rows, width) if rows else "No exam yet."
+    told = columns(("EXAM", "", "STATE", "SINCE", "REASON"), rows, width) if rows else "No exam yet."
     return f"{told}\n\n{_counted(counts)}"
 
 
@@ -46,6 +47,7 @@ def showing(store: Snapshot, storage: Path, exam: ExamRow) -> Table:
         "anchor": exam.anchor,
         "plan": exam.plan,
         "corrections": [_correction(row) for row in store.corrections(exam.number)],
+        "assignments": [_assignment(row) for row in store.assignments(exam.number)],
         "verdicts": [_verdict(row) for row in store.verdicts(exam.number)],
         "events": [
             {"version": event.version, "at": event.at.isoformat(), "state": event.state.value, "text": event.text, "detail": event.detail}
@@ -60,8 +62,11 @@ def showing(store: Snapshot, storage: Path, exam: ExamRow) -> Table:
 def showing_text(store: Snapshot, storage: Path, exam: ExamRow, width: int) -> str:
     """The same for people."""
     parts = [f"{exam.name}  version {exam.version}  {exam.state.value}", textwrap.fill(_reason(exam), width)]
+    if exam.rule is not None:
+        parts.append(textwrap.fill(_routed(exam), width))
     parts.append(_section("Series", _series(exam.plan), width))
     parts.append(_section("Corrections", _corrections(store.corrections(exam.number)), width))
+    parts.append(_section("Series, by a person", _assignments(store.assignments(exam.number)), width))
     parts.append(_section("Verdicts", _verdicts(store.verdicts(exam.number)), width))
     result = _result(version_folder(storage, exam))
     if result:
@@ -90,7 +95,10 @@ def _advice(exam: ExamRow, deliveries: Sequence[DeliveryRow]) -> str:
     if exam.state is State.HELD and (exam.plan or {}).get("unclaimed"):
         return f"Next: send the MR that it waits for; or `ember reject {name}`."
     if exam.state is State.HELD and (exam.plan or {}).get("conflicts"):
-        return f"Next: correct the images where they come from and send them again, then `ember rerun {name}`; or `ember reject {name}`."
+        return (
+            f"Next: correct the images where they come from and send them again, then `ember rerun {name}`; say what belongs together with "
+            f"`ember merge`, `ember split` or `ember assign`; or `ember reject {name}`."
+        )
     if exam.state is State.HELD:
         return f"Next: look at what failed, then `ember release {name}` or `ember reject {name}`."
     if exam.state is State.WITHDRAWN:
@@ -102,6 +110,13 @@ def _advice(exam: ExamRow, deliveries: Sequence[DeliveryRow]) -> str:
     return ""
 
 
+def _routed(exam: ExamRow) -> str:
+    """By which of the site's rules, and what follows from it."""
+    protocol = (exam.plan or {}).get("protocol")
+    by = f"protocol {protocol['name']}, " if protocol else ""
+    return f"Rule {exam.rule}: {by}{exam.priority.value} priority"
+
+
 def _head(exam: ExamRow) -> Table:
     return {
         "exam": exam.name,
@@ -109,6 +124,9 @@ def _head(exam: ExamRow) -> Table:
         "state": exam.state.value,
         "reason": exam.reason,
         "progress": exam.progress,
+        "rule": exam.rule,
+        "protocol": ((exam.plan or {}).get("protocol") or {}).get("name"),
+        "priority": exam.priority.value,
         "created_at": exam.created_at.isoformat(),
         "updated_at": exam.updated_at.isoformat(),
     }
@@ -148,6 +166,27 @@ def _corrections(rows: Sequence[CorrectionRow]) -> list[tuple[str, ...]]:
             f"header: {row.header}",
             "" if last[row.what] is row else "no longer",
             f"{row.author}: {row.reason}",
+        )
+        for row in rows
+    ]
+
+
+def _assignment(row: Assignment) -> Table:
+    kept = ("version", "series_uid", "role", "other", "holds", "author", "reason")
+    return {"word": row.word.value, "at": row.made_at.isoformat()} | {key: getattr(row, key) for key in kept}
+
+
+def _assignments(rows: Sequence[Assignment]) -> list[tuple[str, ...]]:
+    """Each word ever said, and whether it still holds."""
+    last = {row.subject: row for row in rows}
+    return [
+        (
+            _time(row.made_at),
+            f"v{row.version}",
+            row.word.value if row.holds else f"{row.word.value} taken back",
+            " ".join(filter(None, (row.role, row.series_uid, f"E{row.other:05d}" if row.other is not None else ""))),
+            "" if last[row.subject] is row else "no longer",
+            row.told,
         )
         for row in rows
     ]
@@ -205,11 +244,11 @@ def _counted(counts: dict[str, int]) -> str:
 
 def _section(title: str, rows: Iterable[tuple[str, ...]], width: int) -> str:
     rows = list(rows)
-    return f"{title}\n{textwrap.indent(_columns((), rows, width - 2), '  ')}" if rows else ""
+    return f"{title}\n{textwrap.indent(columns((), rows, width - 2), '  ')}" if rows else ""
 
 
-def _columns(head: tuple[str, ...], rows: Sequence[tuple[str, ...]], width: int) -> str:
-    """Columns as wide as their widest cell; the last one is wrapped."""
+def columns(head: tuple[str, ...], rows: Sequence[tuple[str, ...]], width: int) -> str:
+    """A table for people: columns as wide as their widest cell; the last one is wrapped."""
     table = [head, *rows] if head else list(rows)
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]) - 1)]
     indent = sum(widths) + 2 * len(widths)

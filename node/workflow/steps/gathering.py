@@ -44,10 +44,10 @@ class Gathering:
         items = self._belonging.series(exam)
         choice = self._belonging.choose(exam, items)
         near = relevant(exam, items, choice)
-        rule = self._routing.rule(relevant)
-        series_uids = [item.count.series_uid for item in relevant]
-        last_at = max((item.count.last_at for item in relevant), default=exam.created_at)
-        weighed = self._weighing.of(exam.patient_key, relevant, choice)
+        rule = self._routing.rule(near)
+        series_uids = [item.count.series_uid for item in near]
+        last_at = max((item.count.last_at for item in near), default=exam.created_at)
+        weighed = self._weighing.of(exam.patient_key, near, choice)
         return Facts(
             state=State.WAITING,
             chosen=weighed.candidates,

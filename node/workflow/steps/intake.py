@@ -23,6 +23,7 @@ from node.workflow.steps.late import Late
 from node.workflow.steps.looking import Look
 from node.workflow.steps.reading_back import ANSWERING, ReadingBack
 from node.workflow.steps.routing import routing
+from node.workflow.steps.seeking import Seeking
 from node.workflow.steps.weighing import Weighing
 from node.workflow.store.database import Store
 from node.workflow.store.register import HeaderRow, StudyRow
@@ -43,6 +44,7 @@ class ExamIntake:
         self._gathering = Gathering(
             store, Belonging(store, self._look, rules), routing(settings, rules, clock), Weighing(store.evidence, rules), clock
         )
+        self._seeking = Seeking(settings, store, clock)
         self._late = Late(store, self._look, self._gathering, limit=rules.automatic_versions)
         self._answers = ReadingBack(store, self._look.at_series, self._gathering.choose_for)
 
@@ -114,7 +116,7 @@ class ExamIntake:
 
     def facts(self, exam: ExamRow) -> Facts:
         """What is known of an exam now."""
-        return self._gathering.facts(exam)
+        return self._seeking.complete(exam, self._gathering.facts(exam))
 
     def plan(self, exam: ExamRow) -> dict[str, object]:
         """The series chosen for the version that begins now."""
