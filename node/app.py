@@ -20,6 +20,7 @@ import structlog
 from node.settings import Settings
 
 if TYPE_CHECKING:
+    from node.receive.receiver import ReceiverSettings
     from node.receive.journal import Journal
     from node.workflow.store.database import Store
 
@@ -131,32 +132,45 @@ def file(settings: Settings) -> None:
 
 def receive(settings: Settings) -> None:
     """The receiver process: listen until told to stop."""
-    from node.receive.inbox import Inbox
-    from node.receive.receiver import Receiver, ReceiverSettings
+    from node.receive.receiver import Receiver
     from node.workflow.child import die_with_parent
 
     die_with_parent()
     stop = _stop_by_signal()
     store = open_store(settings)
-    lost = store.register.close_all_associations()
-    if lost:
-        log.warning("associations were cut off when the receiver last ended", associations=lost)
-    section = settings.receiver
-    receiver = Receiver(
-        ReceiverSettings(
-            ae_title=settings.node.ae_title,
-            host=section.host,
-            port=section.port,
-            max_associations=section.max_associations,
-            peers=tuple(title for peer in settings.peer for title in peer.ae_titles),
-        ),
-        store.register,
-        Inbox(settings.node.storage, min_free_bytes=int(section.min_free_gib * 2**30)),
-    )
+    journal = open_journal(settings, "receiver")
+    receiver = Receiver(receiver_settings(settings), settings.peer, journal, store.callers, SystemClock())
     receiver.start()
     stop.wait()
     receiver.stop()
+    journal.close()
     store.close()
+
+
+def receiver_settings(settings: Settings) -> ReceiverSettings:
+    """The doors and limits of the receiver, as the site wants them.
+
+    Raises
+    ------
+    SettingsError : a file of [tls] cannot be used
+    """
+    from node.receive.association import AssociationSettings
+    from node.receive.listener import Door, ListenerLimits
+    from node.receive.receiver import ReceiverSettings
+    from node.tls import Credentials, Ocsp
+
+    section = settings.receiver
+    doors = [Door(section.host, section.port)] if section.plain else []
+    if section.tls_port is not None and settings.tls is not None:
+        doors.append(Door(section.host, section.tls_port, Credentials(settings.tls, Ocsp(settings.tls.ocsp))))
+    association = AssociationSettings(
+        ae_titles=(settings.node.ae_title, *section.also_called),
+        handshake_timeout_s=section.handshake_timeout_s,
+        idle_timeout_s=section.idle_timeout_s,
+        commitment=section.commitment,
+    )
+    limits = ListenerLimits(patience_s=section.handshake_timeout_s, associations=section.max_associations)
+    return ReceiverSettings(tuple(doors), association, limits)
 
 
 def work(config: Path, settings: Settings) -> None:
@@ -175,12 +189,25 @@ def work(config: Path, settings: Settings) -> None:
     clock = SystemClock()
     sweep = Sweep(store.exams, ExamIntake(settings, store, clock), engine, clock, delivers=bool(settings.destination))
     engine.launch()
+    keep_and_fetch(settings, store, stop)
     log.info("worker is ready")
     while not stop.wait(SWEEP_PAUSE_S):
         sweep.once()
     worker.close()
     # The engine's threads may be in the middle of a step: everything that matters is on disk, and goes on at the next start.
     os._exit(0)
+
+
+def keep_and_fetch(settings: Settings, store: Store, stop: threading.Event) -> None:
+    """What the worker does beside the exams, each in a thread of its own: fetch from peers, and remove what has had its time."""
+    from node.assemble.rules import load_rules
+    from node.settings import read_toml
+    from node.workflow.steps.fetching import Fetcher
+
+    if any(peer.ask == "images" for peer in settings.peer):
+        rules = load_rules(read_toml(settings.analysis.rules))
+        fetcher = Fetcher(settings, store, rules, open_journal(settings, "fetch"), SystemClock())
+        threading.Thread(target=fetcher.run, args=(stop,), name="fetcher", daemon=True).start()
 
 
 def _stop_by_signal() -> threading.Event:

@@ -95,6 +95,7 @@ class PeerSection(Section):
     tls: bool = False
     url: Url | None = None
     token: Path | None = Field(default=None, strict=False)
+    archive: bool = False
     ask: Literal["nothing", "counts", "images"] = "nothing"
     fetch_by: Literal["move", "get", "dicomweb"] = "get"
     timeout_s: Annotated[float, Field(gt=0, strict=False)] = 30.0
@@ -116,6 +117,8 @@ class PeerSection(Section):
             raise ValueError('ask needs host, port and ae_title of its query service, or url for fetch_by = "dicomweb"')
         if self.fetch_by == "dicomweb" and self.ask != "nothing" and self.url is None:
             raise ValueError('fetch_by = "dicomweb" needs url')
+        if self.archive and not dimse:
+            raise ValueError("archive = true needs host, port and ae_title of its query service")
         return self
 
 
@@ -132,6 +135,7 @@ class Destination(Section):
     token: Path | None = Field(default=None, strict=False)
     folder: Path | None = Field(default=None, strict=False, validate_default=True)
     proof: Literal["auto", "commitment", "query", "none"] = "auto"
+    prove_within_s: Annotated[float, Field(gt=0, strict=False)] = 600.0
     timeout_s: Annotated[float, Field(gt=0, strict=False)] = 30.0
     profile: Profile | None = None
     objects: tuple[ObjectName, ...] | None = Field(default=None, strict=False)
@@ -161,8 +165,10 @@ class RetrieveSection(Section):
     """[retrieve]: what the node may fetch by itself from peers with ``ask = "images"``."""
 
     missing_roles: bool = False
+    after_quiet_s: Annotated[float, Field(ge=0, strict=False)] = 60.0
     priors: bool = False
     prior_years: Annotated[float, Field(gt=0, strict=False)] = 5.0
+    priors_wait_min: Annotated[float, Field(ge=0, strict=False)] = 60.0
     images_an_exam: Annotated[int, Field(ge=1)] = 5000
     studies_a_day: Annotated[int, Field(ge=1)] = 100
 

@@ -66,6 +66,7 @@ class Facts:
     unclaimed : why a reader's lesion segmentation, which came alone, is of no exam, one sentence; empty where there is none
     ignored_by : name of the site's rule that says not to analyse it; empty where none does
     rests : why it does not begin now although it could, one sentence; empty where it may
+    fetching : what is being fetched from peers for a role that lacks it, one sentence each
     """
 
     state: State
@@ -87,6 +88,7 @@ class Facts:
     elsewhere: tuple[str, ...] = field(default=())
     ignored_by: str = ""
     rests: str = ""
+    fetching: tuple[str, ...] = field(default=())
 
     def candidate(self, role: Role) -> Candidate | None:
         """The series chosen for a role."""
@@ -133,7 +135,12 @@ def decide(facts: Facts) -> Decision:
     for state, verb, _ in PATH:
         if facts.state is state and (facts.begun or state is not State.RECEIVED):
             return Decision(Action.STEP, f"{state.value.lower()}; {verb.value} is next", verb)
-    return _settling(facts) or _at_its_time(facts, _gathered(facts))
+    return _fetching(facts) or _settling(facts) or _at_its_time(facts, _gathered(facts))
+
+
+def _fetching(facts: Facts) -> Decision | None:
+    """What is being fetched is waited for: the peer's time-outs are its deadline."""
+    return Decision(Action.WAIT, f"{'; '.join(facts.fetching)}; {_here(facts)}", passing=True) if facts.fetching else None
 
 
 def _at_its_time(facts: Facts, decision: Decision) -> Decision:

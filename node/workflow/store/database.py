@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from node.domain.ports import Clock
 from node.errors import TemporaryError
 from node.workflow.store.answers import Answers
-from node.workflow.store.callers import Callers
 from node.workflow.store.assignments import Assignments
+from node.workflow.store.callers import Callers
 from node.workflow.store.commitments import Commitments
 from node.workflow.store.corrections import Corrections
 from node.workflow.store.deliveries import Deliveries
@@ -24,6 +24,7 @@ from node.workflow.store.notices import Notices
 from node.workflow.store.quarantine import Quarantine
 from node.workflow.store.register import InstanceRegister
 from node.workflow.store.rejections import Rejections
+from node.workflow.store.retrievals import Retrievals
 from node.workflow.store.verdicts import Verdicts
 
 BUSY_TIMEOUT_S = 30.0
@@ -58,6 +59,7 @@ class Store:
         self.notices = Notices(self._engine, clock)
         self.evidence = Evidence(self._engine, clock)
         self.news = News(self._engine, clock)
+        self.retrievals = Retrievals(self._engine, clock)
         self.deliveries = Deliveries(self._engine, clock)
         self.commitments = Commitments(self._engine, clock)
 
