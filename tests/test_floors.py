@@ -30,7 +30,7 @@ FLOORS: dict[str, set[str]] = {
     "tls": {"domain", "cryptography"},
     "dimse": {"domain", "tls", "pydicom", "pynetdicom"},
     "settings": {"domain", "pydantic"},
-    "receive": {"domain", "dimse", "tls", "pydicom", "pynetdicom", "dicomweb_client", "requests", "starlette"},
+    "receive": {"domain", "dimse", "tls", "pydicom", "pynetdicom", "starlette", "anyio", "uvicorn"},
     "retrieve": {"domain", "dimse", "tls", "pydicom", "pynetdicom", "dicomweb_client", "requests", "starlette"},
     "deliver": {"domain", "dimse", "tls", "pydicom", "pynetdicom", "dicomweb_client", "requests", "starlette"},
     "assemble": {"domain", "pydicom", "highdicom"},
