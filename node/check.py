@@ -67,11 +67,20 @@ def _try(name: str, work: Callable[[], str]) -> Item:
 def _rules(settings: Settings) -> str:
     from node.assemble.rules import load_rules, unknown_tracers
 
-    rules = load_rules(settings_module.read_toml(settings.analysis.rules))
-    unknown = unknown_tracers(rules, settings_module.tracers(settings.analysis.tracers))
-    if unknown:
-        raise SettingsError(unknown)
-    return f"{settings.analysis.rules.name}, no mistake"
+    table = settings_module.read_toml(settings.analysis.rules)
+    mistakes: list[str] = []
+    try:
+        rules = load_rules(table)
+        mistakes += unknown_tracers(rules, settings_module.tracers(settings.analysis.tracers))
+    except SettingsError as error:
+        mistakes += error.mistakes
+    try:
+        protocols = settings_module.load_protocols(settings, table)
+    except SettingsError as error:
+        mistakes += error.mistakes
+    if mistakes:
+        raise SettingsError(mistakes)
+    return f"{settings.analysis.rules.name}, no mistake; {len(rules.exams)} rules on exams, {len(protocols)} protocols"
 
 
 def _template(settings: Settings) -> str:
@@ -166,7 +175,7 @@ def _own_echo(settings: Settings) -> str:
 
 def _echo(destination: Destination, settings: Settings) -> str:
     from node.dimse import echo
-    from node.workflow.steps.sending import peer
+    from node.workflow.steps.places import peer
 
     result = echo(peer(destination, settings))
     if result.status != 0:

@@ -30,10 +30,48 @@ that nobody reads: an unreachable peer, a lost association, a full disk at the o
 A warning (0xB000 …) is a stored object; its text is kept.
 """
 
+from node.deliver.archive import DimseDestination
 from node.deliver.backoff import retry_delay_s
+from node.deliver.commitment import (
+    FAILURES,
+    MOST_INSTANCES,
+    Asked,
+    CommitmentResult,
+    read_request,
+    read_result,
+    report_commitment,
+    request_commitment,
+)
 from node.deliver.compression import Compression
 from node.deliver.destination import Destination, Held, Proof
+from node.deliver.exchange import HttpServer
+from node.deliver.folder import FolderDestination
+from node.deliver.holdings import Instance, held_by
 from node.deliver.ledger import Ledger, Outcome
 from node.deliver.send import send
+from node.deliver.stow import StowDestination
 
-__all__ = ["Compression", "Destination", "Held", "Ledger", "Outcome", "Proof", "retry_delay_s", "send"]
+__all__ = [
+    "FAILURES",
+    "MOST_INSTANCES",
+    "Asked",
+    "CommitmentResult",
+    "Compression",
+    "Destination",
+    "DimseDestination",
+    "FolderDestination",
+    "Held",
+    "HttpServer",
+    "Instance",
+    "Ledger",
+    "Outcome",
+    "Proof",
+    "StowDestination",
+    "held_by",
+    "read_request",
+    "read_result",
+    "report_commitment",
+    "request_commitment",
+    "retry_delay_s",
+    "send",
+]

@@ -7,8 +7,9 @@ import hashlib
 FIRST_DELAY_S = 5.0
 """A PACS that restarts is back in seconds."""
 
-LONGEST_DELAY_S = 900.0
-"""A PACS that was down overnight gets its results within a quarter of an hour of its return."""
+LONGEST_DELAY_S = 3600.0
+"""A fault that lasts is tried at every hour, for ever. A PACS that was down overnight gets all its results as soon as one of them gets
+through: the others do not wait for their own hour."""
 
 JITTER = 0.2
 """Share by which delays differ from object to object, so that a returning PACS is not met by all at one time."""

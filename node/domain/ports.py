@@ -82,6 +82,9 @@ RELEASED = frozenset((DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState
 """What is sent, or sent again, when a person releases an exam: not what is held."""
 
 
+UNSENT = frozenset((DeliveryState.QUEUED, DeliveryState.SENDING))
+"""What is still to be sent, or to be asked after because its answer is missing."""
+
 ARRIVED = frozenset((DeliveryState.STORED, DeliveryState.PROVEN))
 """What a destination has answered Success for."""
 

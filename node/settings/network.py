@@ -80,6 +80,12 @@ class ReceiverSection(Section):
     min_free_gib: Annotated[float, Field(ge=0, strict=False)] = 5.0
     commitment: bool = False
 
+    @model_validator(mode="after")
+    def _has_a_door(self) -> ReceiverSection:
+        if not self.plain and self.tls_port is None:
+            raise ValueError("plain = false needs tls_port: nothing could come in")
+        return self
+
 
 class PeerSection(Section):
     """[[peer]]: a scanner, router or archive that may send to us, and how it is asked."""

@@ -1,11 +1,14 @@
 """The durable engine: runs an exam's steps so that a killed worker goes on where it stopped. DBOS is known in this file alone.
 
-A *workflow* here is one of three functions below; its id names the exam, the version and the run. Steps are at least once: each verb
-writes its artefact whole or not at all, and sending asks the PACS before it repeats. What DBOS remembers is a hint: `ensure` starts the
-work anew under the next run number wherever an exam has none alive, so that losing DBOS's tables would lose no exam.
+A *workflow* here is one of the functions below; its id names the exam, the version, the destination where there is one, and the run. Steps
+are at least once: each verb writes its artefact whole or not at all, and sending asks the PACS before it repeats. What DBOS remembers is
+a hint: `ensure` starts the work anew under the next run number wherever an exam has none alive, so that losing DBOS's tables would lose
+no exam.
 
 Decisions: JSON serialiser, so that nothing in the database can run code; the application version is the version of these workflows, not
-a hash of the source, so that an update resumes what was begun; only the worker launches DBOS.
+a hash of the source, so that an update resumes what was begun, and what was begun under another version is begun anew; only the worker
+launches DBOS. One workflow does one attempt at one destination and ends: what waits, waits in our rows, so that nothing sleeps in a place
+that others need; and each destination has places of its own.
 """
 
 from __future__ import annotations
@@ -13,18 +16,19 @@ from __future__ import annotations
 import traceback
 from collections import Counter
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
 
+from node.domain.priority import Priority
 from node.errors import ConflictError, DataError, NodeError, QualityError, TemporaryError
 from node.workflow.states import COMPUTE, ENDED, OWING, State, Verb
 from node.workflow.store.exams import Exams
 
 log = structlog.get_logger()
 
-WORKFLOW_VERSION = "1"
+WORKFLOW_VERSION = "2"
 """Counts up when a workflow function changes so that what was begun under the old one could not go on."""
 
 ALIVE = frozenset({"PENDING", "ENQUEUED", "DELAYED"})
@@ -38,6 +42,9 @@ OWED = tuple((state, verb, state) for state, verb in OWING.items())
 FAULT_PAUSE_S = 60.0
 """Until sending is tried again that a fault of ours has ended."""
 
+SENDS_AT_ONCE = 2
+"""To one destination: an urgent exam need not wait for a large one, and no archive is asked for more than two associations of ours."""
+
 
 class Work(Protocol):
     """What the engine runs."""
@@ -50,8 +57,20 @@ class Work(Protocol):
         """The version needs its compute process no more."""
         ...
 
-    def deliver(self, exam: int, version: int) -> float | None:
-        """Send what is not sent; seconds until the next try, None when nothing is left to try."""
+    def is_made(self, verb: Verb, exam: int, version: int) -> bool:
+        """Whether the page or the note that a verb makes is in the outbox."""
+        ...
+
+    def due(self, exam: int, version: int) -> tuple[str, ...]:
+        """Destinations for which something is to be done now; where nothing ever will be, the exam ends."""
+        ...
+
+    def deliver(self, exam: int, version: int, destination: str) -> None:
+        """One attempt at what is due for one destination; what is left is planned for later."""
+        ...
+
+    def put_off(self, exam: int, version: int, destination: str, delay_s: float | None) -> None:
+        """Do nothing for a destination for a time, or, without one, never again by itself."""
         ...
 
 
@@ -69,7 +88,7 @@ class Engine:
         self._work = work
         self._attempts = attempts
         self._runs: dict[str, int] = {}
-        self._faults: Counter[tuple[int, int]] = Counter()  # of sending; a worker that starts anew may try anew
+        self._faults: Counter[tuple[int, int, str]] = Counter()  # of sending; a worker that starts anew may try anew
         config: DBOSConfig = {
             "name": "ember",
             "system_database_url": url,
@@ -79,11 +98,11 @@ class Engine:
             "log_level": "WARNING",
         }
         DBOS(config=config)
-        self._functions: dict[str, Callable[[int, int], None]] = {
+        self._functions: dict[str, Callable[..., None]] = {
             name: DBOS.workflow(name=name, max_recovery_attempts=RECOVERIES)(_plain(function)) for name, function in self._named()
         }
 
-    def _named(self) -> tuple[tuple[str, Callable[[int, int], None]], ...]:
+    def _named(self) -> tuple[tuple[str, Callable[..., None]], ...]:
         return (("analyse", self._analyse), ("deliver", self._deliver), ("refuse", self._refuse), ("withdraw", self._withdraw))
 
     def launch(self) -> None:
@@ -91,24 +110,42 @@ class Engine:
         DBOS.launch()
         DBOS.register_queue("compute", worker_concurrency=1, polling_interval_sec=0.2, on_conflict="always_update")
         DBOS.register_queue("network", worker_concurrency=4, polling_interval_sec=0.2, on_conflict="always_update")
+        DBOS.register_queue(
+            "destinations", partition_worker_concurrency=SENDS_AT_ONCE, polling_interval_sec=0.2, on_conflict="always_update"
+        )
+        self._end_former()
 
     def stop(self) -> None:
         """Stop running; what is under way goes on at the next launch."""
         DBOS.destroy(workflow_completion_timeout_sec=0)
 
-    def ensure(self, verb: Verb, exam: int, version: int) -> None:
-        """See to it that the work that begins with a verb is alive."""
-        name = {Verb.DELIVER: "deliver", Verb.REFUSE: "refuse", Verb.WITHDRAW: "withdraw"}.get(verb, "analyse")
-        stem = f"{name}-E{exam:05d}-v{version}"
+    def ensure(self, verb: Verb, exam: int, version: int, *, priority: Priority = Priority.NORMAL) -> None:
+        """See to it that the work that begins with a verb is alive: a verb's own, or that of each destination where something is due."""
+        if verb is Verb.DELIVER or (verb in OWING.values() and self._work.is_made(verb, exam, version)):
+            for destination in self._work.due(exam, version):
+                with SetEnqueueOptions(priority=priority.rank, queue_partition_key=destination):
+                    self._ensure("deliver", "destinations", exam, version, destination)
+            return
+        name = verb.value if verb in OWING.values() else "analyse"
+        with SetEnqueueOptions(priority=priority.rank):
+            self._ensure(name, "compute" if name == "analyse" else "network", exam, version)
+
+    def _ensure(self, name: str, queue: str, exam: int, version: int, *more: str) -> None:
+        stem = "-".join((f"{name}-E{exam:05d}-v{version}", *more))
         run = self._runs.get(stem, 1)
         while (status := DBOS.get_workflow_status(f"{stem}-{run}")) is not None:
-            if status.status in ALIVE:
+            if status.status in ALIVE and status.app_version == WORKFLOW_VERSION:
                 return
             run += 1
         self._runs[stem] = run
-        queue = "compute" if name == "analyse" else "network"
         with SetWorkflowID(f"{stem}-{run}"):
-            DBOS.enqueue_workflow(queue, self._functions[name], exam, version)
+            DBOS.enqueue_workflow(queue, self._functions[name], exam, version, *more)
+
+    def _end_former(self) -> None:
+        """What was begun under another version of these workflows will not go on: it is begun anew when it is asked for."""
+        for old in DBOS.list_workflows(status=sorted(ALIVE), load_input=False, load_output=False):
+            if old.app_version != WORKFLOW_VERSION:
+                DBOS.cancel_workflow(old.workflow_id)
 
     def _analyse(self, exam: int, version: int) -> None:
         try:
@@ -118,35 +155,36 @@ class Engine:
         finally:
             self._work.release(exam, version)
 
-    def _deliver(self, exam: int, version: int) -> None:
-        while (delay := DBOS.run_step({"name": "deliver"}, self._send, exam, version)) is not None:
-            DBOS.sleep(delay)
+    def _deliver(self, exam: int, version: int, destination: str) -> None:
+        DBOS.run_step({"name": "deliver"}, self._send, exam, version, destination)
 
     def _refuse(self, exam: int, version: int) -> None:
-        self._make_and_send(Verb.REFUSE, exam, version)
+        self._make(Verb.REFUSE, exam, version)
 
     def _withdraw(self, exam: int, version: int) -> None:
-        self._make_and_send(Verb.WITHDRAW, exam, version)
+        self._make(Verb.WITHDRAW, exam, version)
 
-    def _make_and_send(self, verb: Verb, exam: int, version: int) -> None:
+    def _make(self, verb: Verb, exam: int, version: int) -> None:
         try:
-            if DBOS.run_step({"name": verb.value}, self._compute, exam, version, verb.value):
-                self._deliver(exam, version)
+            DBOS.run_step({"name": verb.value}, self._compute, exam, version, verb.value)
         finally:
             self._work.release(exam, version)
 
-    def _send(self, exam: int, version: int) -> float | None:
-        """Send what is not sent; a fault of ours is tried again a few times, and then told, instead of for ever and unseen."""
+    def _send(self, exam: int, version: int, destination: str) -> None:
+        """Deliver; a fault of ours is tried again a few times, and then told, instead of for ever and unseen."""
         try:
-            return self._work.deliver(exam, version)
+            self._work.deliver(exam, version, destination)
         except Exception:  # noqa: BLE001 - as in `_compute`: the node lives on
-            self._faults[exam, version] += 1
-            if self._faults[exam, version] < self._attempts:
-                self._exams.note(exam, f"version {version} could not be sent by a fault of the node; again in {FAULT_PAUSE_S:.0f} s")
-                return FAULT_PAUSE_S
-            del self._faults[exam, version]
-            self._fail(exam, version, "deliver failed by a fault of the node; the traceback is kept", traceback.format_exc())
-            return None
+            self._faults[exam, version, destination] += 1
+            if self._faults[exam, version, destination] < self._attempts:
+                what = f"version {version} could not be sent to {destination} by a fault of the node"
+                self._exams.note(exam, f"{what}; again in {FAULT_PAUSE_S:.0f} s")
+                self._work.put_off(exam, version, destination, FAULT_PAUSE_S)
+                return
+            del self._faults[exam, version, destination]
+            told = f"deliver failed at {destination} by a fault of the node; the traceback is kept"
+            self._fail(exam, version, told, traceback.format_exc())
+            self._work.put_off(exam, version, destination, None)
 
     def _compute(self, exam: int, version: int, verb_name: str) -> bool:
         """One verb, tried again after an end of the compute process; whether the exam goes on."""
@@ -190,10 +228,10 @@ class Engine:
         self._exams.move(exam, State.FAILED, text, of_version=version, detail=detail, progress=None)
 
 
-def _plain(method: Callable[[int, int], None]) -> Callable[[int, int], None]:
+def _plain(method: Callable[..., None]) -> Callable[..., None]:
     """DBOS marks the functions that it registers, and a bound method cannot be marked."""
 
-    def function(exam: int, version: int) -> None:
-        method(exam, version)
+    def function(exam: int, version: int, *more: Any) -> None:
+        method(exam, version, *more)
 
     return function

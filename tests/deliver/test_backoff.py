@@ -9,9 +9,9 @@ from node.deliver.backoff import FIRST_DELAY_S, JITTER, LONGEST_DELAY_S
 
 
 def test_delays_double_up_to_a_limit_within_the_spread() -> None:
-    for attempt, middle in [(1, 5.0), (2, 10.0), (3, 20.0), (8, 640.0), (9, 900.0), (60, 900.0), (10_000, 900.0)]:
+    for attempt, middle in [(1, 5.0), (2, 10.0), (3, 20.0), (8, 640.0), (10, 2560.0), (11, 3600.0), (60, 3600.0), (10_000, 3600.0)]:
         assert abs(retry_delay_s(attempt, "1.2.3") / middle - 1.0) <= JITTER
-    assert (FIRST_DELAY_S, LONGEST_DELAY_S) == (5.0, 900.0)
+    assert (FIRST_DELAY_S, LONGEST_DELAY_S) == (5.0, 3600.0)
 
 
 def test_the_same_object_and_attempt_wait_the_same_and_others_do_not() -> None:

@@ -225,12 +225,17 @@ def test_a_withdrawn_exam_owes_its_note_until_it_was_answered(store: Store, sett
         for uid in uids:
             receipts.stored(uid, "answered 0x0000") if name == "pacs" else receipts.refused(uid, "0x0122")
 
-    assert Worker([sys.executable], settings, store).deliver(1, 1) is None
+    for row in store.deliveries.of_exam(1):  # nothing more to prove
+        store.deliveries.plan(row.destination, [row.sop_instance_uid], None)
+    assert Worker([sys.executable], settings, store).due(1, 1) == ()
 
     exam = store.exams.get(1)
     assert (exam.state, exam.progress) == (State.WITHDRAWN, None)
     assert exam.reason.endswith("by A. Smith: wrong side; vna did not take the rejection note: take the objects out there by hand")
-    assert store.exams.events(1)[-1].text == "the rejection note: 1 of 1 objects stored by pacs; 0 of 1 objects stored by vna, 1 refused"
+    assert (
+        store.exams.events(1)[-1].text
+        == "the rejection note: 1 of 1 objects stored by pacs, not proven; 0 of 1 objects stored by vna, 1 refused"
+    )
     assert [row.state for row in store.deliveries.of_exam(1, 1) if row.kind != REJECTION] == [DeliveryState.STORED] * 2
 
 
@@ -265,7 +270,9 @@ def test_a_destination_that_took_no_note_is_named_once(store: Store, settings: S
     for uid in posted(store)["pacs"]:
         store.deliveries.receipts("pacs").refused(uid, "0x0122")
     for _ in range(2):  # killed before the engine knew that it was done
-        Worker([sys.executable], settings, store).deliver(1, 1)
+        for row in store.deliveries.of_exam(1):
+            store.deliveries.plan(row.destination, [row.sop_instance_uid], None)
+        Worker([sys.executable], settings, store).due(1, 1)
     assert store.exams.get(1).reason.count("by hand") == 1
 
 
@@ -291,10 +298,19 @@ def test_the_last_word_on_a_version_says_whether_another_takes_its_place(store: 
 
 def test_what_one_destination_has_and_another_waits_for_is_not_called_nothing(store: Store, tmp_path: Path) -> None:
     send(store, tmp_path, "9.1", "pacs")
+    store.deliveries.post([Posting("9.1", "vna", 1, 1, "summary", SC, EXPLICIT, "exams/E00001/v1/objects/9.1.dcm", "cc")])
     store.exams.move(1, State.ENCODED, "vna is down")
     with pytest.raises(ConflictError, match="still being sent, and a part is stored"):
         reject(store, store.exams.get(1), **WHO)
     assert store.verdicts.of_exam(1) == ()
+
+
+def test_what_every_destination_has_may_be_judged_before_it_is_proven(store: Store, tmp_path: Path) -> None:
+    send(store, tmp_path, "9.1", "pacs")
+    store.exams.move(1, State.ENCODED, "commitment asked")
+    accept(store, store.exams.get(1), **WHO)
+    assert store.exams.get(1).state is State.ENCODED
+    assert reject(store, store.exams.get(1), **WHO) is State.WITHDRAWN
 
 
 def test_the_note_of_an_exam_that_was_given_up_has_all_its_tries(store: Store, tmp_path: Path) -> None:

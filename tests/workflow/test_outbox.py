@@ -92,6 +92,7 @@ def posted(store: Store, folder: Path, destinations: tuple[Destination, ...], ob
     settings = Settings(node=NodeSection(storage=folder), destination=destinations)
     outbox.freeze(folder, "objects", objects)
     outbox.post(store, settings, store.exams.get(1), folder, "objects")
+    store.exams.move(1, State.ENCODED, "encoded")
     return settings
 
 
@@ -100,7 +101,10 @@ def states(store: Store, name: str) -> dict[str, DeliveryState]:
 
 
 def deliver(store: Store, settings: Settings) -> None:
-    assert Worker(["false"], settings, store).deliver(1, 1) is None
+    worker = Worker(["false"], settings, store)
+    while due := worker.due(1, 1):
+        for name in due:
+            worker.deliver(1, 1, name)
 
 
 def test_two_destinations_get_each_its_own_choice(store: Store, peers: Peers, tmp_path: Path) -> None:
@@ -197,7 +201,7 @@ def test_after_a_restart_posting_and_sending_again_change_nothing(store: Store, 
 
     again = Store(tmp_path, SystemClock())
     outbox.post(again, settings, again.exams.get(1), tmp_path, "objects")
-    Worker(["false"], settings, again).deliver(1, 1)
+    deliver(again, settings)
     again.close()
 
     assert states(store, "pacs") == before

@@ -6,12 +6,14 @@ there is nothing to take back: then a page says why there is no result, as for a
 
 from __future__ import annotations
 
-from node.domain.ports import ARRIVED
+from collections.abc import Sequence
+
+from node.domain.ports import ARRIVED, UNSENT
 from node.domain.verdict import Verdict
 from node.errors import ConflictError, DataError
 from node.workflow.states import State
 from node.workflow.store.database import Store
-from node.workflow.store.rows import ExamRow
+from node.workflow.store.rows import DeliveryRow, ExamRow
 from node.workflow.store.verdicts import Said
 
 JUDGED = (State.DELIVERED, State.HELD, State.FAILED)
@@ -27,7 +29,7 @@ def accept(store: Store, exam: ExamRow, *, author: str, reason: str) -> None:
     DataError : nobody says so, or no reason is given
     """
     said = _said(exam, Verdict.ACCEPTED, author, reason)
-    if exam.state is not State.DELIVERED:
+    if exam.state is not State.DELIVERED and not _lacks_proof_alone(exam, store.deliveries.of_exam(exam.number, exam.version)):
         more = f"; `ember release {exam.name}` lets it go on" if exam.state is State.HELD else ""
         raise ConflictError(f"{exam.name} is {exam.state.value}, not DELIVERED: there is no result to accept{more}")
     before = [row for row in store.verdicts.of_exam(exam.number) if row.version == exam.version][-1:]
@@ -51,8 +53,9 @@ def reject(store: Store, exam: ExamRow, *, author: str, reason: str, verdict: Ve
     DataError : nobody says so, or no reason is given
     """
     said = _said(exam, verdict, author, reason)
-    stored = any(row.state in ARRIVED for row in store.deliveries.of_exam(exam.number, exam.version))
-    if exam.state in JUDGED and stored:
+    rows = store.deliveries.of_exam(exam.number, exam.version)
+    stored = any(row.state in ARRIVED for row in rows)
+    if stored and (exam.state in JUDGED or _lacks_proof_alone(exam, rows)):
         text = f"withdrawn, {verdict.value} by {author}: {reason}"
         store.verdicts.record(exam, said, text, to=State.WITHDRAWN, progress="rejection note owed")
         return State.WITHDRAWN
@@ -67,6 +70,11 @@ def reject(store: Store, exam: ExamRow, *, author: str, reason: str, verdict: Ve
             f"{exam.name} is still being sent, and a part is stored: expected DELIVERED or HELD; `ember show` says what it waits for"
         )
     raise ConflictError(f"{exam.name} is {exam.state.value}: there is no result to reject")
+
+
+def _lacks_proof_alone(exam: ExamRow, rows: Sequence[DeliveryRow]) -> bool:
+    """Whether all was sent and answered, so that a reader may have seen it, and what is waited for is proof."""
+    return exam.state is State.ENCODED and any(row.state in ARRIVED for row in rows) and not any(row.state in UNSENT for row in rows)
 
 
 def _said(exam: ExamRow, verdict: Verdict, author: str, reason: str) -> Said:

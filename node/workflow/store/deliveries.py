@@ -1,17 +1,25 @@
-"""`Deliveries`: every object on its way to every destination, and what was answered."""
+"""`Deliveries`: every object on its way to every destination, what was answered, what is planned for it, and how it was proven."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from node.domain.ports import Clock, DeliveryState, Parcel
-from node.workflow.states import State
+from node.workflow.states import OWING, State
 from node.workflow.store.exams import let_go
-from node.workflow.store.rows import DeliveryRow, ExamRow, Posting, delivery_row
-from node.workflow.store.tables import deliveries
+from node.workflow.store.receipts import DestinationReceipts, proven, set_state
+from node.workflow.store.rows import REJECTION, DeliveryRow, ExamRow, Posting, delivery_row
+from node.workflow.store.tables import deliveries, exams
+
+__all__ = ["Deliveries", "DestinationReceipts", "parcel"]
+
+UNSENT = (DeliveryState.QUEUED.value, DeliveryState.SENDING.value)
+GOING = (State.ENCODED.value, *(state.value for state in OWING))
+"""States in which the sweep itself sees to an exam's deliveries."""
 
 
 class Deliveries:
@@ -33,20 +41,103 @@ class Deliveries:
         now = self._clock.now().isoformat()
         with self._engine.begin() as connection:
             for posting in postings:
-                known = connection.execute(sa.select(deliveries.c.state).where(self._key(posting.sop_instance_uid, posting.destination)))
+                known = connection.execute(sa.select(deliveries.c.state).where(_key(posting.sop_instance_uid, posting.destination)))
                 if known.first() is None:
                     why = held.get(posting.sop_instance_uid)
                     state = DeliveryState.QUEUED if why is None else DeliveryState.HELD
                     row = vars(posting) | {"state": state.value, "detail": why or "", "attempts": 0, "updated_at": now}
-                    connection.execute(deliveries.insert().values(row))
+                    connection.execute(deliveries.insert().values(row | {"next_at": now if why is None else None}))
 
-    def of_exam(self, exam: int, version: int | None = None) -> tuple[DeliveryRow, ...]:
-        """All deliveries of an exam (of one version, or of all)."""
+    def of_exam(self, exam: int, version: int | None = None, destination: str | None = None) -> tuple[DeliveryRow, ...]:
+        """All deliveries of an exam (of one version, or of all; to one destination, or to all)."""
         query = sa.select(deliveries).where(deliveries.c.exam == exam).order_by(deliveries.c.version, deliveries.c.path)
         if version is not None:
             query = query.where(deliveries.c.version == version)
+        if destination is not None:
+            query = query.where(deliveries.c.destination == destination)
         with self._reading.begin() as connection:
             return tuple(delivery_row(row._mapping) for row in connection.execute(query))
+
+    def planned(self, exam: int, version: int) -> dict[str, datetime]:
+        """Destination → when something is to be done next for what goes there; destinations where nothing is are left out."""
+        table = deliveries.c
+        mine = sa.and_(table.exam == exam, table.version == version, table.next_at.is_not(None))
+        query = sa.select(table.destination, sa.func.min(table.next_at)).where(mine).group_by(table.destination)
+        with self._reading.begin() as connection:
+            return {name: datetime.fromisoformat(at) for name, at in connection.execute(query)}
+
+    def unattended(self) -> tuple[tuple[int, int], ...]:
+        """Exams and versions for which something is due that the sweep does not see to: of an earlier version, or of an exam that ended.
+
+        What an overtaken version has not handed over is not sent any more, but for its rejection notes: the next version takes its place.
+        """
+        table, now = deliveries.c, self._clock.now().isoformat()
+        overtaken = table.version != exams.c.version
+        dropped = sa.and_(overtaken, table.state == DeliveryState.QUEUED.value, table.kind != REJECTION)
+        seen_to = sa.and_(~overtaken, exams.c.state.in_(GOING))
+        due = sa.and_(table.next_at.is_not(None), table.next_at <= now, ~dropped, ~seen_to)
+        query = sa.select(table.exam, table.version).distinct().join_from(deliveries, exams, table.exam == exams.c.number).where(due)
+        with self._reading.begin() as connection:
+            return tuple((row.exam, row.version) for row in connection.execute(query.order_by(table.exam, table.version)))
+
+    def plan(self, destination: str, uids: Iterable[str], at: datetime | None, *, looked: int = 0, why: str = "") -> None:
+        """When something is to be done next for these; none: never.
+
+        Parameters
+        ----------
+        looked : questions that brought nothing, to be counted
+        why : what they are waiting for, or why nothing more is done
+        """
+        values = {"next_at": None if at is None else at.isoformat(), "looks": deliveries.c.looks + looked, "proof": why or None}
+        with self._engine.begin() as connection:
+            for uid in uids:
+                connection.execute(deliveries.update().where(_key(uid, destination)).values(values))
+
+    def asked_in(self, destination: str, uids: Iterable[str], transaction_uid: str) -> None:
+        """These were asked for in a request for commitment."""
+        with self._engine.begin() as connection:
+            for uid in uids:
+                connection.execute(deliveries.update().where(_key(uid, destination)).values(asked_in=transaction_uid))
+
+    def proven(self, destination: str, uids: Iterable[str], how: str) -> int:
+        """The destination has said that it holds these, whatever was thought of them before; how many that is news of."""
+        with self._engine.begin() as connection:
+            return proven(connection, destination, uids, how, at=self._clock.now().isoformat())
+
+    def lost(self, destination: str, uids: Iterable[str], why: str) -> None:
+        """The destination answered Success and does not have these: the same bytes again, at once."""
+        values = {"looks": 0, "resent": deliveries.c.resent + 1, "next_at": self._clock.now().isoformat(), "asked_in": None}
+        self._set(destination, uids, DeliveryState.QUEUED, why, values)
+
+    def refused(self, destination: str, uids: Iterable[str], why: str) -> None:
+        """The destination will not keep these, whatever it answered when they were sent."""
+        self._set(destination, uids, DeliveryState.REFUSED, why, {"next_at": None})
+
+    def away(self, destination: str, until: datetime) -> None:
+        """A destination cannot be spoken with: nothing that is to be sent there is tried before, of any exam."""
+        table, at = deliveries.c, until.isoformat()
+        waiting = sa.and_(table.destination == destination, table.state.in_(UNSENT), table.next_at < at)
+        with self._engine.begin() as connection:
+            connection.execute(deliveries.update().where(waiting).values(next_at=at))
+
+    def hasten(self, destination: str | None = None) -> None:
+        """A destination is back, or the node has started: all that is to be sent there (or anywhere) may be tried at once."""
+        table, now = deliveries.c, self._clock.now().isoformat()
+        waiting = sa.and_(table.state.in_(UNSENT), table.next_at > now)
+        if destination is not None:
+            waiting = sa.and_(waiting, table.destination == destination)
+        with self._engine.begin() as connection:
+            connection.execute(deliveries.update().where(waiting).values(next_at=now))
+
+    def proven_anywhere(self, uids: Iterable[str]) -> frozenset[str]:
+        """Those of these objects, results of ours, that some destination is proven to hold."""
+        table = deliveries.c
+        found: set[str] = set()
+        with self._reading.begin() as connection:
+            for uid in uids:
+                query = sa.select(table.sop_instance_uid).where(table.sop_instance_uid == uid, table.state == DeliveryState.PROVEN.value)
+                found |= {uid} if connection.execute(query).first() is not None else set()
+        return frozenset(found)
 
     def release(self, exam: ExamRow, to: State, text: str) -> None:
         """A person lets a version go on, in one transaction: what was refused for good, or not taken, is in the outbox again; what is held
@@ -64,18 +155,20 @@ class Deliveries:
         now = self._clock.now().isoformat()
         states = (DeliveryState.REFUSED.value, DeliveryState.NOT_TAKEN.value)
         refused = sa.and_(deliveries.c.exam == exam.number, deliveries.c.version == exam.version, deliveries.c.state.in_(states))
-        queued = {"state": DeliveryState.QUEUED.value, "detail": "sent again by a person", "updated_at": now}
+        queued = {"state": DeliveryState.QUEUED.value, "detail": "sent again by a person", "updated_at": now, "next_at": now}
         with self._engine.begin() as connection:
             let_go(connection, exam, to, text, at=now)
-            connection.execute(deliveries.update().where(refused).values(queued))
+            connection.execute(deliveries.update().where(refused).values(queued | {"looks": 0, "resent": 0}))
 
     def receipts(self, destination: str) -> DestinationReceipts:
         """Where the sender notes what one destination answered."""
         return DestinationReceipts(self._engine, self._clock, destination)
 
-    @staticmethod
-    def _key(sop_instance_uid: str, destination: str) -> sa.ColumnElement[bool]:
-        return sa.and_(deliveries.c.sop_instance_uid == sop_instance_uid, deliveries.c.destination == destination)
+    def _set(self, destination: str, uids: Iterable[str], state: DeliveryState, detail: str, values: Mapping[str, object]) -> None:
+        now = self._clock.now().isoformat()
+        with self._engine.begin() as connection:
+            for uid in uids:
+                set_state(connection, uid, destination, state, detail, at=now, **values)
 
 
 def parcel(row: DeliveryRow, storage: Path, *, required: bool = True) -> Parcel:
@@ -83,44 +176,5 @@ def parcel(row: DeliveryRow, storage: Path, *, required: bool = True) -> Parcel:
     return Parcel(row.sop_instance_uid, row.sop_class_uid, row.transfer_syntax_uid, storage / row.path, row.state, required=required)
 
 
-class DestinationReceipts:
-    """Fulfils `node.domain.ports.Receipts` for one destination."""
-
-    def __init__(self, engine: sa.Engine, clock: Clock, destination: str) -> None:
-        self._engine = engine
-        self._clock = clock
-        self._destination = destination
-
-    def sending(self, sop_instance_uid: str) -> None:
-        """About to be handed to the network."""
-        self._set(sop_instance_uid, DeliveryState.SENDING, "handed to the network")
-
-    def stored(self, sop_instance_uid: str, how: str) -> None:
-        """The destination has it."""
-        self._set(sop_instance_uid, DeliveryState.STORED, how)
-
-    def refused(self, sop_instance_uid: str, why: str) -> None:
-        """Refused for good."""
-        self._set(sop_instance_uid, DeliveryState.REFUSED, why)
-
-    def not_taken(self, sop_instance_uid: str, why: str) -> None:
-        """The destination takes no objects of its class, and need not."""
-        self._set(sop_instance_uid, DeliveryState.NOT_TAKEN, why)
-
-    def postponed(self, sop_instance_uid: str, why: str) -> None:
-        """Did not work now; may work later."""
-        self._set(sop_instance_uid, DeliveryState.QUEUED, why)
-
-    def tried(self, exam: int, version: int) -> int:
-        """Count one more attempt at what is still to be sent; returns how many there were, this one included."""
-        table, waiting = deliveries.c, (DeliveryState.QUEUED.value, DeliveryState.SENDING.value)
-        mine = sa.and_(table.exam == exam, table.version == version, table.destination == self._destination, table.state.in_(waiting))
-        with self._engine.begin() as connection:
-            connection.execute(deliveries.update().where(mine).values(attempts=table.attempts + 1))
-            return int(connection.execute(sa.select(sa.func.max(table.attempts)).where(mine)).scalar() or 1)
-
-    def _set(self, sop_instance_uid: str, state: DeliveryState, detail: str, **columns: object) -> None:
-        values = {"state": state.value, "detail": detail, "updated_at": self._clock.now().isoformat(), **columns}
-        key = sa.and_(deliveries.c.sop_instance_uid == sop_instance_uid, deliveries.c.destination == self._destination)
-        with self._engine.begin() as connection:
-            connection.execute(deliveries.update().where(key).values(values))
+def _key(sop_instance_uid: str, destination: str) -> sa.ColumnElement[bool]:
+    return sa.and_(deliveries.c.sop_instance_uid == sop_instance_uid, deliveries.c.destination == destination)

@@ -9,11 +9,10 @@ down_revision = "0005"
 
 def upgrade() -> None:
     """Create the tables; what was on its way goes on at once, and what an unfinished exam has stored is asked after."""
-    for column in (
-        *(sa.Column(name, sa.Text(), nullable=True) for name in ("next_at", "asked_in", "proof", "proven_at")),
-        *(sa.Column(name, sa.Integer(), nullable=False, server_default="0") for name in ("looks", "resent")),
-    ):
-        op.add_column("deliveries", column)
+    for name in ("next_at", "asked_in", "proof", "proven_at"):
+        op.add_column("deliveries", sa.Column(name, sa.Text(), nullable=True))
+    for name in ("looks", "resent"):
+        op.add_column("deliveries", sa.Column(name, sa.Integer(), nullable=False, server_default="0"))
     op.create_index("deliveries_planned", "deliveries", ["next_at"], unique=False, sqlite_where=sa.text("next_at IS NOT NULL"))
     going = "EXISTS (SELECT 1 FROM exams WHERE exams.number = deliveries.exam AND exams.state = 'ENCODED')"
     op.execute(f"UPDATE deliveries SET next_at = updated_at WHERE state IN ('queued', 'sending') OR (state = 'stored' AND {going})")

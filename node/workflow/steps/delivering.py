@@ -1,0 +1,148 @@
+"""`Deliverer`: one version's objects to one destination: sent, proven, and the exam's end once nothing is left to do for any.
+
+Every run looks at the rows that are due, does what it can, and plans the rest; it never waits. So a destination that is down takes nobody's
+place, and a node that dies in the middle goes on from the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+
+import structlog
+
+from node.deliver import Destination as Place
+from node.deliver import Outcome, retry_delay_s
+from node.domain.ports import ARRIVED, UNSENT, DeliveryState
+from node.settings import Destination, Settings
+from node.settings.network import PROFILES
+from node.workflow.states import State, Verb
+from node.workflow.steps.places import place
+from node.workflow.steps.proving import Prover
+from node.workflow.steps.telling import told, trouble
+from node.workflow.store.database import Store
+from node.workflow.store.deliveries import parcel
+from node.workflow.store.rows import REJECTION, DeliveryRow, ExamRow
+
+log = structlog.get_logger()
+
+ORDER = (REJECTION, "refusal", *PROFILES["everything"])
+"""What a reader needs first goes first: a withdrawal, the pages, the overlay."""
+MADE_BY = {Verb.REFUSE: "refusal", Verb.WITHDRAW: REJECTION}
+
+
+class Deliverer:
+    """Delivers, from the rows alone."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self._settings = settings
+        self._store = store
+        self._prover = Prover(settings, store)
+        self._away: set[str] = set()  # destinations that could not be spoken with last time
+        store.deliveries.hasten()  # a start may follow what was mended
+
+    def is_made(self, verb: Verb, exam: int, version: int) -> bool:
+        """Whether the page or the notes that a verb makes are in the outbox."""
+        return any(row.kind == MADE_BY[verb] for row in self._store.deliveries.of_exam(exam, version))
+
+    def due(self, exam: int, version: int) -> tuple[str, ...]:
+        """Destinations for which something is to be done now. Where nothing ever will be, the exam ends here."""
+        planned = self._store.deliveries.planned(exam, version)
+        named = [section.name for section in self._settings.destination if section.name in planned]
+        if not named:
+            self._close(exam, version)
+        now = self._store.clock.now()
+        return tuple(name for name in named if planned[name] <= now)
+
+    def deliver(self, exam: int, version: int, name: str) -> None:
+        """Send what is due, then ask after what is stored."""
+        section = next((one for one in self._settings.destination if one.name == name), None)
+        if section is None:
+            return  # the settings have changed since
+        where = place(section, self._settings, f"E{exam:05d}-v{version}")
+        self._send(self._due(exam, version, name, UNSENT), section, where)
+        self._prover.prove(self._due(exam, version, name, (DeliveryState.STORED,)), section, where)
+        if any(row.next_at for row in self._store.deliveries.of_exam(exam, version)):
+            self._store.exams.progress(exam, told(self._store.deliveries.of_exam(exam, version)), of_version=version)
+
+    def put_off(self, exam: int, version: int, name: str, delay_s: float | None) -> None:
+        """Do nothing for a destination for a time, or never again by itself."""
+        at = None if delay_s is None else self._store.clock.now() + timedelta(seconds=delay_s)
+        rows = [row for row in self._store.deliveries.of_exam(exam, version, name) if row.next_at is not None]
+        self._store.deliveries.plan(name, [row.sop_instance_uid for row in rows], at)
+
+    def _due(self, exam: int, version: int, name: str, states: Collection[DeliveryState]) -> list[DeliveryRow]:
+        now = self._store.clock.now()
+        rows = [row for row in self._store.deliveries.of_exam(exam, version, name) if row.state in states]
+        due = [row for row in rows if row.next_at is not None and row.next_at <= now]
+        return sorted(due, key=lambda row: (ORDER.index(row.kind) if row.kind in ORDER else len(ORDER), row.path))
+
+    def _send(self, rows: Sequence[DeliveryRow], section: Destination, where: Place) -> None:
+        rows = self._without_overtaken(rows)
+        if not rows:
+            return
+        first, name = rows[0], section.name
+        parcels = [parcel(row, self._settings.node.storage, required=section.requires(row.kind)) for row in rows]
+        receipts = self._store.deliveries.receipts(name)
+        attempt = receipts.tried(first.exam, first.version)
+        outcome = where.send(parcels, receipts)
+        self._notice(name, outcome, retry_delay_s(attempt, name))
+        if outcome.retry:
+            self._plan(outcome, rows, retry_delay_s(attempt, first.sop_instance_uid))
+
+    def _without_overtaken(self, rows: Sequence[DeliveryRow]) -> list[DeliveryRow]:
+        """What of an earlier version, or of a withdrawn one, was not handed over is not sent any more. Their notes are."""
+        overtaken = [row for row in rows if row.state is DeliveryState.QUEUED and row.kind != REJECTION and self._is_overtaken(row)]
+        if overtaken:
+            uids = [row.sop_instance_uid for row in overtaken]
+            self._store.deliveries.plan(
+                overtaken[0].destination, uids, None, why="withdrawn, or replaced by another version, before it was sent"
+            )
+        return [row for row in rows if row not in overtaken]
+
+    def _is_overtaken(self, row: DeliveryRow) -> bool:
+        exam = self._store.exams.get(row.exam)
+        return exam.version != row.version or exam.state is State.WITHDRAWN
+
+    def _notice(self, name: str, outcome: Outcome, delay_s: float) -> None:
+        """A destination that is away is left alone by all exams for as long; all go on at once when it is back."""
+        if outcome.away:
+            self._away.add(name)
+            log.warning("a destination cannot be reached", destination=name, why=outcome.away)
+            self._store.deliveries.away(name, self._store.clock.now() + timedelta(seconds=delay_s))
+        elif name in self._away:
+            self._away.discard(name)
+            self._store.deliveries.hasten(name)
+
+    def _plan(self, outcome: Outcome, rows: Sequence[DeliveryRow], delay_s: float) -> None:
+        """Another attempt later; the story tells of it when the reason is news."""
+        uid, why = outcome.postponed[0]
+        at = self._store.clock.now() + timedelta(seconds=delay_s)
+        self._store.deliveries.plan(rows[0].destination, [one for one, _ in outcome.postponed], at)
+        before = next(row.detail for row in rows if row.sop_instance_uid == uid)
+        if why != before:
+            what = f"{len(outcome.postponed)} objects could not be sent to {rows[0].destination}"
+            self._store.exams.note(rows[0].exam, f"{what}: {why}; again in {delay_s:.0f} s")
+
+    def _close(self, exam: int, version: int) -> None:
+        """Nothing is left to do: the state says how it went, unless a person has begun another version meanwhile."""
+        rows, now = self._store.deliveries.of_exam(exam, version), self._store.exams.get(exam)
+        if now.version != version:
+            return
+        if now.state is State.REJECTED:
+            self._store.exams.move(exam, State.REJECTED, now.reason, of_version=version, progress=None)
+            self._store.exams.note(exam, f"the page that says why: {told(rows)}")
+        elif now.state is State.WITHDRAWN:
+            self._withdrawn(now, tuple(row for row in rows if row.kind == REJECTION))
+        elif now.state is State.ENCODED and trouble(rows):
+            self._store.exams.move(exam, State.HELD, f"{told(rows)}; {trouble(rows)}", of_version=version, progress=None)
+        elif now.state is State.ENCODED:
+            self._store.exams.reached(exam, State.DELIVERED, told(rows), of_version=version)
+
+    def _withdrawn(self, exam: ExamRow, notes: tuple[DeliveryRow, ...]) -> None:
+        """The notes were answered; what an archive did not take, a person must do by hand."""
+        missing = dict.fromkeys(row.destination for row in notes if row.state not in ARRIVED)
+        by_hand = "".join(f"; {name} did not take the rejection note: take the objects out there by hand" for name in missing)
+        reason = exam.reason if exam.reason.endswith(by_hand) else f"{exam.reason}{by_hand}"  # told once, however often this is done
+        self._store.exams.move(exam.number, State.WITHDRAWN, reason, of_version=exam.version, progress=None)
+        self._store.exams.note(exam.number, f"the rejection note: {told(notes)}")
