@@ -70,17 +70,14 @@ class Fetcher:
         return row is not None
 
     def _fetch(self, row: RetrievalRow, stopped: Callable[[], bool]) -> None:
-        left = self._why_not(row)
-        if left:
-            self._end(row, RetrievalState.LEFT, left)
-            return
         try:
             wanted = self._wanted(row)
-            if wanted is None:
-                self._end(row, RetrievalState.LEFT, "all its images are here already")
+            left = "all its images are here already" if wanted is None else self._why_not(row, wanted)
+            if wanted is None or left:
+                self._end(row, RetrievalState.LEFT, left)
                 return
             self._store.retrievals.begin(row.id)
-            self._done(row, self._run(row, wanted, stopped))
+            self._done(row, wanted, self._run(row, wanted, stopped))
         except (RefusedError, SettingsError) as error:
             self._end(row, RetrievalState.FAILED, str(error))
         except (NodeError, OSError) as error:
@@ -102,7 +99,7 @@ class Fetcher:
         """The whole series, or what is missing of it; None where nothing is."""
         whole = Wanted(row.study_uid, row.series_uid, row.patient_id)
         here = {one.sop_instance_uid for one in self._store.register.instances_of(row.series_uid)}
-        if not here:
+        if not here and row.expected is not None:
             return whole
         there = [one.sop_instance_uid for one in find_images(source_named(self._settings, row.peer), row.study_uid, row.series_uid)]
         missing = tuple(uid for uid in there if uid not in here)
@@ -110,25 +107,26 @@ class Fetcher:
             return whole  # it does not tell its images: what is here already is the same again, and does no harm
         return Wanted(row.study_uid, row.series_uid, row.patient_id, missing) if missing else None
 
-    def _why_not(self, row: RetrievalRow) -> str:
+    def _why_not(self, row: RetrievalRow, wanted: Wanted) -> str:
         """Why the site does not allow this fetch, one sentence; empty where it does."""
         if row.purpose == BY_HAND or row.exam is None or row.version is None:
             return ""
         limits = self._settings.retrieve
         spent = sum(one.kept for one in self._store.retrievals.of_exam(row.exam, row.version))
-        if spent + (row.expected or 0) > limits.images_an_exam:
+        if spent + (len(wanted.images) or row.expected or 0) > limits.images_an_exam:
             return f"retrieve.images_an_exam = {limits.images_an_exam} would be exceeded: {spent} images were fetched for this exam"
         today = self._store.retrievals.studies_since(self._clock.now() - timedelta(days=1))
         if row.study_uid not in today and len(today) >= limits.studies_a_day:
             return f"retrieve.studies_a_day = {limits.studies_a_day} were fetched within a day"
         return ""
 
-    def _done(self, row: RetrievalRow, done: Fetched) -> None:
+    def _done(self, row: RetrievalRow, wanted: Wanted, done: Fetched) -> None:
+        asked = len(wanted.images) or row.expected or 0
         kept = row.kept + done.kept
-        words = [f"{kept} of {row.expected} images" if row.expected else f"{kept} images"]
+        words = [f"{done.kept} of {asked} images" if asked else f"{done.kept} images"]
         words += [f"{done.failed} could not be sent"] if done.failed else []
         words += [f"{done.turned_away} turned away: they were not what was asked for"] if done.turned_away else []
-        whole = kept > 0 and not done.failed and not done.turned_away and kept >= (row.expected or 0)
+        whole = done.kept > 0 and not done.failed and not done.turned_away and done.kept >= asked
         self._end(row, RetrievalState.FETCHED if whole else RetrievalState.PARTLY, ", ".join(words), kept=kept)
 
     def _later(self, row: RetrievalRow, error: Exception, *, stopping: bool) -> None:
