@@ -157,20 +157,18 @@ class Log:
         ------
         OSError : it failed; so did all that was written to this segment since the last time
         """
-        error: OSError | None = None
+        failed = True
         try:
             os.fdatasync(tail.descriptor)
-        except OSError as raised:
-            error = raised
-        with self._changed:
-            self._syncing = False
-            if error is not None:
-                self._failed.setdefault(tail.place.sequence, self._durable)
-            else:
-                self._durable = max(self._durable, tail.place)
-            self._changed.notify_all()
-        if error is not None:
-            raise error
+            failed = False
+        finally:
+            with self._changed:
+                self._syncing = False
+                if failed:
+                    self._failed.setdefault(tail.place.sequence, self._durable)
+                else:
+                    self._durable = max(self._durable, tail.place)
+                self._changed.notify_all()
 
     def _rotate(self) -> _Tail:
         """With the turn taken: make the present segment durable and begin the next."""
