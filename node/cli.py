@@ -1,5 +1,5 @@
 """The command `ember`: `serve`, `demo`, `check`, `list`, `show`, `rerun`, `correct`, `release`, `accept`, `reject`, `callers`,
-`svca`, `statement`, `version`.
+`fetch`, `svca`, `web-token`, `statement`, `version`.
 
 Libraries are imported where they are used, so that a command that needs no DICOM answers at once. Tables are for people, `--json` is for
 programs. Exit status: 0 done, 1 it did not work, 2 wrong use or wrong settings.
@@ -16,9 +16,11 @@ import click
 from node import __version__
 from node.commands import belonging, persons
 from node.commands.callers import callers
+from node.commands.fetch import fetch
 from node.commands.opening import as_json, exam_name, exam_of, settings_of, store_of, width
 from node.commands.rules import rules
 from node.commands.svca import svca
+from node.commands.web import web, web_token
 from node.errors import NodeError, SettingsError
 
 
@@ -185,10 +187,13 @@ for command in (
     persons.reject,
     callers,
     svca,
+    web,
+    web_token,
     belonging.merge,
     belonging.split,
     belonging.assign,
     rules,
+    fetch,
 ):
     main.add_command(command)
 

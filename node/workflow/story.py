@@ -16,7 +16,7 @@ from node.domain.assignment import Assignment
 from node.domain.ports import RELEASED, DeliveryState
 from node.workflow.states import State
 from node.workflow.store.rows import CorrectionRow, DeliveryRow, ExamRow, VerdictRow
-from node.workflow.store.snapshot import Snapshot
+from node.workflow.store.snapshot import FetchRow, Snapshot
 
 Table = dict[str, Any]
 
@@ -46,6 +46,7 @@ def showing(store: Snapshot, storage: Path, exam: ExamRow) -> Table:
     return _head(exam) | {
         "anchor": exam.anchor,
         "plan": exam.plan,
+        "fetches": [vars(row) for row in store.fetches(exam.number)],
         "corrections": [_correction(row) for row in store.corrections(exam.number)],
         "assignments": [_assignment(row) for row in store.assignments(exam.number)],
         "verdicts": [_verdict(row) for row in store.verdicts(exam.number)],
@@ -65,6 +66,7 @@ def showing_text(store: Snapshot, storage: Path, exam: ExamRow, width: int) -> s
     if exam.rule is not None:
         parts.append(textwrap.fill(_routed(exam), width))
     parts.append(_section("Series", _series(exam.plan), width))
+    parts.append(_section("Fetched", _fetches(store.fetches(exam.number)), width))
     parts.append(_section("Corrections", _corrections(store.corrections(exam.number)), width))
     parts.append(_section("Series, by a person", _assignments(store.assignments(exam.number)), width))
     parts.append(_section("Verdicts", _verdicts(store.verdicts(exam.number)), width))
@@ -148,6 +150,21 @@ def _correction(row: CorrectionRow) -> Table:
 def _verdict(row: VerdictRow) -> Table:
     kept = ("version", "author", "reason")
     return {"verdict": row.verdict.value, "at": row.made_at.isoformat()} | {key: getattr(row, key) for key in kept}
+
+
+def _fetches(rows: Sequence[FetchRow]) -> list[tuple[str, ...]]:
+    return [
+        (
+            f"v{row.version}",
+            row.purpose,
+            row.peer,
+            row.state,
+            f"{row.kept} of {row.expected or '?'}",
+            row.description,
+            row.told or row.series_uid,
+        )
+        for row in rows
+    ]
 
 
 def _verdicts(rows: Sequence[VerdictRow]) -> list[tuple[str, ...]]:

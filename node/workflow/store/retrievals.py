@@ -167,6 +167,13 @@ class Retrievals:
         """These."""
         return self._some(retrievals.c.id.in_(list(numbers)))
 
+    def last(self, limit: int = 100) -> tuple[RetrievalRow, ...]:
+        """What was to be fetched last, newest first; without what is merely offered."""
+        query = sa.select(retrievals).where(retrievals.c.state != RetrievalState.OFFERED.value)
+        with self._reading.begin() as connection:
+            rows = connection.execute(query.order_by(retrievals.c.updated_at.desc(), retrievals.c.id.desc()).limit(limit))
+            return tuple(_retrieval(row) for row in rows)
+
     def is_prior(self, study_uid: str) -> bool:
         """Whether a study came, or comes, as an earlier exam of another one."""
         return bool(self._some(sa.and_(retrievals.c.study_uid == study_uid, retrievals.c.purpose == PRIORS)))

@@ -9,10 +9,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from node.domain.assignment import Assignment
 from node.errors import TemporaryError
+from node.workflow.states import State
 from node.workflow.store.rows import (
     CorrectionRow,
     DeliveryRow,
@@ -28,6 +30,21 @@ from node.workflow.store.rows import (
 )
 
 BUSY_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class FetchRow:
+    """A series that was fetched for an exam: `expected` is what the peer said of its images, `kept` what came."""
+
+    version: int
+    purpose: str
+    peer: str
+    state: str
+    kept: int
+    expected: int | None
+    series_uid: str
+    description: str
+    told: str
 
 
 class Snapshot:
@@ -50,6 +67,10 @@ class Snapshot:
     def exams(self) -> tuple[ExamRow, ...]:
         """Every exam, oldest first."""
         return tuple(exam_row(dict(row)) for row in self._rows("SELECT * FROM exams ORDER BY number"))
+
+    def states(self) -> tuple[tuple[int, int, State], ...]:
+        """Number, version and state of every exam, without reading the rest of its row."""
+        return tuple((row["number"], row["version"], State(row["state"])) for row in self._rows("SELECT number, version, state FROM exams"))
 
     def exam(self, number: int) -> ExamRow:
         """The exam of that number; KeyError where there is none."""
@@ -85,6 +106,14 @@ class Snapshot:
             return {}
         present = "verdicts JOIN exams ON exams.number = verdicts.exam AND exams.version = verdicts.version"
         return {row["exam"]: verdict_row(dict(row)) for row in self._rows(f"SELECT verdicts.* FROM {present} ORDER BY verdicts.id")}
+
+    def fetches(self, number: int) -> tuple[FetchRow, ...]:
+        """What was fetched for an exam, or is to be; nothing where the register is from before anything was fetched."""
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'retrievals'"):
+            return ()
+        names = ", ".join(FetchRow.__dataclass_fields__)
+        query = f"SELECT {names} FROM retrievals WHERE exam = ? AND state != 'offered' ORDER BY id"
+        return tuple(FetchRow(*row) for row in self._rows(query, number))
 
     def schema(self) -> str:
         """The last migration that was done."""
