@@ -60,6 +60,7 @@ class Facts:
     arriving : series that may fill a role, were not chosen and are not whole, one sentence each
     awaited : what others say is to come or not yet at its end, one sentence each
     elsewhere : series that others say they have and that are not here, one sentence each
+    silent : who was asked for a count and gave none
     deadline_s : the site's, counted from the last image
     begun : whether this version's series are fixed already
     owes : whether the page of a REJECTED exam, or the note of a WITHDRAWN one, has not been delivered yet
@@ -86,6 +87,7 @@ class Facts:
     arriving: tuple[str, ...] = field(default=())
     awaited: tuple[str, ...] = field(default=())
     elsewhere: tuple[str, ...] = field(default=())
+    silent: tuple[str, ...] = field(default=())
     ignored_by: str = ""
     rests: str = ""
     fetching: tuple[str, ...] = field(default=())
@@ -171,7 +173,9 @@ def _quiet_needed(facts: Facts) -> tuple[float, str]:
         return 0.0, ""
     uncounted = [candidate.role.value for candidate in facts.chosen if candidate.whole and not candidate.sure]
     if uncounted:
-        return max(facts.quiet_needed_s, facts.uncounted_quiet_s), f"no count is known of {' and '.join(uncounted)}: "
+        return max(
+            facts.quiet_needed_s, facts.uncounted_quiet_s
+        ), f"no count is known of {' and '.join(uncounted)}{_listed(facts.silent)}: "
     if facts.unusable:
         return max(facts.quiet_needed_s, facts.uncounted_quiet_s), ""
     return facts.quiet_needed_s, ""

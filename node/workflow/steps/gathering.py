@@ -10,9 +10,11 @@ from node.domain.exam import Role
 from node.domain.ports import Clock
 from node.workflow.decide import Facts, reservations
 from node.workflow.states import OWING, State
+from node.workflow.steps.asking import Asking
 from node.workflow.steps.belonging import Belonging, overruling
 from node.workflow.steps.looking import Judged
-from node.workflow.steps.reading_back import planned_series, unclaimed
+from node.workflow.steps.planned import planned_series
+from node.workflow.steps.reading_back import unclaimed
 from node.workflow.steps.routing import Routing
 from node.workflow.steps.weighing import Weighing
 from node.workflow.store.database import Store
@@ -25,12 +27,15 @@ LONGEST_ASSOCIATION_S = 3600.0
 class Gathering:
     """What is known of an exam now."""
 
-    def __init__(self, store: Store, belonging: Belonging, routing: Routing, weighing: Weighing, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, belonging: Belonging, routing: Routing, weighing: Weighing, clock: Clock, *, asking: Asking | None = None
+    ) -> None:
         self._store = store
         self._belonging = belonging
         self._routing = routing
         self._clock = clock
         self._weighing = weighing
+        self._asking = asking
 
     def facts(self, exam: ExamRow) -> Facts:
         """What is known of an exam now."""
@@ -48,7 +53,7 @@ class Gathering:
         series_uids = [item.count.series_uid for item in near]
         last_at = max((item.count.last_at for item in near), default=exam.created_at)
         weighed = self._weighing.of(exam.patient_key, near, choice)
-        return Facts(
+        facts = Facts(
             state=State.WAITING,
             chosen=weighed.candidates,
             unusable=choice.unusable,
@@ -64,9 +69,14 @@ class Gathering:
             arriving=weighed.arriving,
             awaited=weighed.awaited,
             elsewhere=weighed.elsewhere,
+            silent=weighed.silent,
             ignored_by="" if rule is None or rule.analyse else rule.name,
             rests=self._routing.rests(rule),
         )
+        settled = not facts.open_from and facts.quiet_s >= facts.quiet_needed_s
+        if self._asking is not None and settled and facts.chosen and not facts.certain:
+            self._asking.consider(near)
+        return facts
 
     def _unclaimed(self, exam: ExamRow, items: Sequence[Judged]) -> str:
         """Why a reader's lesions that came alone wait; of a patient whom no exam knows, they are nobody's answer."""

@@ -17,6 +17,8 @@ from node.errors import DataError
 from node.settings import Settings
 from node.workflow.decide import Facts
 from node.workflow.states import ENDED, State
+from node.workflow.steps.announcing import Announcing
+from node.workflow.steps.asking import asking
 from node.workflow.steps.belonging import Belonging
 from node.workflow.steps.gathering import Gathering
 from node.workflow.steps.late import Late
@@ -24,6 +26,7 @@ from node.workflow.steps.looking import Look
 from node.workflow.steps.reading_back import ANSWERING, ReadingBack
 from node.workflow.steps.routing import routing
 from node.workflow.steps.seeking import Seeking
+from node.workflow.steps.updating import Updating
 from node.workflow.steps.weighing import Weighing
 from node.workflow.store.database import Store
 from node.workflow.store.register import HeaderRow, StudyRow
@@ -41,20 +44,23 @@ class ExamIntake:
         self._storage = settings.node.storage
         rules = load_rules(settings_module.read_toml(settings.analysis.rules))
         self._look = Look(store.register, rules, settings_module.tracers(settings.analysis.tracers))
-        self._gathering = Gathering(
-            store, Belonging(store, self._look, rules), routing(settings, rules, clock), Weighing(store.evidence, rules), clock
-        )
+        belonging = Belonging(store, self._look, rules)
+        weighing, asked = Weighing(store.evidence, rules), asking(settings, store.evidence, clock)
+        self._gathering = Gathering(store, belonging, routing(settings, rules, clock), weighing, clock, asking=asked)
+        self._announcing = Announcing(store, clock)
         self._seeking = Seeking(settings, store, clock)
         self._late = Late(store, self._look, self._gathering, limit=rules.automatic_versions)
+        self._updating = Updating(store, self._storage)
         self._answers = ReadingBack(store, self._look.at_series, self._gathering.choose_for)
 
     def read_headers(self) -> int:
-        """Read the headers of new images; returns how many."""
+        """Read the headers of new images, and what peers told of them; returns how many images."""
         total = 0
         while unread := self._store.register.unread(BATCH):
             rows = [self._read(uid, path) for uid, path in unread]
             self._store.register.headers_read(rows)
             total += len(rows)
+        self._announcing.take()
         return total
 
     def _read(self, uid: str, path: str) -> HeaderRow:
@@ -79,6 +85,7 @@ class ExamIntake:
     def open_exams(self) -> None:
         """Give every study its exam, and open those again that a reader has answered, or whose end new images may have overtaken."""
         self._answers.take(patient_key)
+        self._updating.take()
         for study in self._store.register.studies_without_exam():
             self._open(study)
         self._late.take()

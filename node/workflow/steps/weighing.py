@@ -16,7 +16,7 @@ from node.assemble.series import SeriesSummary
 from node.domain.exam import Role
 from node.workflow.decide import Candidate
 from node.workflow.steps.looking import Judged
-from node.workflow.store.evidence import Evidence, EvidenceKind, EvidenceRow
+from node.workflow.store.evidence import NO_ANSWER, Evidence, EvidenceKind, EvidenceRow
 
 WHO = {
     EvidenceKind.SENT: "{source}'s request for storage commitment",
@@ -47,6 +47,7 @@ class Weighed:
     arriving: tuple[str, ...]
     awaited: tuple[str, ...]
     elsewhere: tuple[str, ...]
+    silent: tuple[str, ...]
 
 
 class Weighing:
@@ -75,6 +76,7 @@ class Weighing:
             tuple(_arriving(item) for item in items if _may_come(item) and item.count.series_uid not in chosen),
             tuple(sentence for row in rows if row.study_uid in studies and (sentence := _awaited(row, here[row.id]))),
             tuple(_elsewhere(row) for row in rows if row.series_uid not in series and _is_image_series(row)),
+            tuple(f"{row.source} does not say" for row in rows if row.state.startswith(NO_ANSWER)),
         )
 
     def _listed_here(self, row: EvidenceRow, items: Sequence[Judged]) -> dict[str, str]:
@@ -152,8 +154,8 @@ def _awaited(row: EvidenceRow, here: Mapping[str, str]) -> str:
     if row.kind is EvidenceKind.PERFORMED and row.state == "IN PROGRESS":
         return f"{_who(row)} has not ended"
     missing = len(row.instances) - len(here)
-    if row.kind is EvidenceKind.SENT and missing:
-        return f"{_who(row)} names {missing} {row.modality or 'other'} objects that are not here"
+    if row.kind is EvidenceKind.SENT and missing and row.modality in IMAGES:
+        return f"{_who(row)} names {missing} {row.modality} object{'s' if missing > 1 else ''} not here"
     return ""
 
 

@@ -16,6 +16,10 @@ CHUNK = 500
 """UIDs asked for at a time: databases limit the variables of one query."""
 
 
+NO_ANSWER = "NO ANSWER"
+"""The state of a word that stands for an answer which did not come."""
+
+
 class EvidenceKind(Enum):
     """How somebody said it."""
 
@@ -34,7 +38,7 @@ class Said:
     source : who said it: an AE title, or the site's name of a peer
     subject : the object or question that said it; a later word under the same subject takes the place of all earlier ones
     patient_key : empty where it is not told
-    state : of a procedure step: "IN PROGRESS", "COMPLETED", "DISCONTINUED"; empty otherwise
+    state : of a procedure step: "IN PROGRESS", "COMPLETED", "DISCONTINUED"; of a question that was not answered `NO_ANSWER` and why
     images : how many; None where it is not told
     instances : the SOP Instance UIDs, where they are told
     """
