@@ -21,6 +21,8 @@ import pydicom
 PACKAGES = {
     "storescu": "Debian package dcmtk",
     "echoscu": "Debian package dcmtk",
+    "openssl": "Debian package openssl",
+    "storescp": "Debian package dcmtk",
     "findscu": "Debian package dcmtk",
     "dcmqrscp": "Debian package dcmtk",
     "dcmdump": "Debian package dcmtk",

@@ -2,7 +2,7 @@
 
 ::
 
-    Receiver(ReceiverSettings("EMBER", "0.0.0.0", 11112), register, Inbox(storage, min_free_bytes=5 * 2**30)).start()
+    Receiver(ReceiverSettings((Door("0.0.0.0", 11112),), AssociationSettings(("EMBER",))), peers, journal, book, clock).start()
 
 An image that is answered Success is on disk and recorded: the bytes as received go into a file of their own, the file is synchronised,
 gets its name by a rename, the folder is synchronised, the register records it, and only then comes the answer. Nothing is decoded in a
@@ -32,10 +32,27 @@ when it comes again. None of them had been answered, so none is a loss either wa
 *What is accepted* is derived from the decoders that this installation has (`contexts`), so that the list can't promise what `assemble`
 could not open.
 
-*Who may call*: anyone that names our AE title, or the AE titles of a closed list. AE titles are no proof of identity.
+*A connection has a thread of its own from the moment it is accepted* (`listener`), and a deadline until it has its association. The thread
+of the port does nothing but accept: the library shook hands there, so that one silent client on the TLS port kept everybody out. Threads,
+instead of one loop for all, because what follows blocks on the disk, and because their number is bounded.
 
-*Associations* are counted when they are asked for, not when a connection opens: silent connections would keep everybody else out for
-as long as the time-out. The register hears of an association with its first image, so that C-ECHO leaves no trace in it.
+*Who has asked for nothing is bounded by closing the oldest* (`lobby`), instead of refusing the newest: silent connections keep nobody out.
+One address has a quarter of the places, so that a flood pushes out its own.
+
+*Who may call* (`admission`) is a closed list: the site's peers, by AE title, address and, where the site names some, certificate; a peer
+that has named certificates cannot come in by the plain port. AE titles are no proof of identity, and addresses are one within a hospital's
+network at best. With no peer at all nobody is let in, not even for C-ECHO, because a node that answers strangers tells them whom to play.
+Limits on associations, of each peer and in all, count who was let in; beyond, the rejection is transient and the sender tries again.
+
+*Who was turned away is remembered* (`strangers`), each title and host once, in memory first and every two seconds in the register, so that
+a flood of strangers is not a flood of transactions. A person lets a caller in with `ember callers accept`; the receiver reads that with the
+same turn, and needs no restart. It adds to the settings, and takes nothing from them: the name is that of a [[peer]], whose limit it then
+shares, or a new one. It holds for one title at one address, and for the certificate that the caller showed, if it showed one.
+
+*Associations* are heard of by the register with their first image, so that C-ECHO leaves no trace in it.
+
+*Stopping* (`Receiver.stop`) lets nobody in, ends the reading side of every association and waits: an image that is being kept is kept and
+answered, then the peer gets an A-ABORT.
 """
 
 from node.receive.contexts import STORAGE_CLASSES, decodable_syntaxes

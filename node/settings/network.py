@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -48,6 +48,14 @@ NEEDED = {"dimse": ("host", "port", "ae_title"), "stow": ("url",), "folder": ("f
 
 ALWAYS_REQUIRED = frozenset({"summary", "refusal", "rejection"})
 """Kinds without which nothing is told, or nothing withdrawn: that a destination cannot take them is a failure whoever chose them."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class Section(BaseModel):
@@ -195,3 +203,11 @@ class WebSection(Section):
     tokens: Path | None = Field(default=None, strict=False)
     max_request_mib: Annotated[int, Field(ge=1)] = 2048
     max_requests: Annotated[int, Field(ge=1, le=1000)] = 16
+
+    @model_validator(mode="after")
+    def _strangers_stay_out(self) -> WebSection:
+        if self.port is not None and self.tokens is None and not is_loopback(self.host):
+            raise ValueError(
+                f"without tokens it may listen on 127.0.0.1 only; found host {self.host}: name a file of tokens (`ember web-token`)"
+            )
+        return self

@@ -18,9 +18,9 @@ from node.deliver.verdict import RANGES, Fate
 from node.dimse import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, MAX_PDU_BYTES
 from node.domain.codes import PRIVATE_SCHEME
 from node.encode.objects import DEFAULT_OBJECTS, FIRST_SERIES_NUMBER, SERIES_OFFSET, SOP_CLASSES, Kind
-from node.receive import STORAGE_CLASSES, ReceiverSettings, decodable_syntaxes
+from node.receive import STORAGE_CLASSES, decodable_syntaxes
 from node.receive.answer import ANSWERS
-from node.settings import Settings
+from node.settings import ReceiverSection, Settings
 from node.settings.network import Section
 from node.statement.markdown import table
 
@@ -61,7 +61,7 @@ def _syntaxes(sop_class: UID) -> str:
 
 
 def _entity() -> str:
-    settings = ReceiverSettings("EMBER", "0.0.0.0", 11112)
+    settings = ReceiverSection()
     facts = (
         ("Application context", "1.2.840.10008.3.1.1.1"),
         ("Implementation class UID", IMPLEMENTATION_CLASS_UID),
@@ -71,7 +71,7 @@ def _entity() -> str:
         ("Associations at one time, as initiator", "one to each destination"),
         ("Asynchronous operations", "not negotiated"),
         ("User identity, extended negotiation", "not used"),
-        ("A connection that asks for nothing is closed after", f"{settings.request_timeout_s:g} s"),
+        ("A connection that asks for nothing is closed after", f"{settings.handshake_timeout_s:g} s"),
         ("An association on which nothing comes is aborted after", f"{settings.idle_timeout_s:g} s"),
     )
     return table(("item", "value"), facts)

@@ -1,4 +1,4 @@
-"""What the tests of the listener share: an inlet in memory, a book of callers in memory, and a receiver at the door."""
+"""What the tests of the listener share: a book of callers in memory, and a receiver at the door."""
 
 from __future__ import annotations
 
@@ -8,53 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from memory_inlet import MemoryInlet
+
 from node.dimse import Peer
-from node.domain.arrivals import Arriving, Caller, Notice
 from node.domain.callers import AcceptedCaller, TurnedAway
 from node.receive.association import AssociationSettings
 from node.receive.listener import Door, ListenerLimits
-from node.receive.reception import Receiver, ReceiverSettings
+from node.receive.receiver import Receiver, ReceiverSettings
 from node.settings.network import PeerSection
-
-
-class Coming:
-    """One instance in memory."""
-
-    def __init__(self, inlet: MemoryInlet, arriving: Arriving) -> None:
-        self._inlet, self._arriving = inlet, arriving
-        self._pieces: list[bytes] = []
-
-    def write(self, piece: memoryview) -> None:
-        self._pieces.append(bytes(piece))
-
-    def keep(self) -> None:
-        self._inlet.kept[self._arriving.sop_instance_uid] = b"".join(self._pieces)
-
-    def drop(self) -> None:
-        self._inlet.dropped.append(self._arriving.sop_instance_uid)
-
-
-@dataclass
-class MemoryInlet:
-    """An inlet that remembers."""
-
-    kept: dict[str, bytes] = field(default_factory=dict)
-    dropped: list[str] = field(default_factory=list)
-    callers: list[Caller] = field(default_factory=list)
-    ended: list[str] = field(default_factory=list)
-    told: list[Notice] = field(default_factory=list)
-
-    def opened(self, association: str, caller: Caller) -> None:
-        self.callers.append(caller)
-
-    def begin(self, arriving: Arriving) -> Coming:
-        return Coming(self, arriving)
-
-    def notice(self, notice: Notice) -> None:
-        self.told.append(notice)
-
-    def closed(self, association: str, how: str) -> None:
-        self.ended.append(how)
 
 
 @dataclass

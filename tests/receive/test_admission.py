@@ -172,7 +172,7 @@ def test_what_is_told_seldom_is_counted(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_over_the_network_strangers_are_turned_away_listed_and_let_in_without_restart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("node.receive.reception.EVERY_S", 0.05)
+    monkeypatch.setattr("node.receive.receiver.EVERY_S", 0.05)
     with listening() as place:
         for _ in range(2):
             with pytest.raises(RefusedError, match="Calling AE title not recognised"):
@@ -186,7 +186,7 @@ def test_over_the_network_strangers_are_turned_away_listed_and_let_in_without_re
 def comes_in(place: object) -> bool:
     try:
         return echo(place.peer(calling="STRANGER")).status == 0x0000
-    except RefusedError:
+    except (RefusedError, TemporaryError):  # the library's client sometimes loses a rejection that came
         return False
 
 

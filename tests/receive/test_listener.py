@@ -91,11 +91,11 @@ def test_images_come_in_by_tls_and_the_inlet_hears_from_whom(node: Files, mr3t: 
     with listening(doors=(Door("127.0.0.1", 0, Credentials(node)),)) as place:
         with associate(secured(place.peer(), mr3t), [build_context(*MR[0])]) as association:
             assert association.send_c_store(path).Status == 0x0000
-        wait_until(lambda: place.inlet.ended == ["released"])
+        wait_until(lambda: list(place.inlet.ends.values()) == ["released"])
 
-    (caller,) = place.inlet.callers
+    (caller,) = place.inlet.callers.values()
     assert (caller.peer, caller.calling_ae, caller.certificate.subject) == ("mr3t", "MR3T", "CN=mr3t,C=CH")
-    assert list(place.inlet.kept) == [path.stem]
+    assert [coming.arriving.sop_instance_uid for coming in place.inlet.kept] == [path.stem]
 
 
 def trickle(connection: socket.socket, said: bytes) -> None:
@@ -182,7 +182,7 @@ def test_an_abort_in_the_midst_of_an_image_drops_it(tmp_path: Path) -> None:
         association.abort()
         wait_until(lambda: not [thread for thread in threading.enumerate() if thread.name == "connection"])
         assert echo(place.peer()).status == 0x0000
-    assert place.inlet.kept == {}
+    assert place.inlet.kept == []
 
 
 def test_stop_aborts_associations_and_waits_for_nobody(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_stop_aborts_associations_and_waits_for_nobody(tmp_path: Path) -> None:
         took = time.monotonic() - begun
         wait_until(lambda: association.is_aborted)
     assert took < 2.5
-    assert place.inlet.ended == ["aborted"]
+    assert list(place.inlet.ends.values()) == ["aborted"]
 
 
 def test_a_port_that_is_taken_is_told_and_leaves_nothing_open() -> None:
