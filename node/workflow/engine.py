@@ -69,6 +69,10 @@ class Work(Protocol):
         """One attempt at what is due for one destination; what is left is planned for later."""
         ...
 
+    def promise(self, number: int) -> None:
+        """One attempt at what a scanner asked of us; what is left is planned for later."""
+        ...
+
     def put_off(self, exam: int, version: int, destination: str, delay_s: float | None) -> None:
         """Do nothing for a destination for a time, or, without one, never again by itself."""
         ...
@@ -103,7 +107,8 @@ class Engine:
         }
 
     def _named(self) -> tuple[tuple[str, Callable[..., None]], ...]:
-        return (("analyse", self._analyse), ("deliver", self._deliver), ("refuse", self._refuse), ("withdraw", self._withdraw))
+        ours = (("analyse", self._analyse), ("deliver", self._deliver), ("refuse", self._refuse), ("withdraw", self._withdraw))
+        return (*ours, ("promise", self._promise))
 
     def launch(self) -> None:
         """Start running, beginning with what was cut off."""
@@ -130,8 +135,14 @@ class Engine:
         with SetEnqueueOptions(priority=priority.rank):
             self._ensure(name, "compute" if name == "analyse" else "network", exam, version)
 
+    def ensure_promise(self, number: int) -> None:
+        """See to it that somebody works on what a scanner asked of us."""
+        self._enqueue(f"promise-{number}", "promise", "network", number)
+
     def _ensure(self, name: str, queue: str, exam: int, version: int, *more: str) -> None:
-        stem = "-".join((f"{name}-E{exam:05d}-v{version}", *more))
+        self._enqueue("-".join((f"{name}-E{exam:05d}-v{version}", *more)), name, queue, exam, version, *more)
+
+    def _enqueue(self, stem: str, name: str, queue: str, *arguments: int | str) -> None:
         run = self._runs.get(stem, 1)
         while (status := DBOS.get_workflow_status(f"{stem}-{run}")) is not None:
             if status.status in ALIVE and status.app_version == WORKFLOW_VERSION:
@@ -139,7 +150,7 @@ class Engine:
             run += 1
         self._runs[stem] = run
         with SetWorkflowID(f"{stem}-{run}"):
-            DBOS.enqueue_workflow(queue, self._functions[name], exam, version, *more)
+            DBOS.enqueue_workflow(queue, self._functions[name], *arguments)
 
     def _end_former(self) -> None:
         """What was begun under another version of these workflows will not go on: it is begun anew when it is asked for."""
@@ -157,6 +168,9 @@ class Engine:
 
     def _deliver(self, exam: int, version: int, destination: str) -> None:
         DBOS.run_step({"name": "deliver"}, self._send, exam, version, destination)
+
+    def _promise(self, number: int) -> None:
+        DBOS.run_step({"name": "promise"}, self._work.promise, number)
 
     def _refuse(self, exam: int, version: int) -> None:
         self._make(Verb.REFUSE, exam, version)
@@ -231,7 +245,7 @@ class Engine:
 def _plain(method: Callable[..., None]) -> Callable[..., None]:
     """DBOS marks the functions that it registers, and a bound method cannot be marked."""
 
-    def function(exam: int, version: int, *more: Any) -> None:
-        method(exam, version, *more)
+    def function(*arguments: Any) -> None:
+        method(*arguments)
 
     return function

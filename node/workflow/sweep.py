@@ -43,7 +43,7 @@ class Intake(Protocol):
 class Runner(Protocol):
     """What the sweep asks of the engine."""
 
-    def ensure(self, verb: Verb, exam: int, version: int) -> None:
+    def ensure(self, verb: Verb, exam: int, version: int, *, priority: Priority = Priority.NORMAL) -> None:
         """See to it that the work that begins with a verb is alive."""
         ...
 
@@ -81,11 +81,11 @@ class Sweep:
             case Action.HOLD:
                 self._begin(exam, State.HELD, decision.reason)
             case Action.REJECT:
-                self._begin(exam, State.REJECTED, decision.reason, progress="page owed")
-                self._runner.ensure(Verb.REFUSE, number, exam.version)
+                priority = self._begin(exam, State.REJECTED, decision.reason, progress="page owed")
+                self._runner.ensure(Verb.REFUSE, number, exam.version, priority=priority)
             case Action.BEGIN:
-                self._begin(exam, State.RECEIVED, decision.reason)
-                self._runner.ensure(Verb.ASSEMBLE, number, exam.version)
+                priority = self._begin(exam, State.RECEIVED, decision.reason)
+                self._runner.ensure(Verb.ASSEMBLE, number, exam.version, priority=priority)
             case Action.STEP:
                 self._step(exam, decision)
             case Action.REST:
@@ -96,18 +96,19 @@ class Sweep:
         if exam.progress != reason:
             self._exams.progress(exam.number, reason, of_version=exam.version)
 
-    def _begin(self, exam: ExamRow, state: State, reason: str, *, progress: str | None = None) -> None:
-        """Fix what this version is made from, and the one date that its objects carry."""
+    def _begin(self, exam: ExamRow, state: State, reason: str, *, progress: str | None = None) -> Priority:
+        """Fix what this version is made from, and the one date that its objects carry; how soon it is wanted."""
         plan, made_at = self._intake.plan(exam), self._clock.now().isoformat()
         routed = {"rule": plan.get("rule"), "priority": plan.get("priority", Priority.NORMAL.value)}
         self._move(exam, state, reason, plan=plan, made_at=made_at, tries=0, progress=progress, **routed)
+        return Priority(routed["priority"])
 
     def _step(self, exam: ExamRow, decision: Decision) -> None:
         assert decision.verb is not None
         if not self._delivers and exam.state is State.ENCODED:
             self._move(exam, State.ENCODED, "no destination is set: the objects stay in the storage folder")
             return
-        self._runner.ensure(decision.verb, exam.number, exam.version)
+        self._runner.ensure(decision.verb, exam.number, exam.version, priority=exam.priority)
 
     def _move(self, exam: ExamRow, state: State, reason: str, **columns: Any) -> None:
         """Move the version that was looked at; a person may have begun the next one since."""

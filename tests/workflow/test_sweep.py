@@ -8,6 +8,7 @@ import pytest
 
 from node.app import SystemClock
 from node.domain.exam import Role
+from node.domain.priority import Priority
 from node.errors import DataError
 from node.workflow.decide import Candidate, Facts
 from node.workflow.states import State, Verb
@@ -41,7 +42,7 @@ class Scripted:
     def plan(self, exam: ExamRow) -> dict[str, object]:
         return {"series": {}}
 
-    def ensure(self, verb: Verb, exam: int, version: int) -> None:
+    def ensure(self, verb: Verb, exam: int, version: int, *, priority: Priority) -> None:
         self.ensured.append((verb, exam, version))
 
 

@@ -10,6 +10,7 @@ from node.settings import Settings
 from node.workflow.child import ComputeProcess
 from node.workflow.states import Verb
 from node.workflow.steps.delivering import Deliverer
+from node.workflow.steps.promising import Promiser
 from node.workflow.store.database import Store
 
 log = structlog.get_logger()
@@ -23,6 +24,7 @@ class Worker:
         self._settings = settings
         self._store = store
         self._deliverer = Deliverer(settings, store)
+        self._promiser = Promiser(settings, store)
         self._processes: dict[tuple[int, int], ComputeProcess] = {}
 
     def compute(self, exam: int, version: int, verb: Verb) -> str:
@@ -57,6 +59,10 @@ class Worker:
     def deliver(self, exam: int, version: int, destination: str) -> None:
         """See `Deliverer.deliver`."""
         self._deliverer.deliver(exam, version, destination)
+
+    def promise(self, number: int) -> None:
+        """See `Promiser.go_on`."""
+        self._promiser.go_on(number)
 
     def put_off(self, exam: int, version: int, destination: str, delay_s: float | None) -> None:
         """See `Deliverer.put_off`."""

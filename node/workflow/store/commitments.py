@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from node.domain.ports import Clock
-from node.workflow.store.tables import commitments, promises
+from node.workflow.store.tables import commitments, instances, promises
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,14 @@ class PromiseRow:
     tries: int
     ended_at: datetime | None
     told: str | None
+
+
+@dataclass(frozen=True)
+class Here:
+    """An instance that we received; `place` are its own, its series' and its study's UID, none until its header was read."""
+
+    sop_class_uid: str
+    place: tuple[str, str, str] | None
 
 
 class Commitments:
@@ -156,6 +164,18 @@ class Commitments:
     def promised(self) -> frozenset[str]:
         """SOP Instance UIDs under a request that is not answered yet: a scanner waits for our word on them, and nothing may delete them."""
         return frozenset(one.sop_instance_uid for row in self.open_promises() for one in row.instances)
+
+    def here(self, uids: Iterable[str]) -> dict[str, Here]:
+        """Those of these instances that we received."""
+        table, found = instances.c, {}
+        with self._reading.begin() as connection:
+            for uid in uids:
+                query = sa.select(table.sop_class_uid, table.series_uid, table.study_uid).where(table.sop_instance_uid == uid)
+                row = connection.execute(query).first()
+                if row is not None:
+                    read = row.series_uid is not None and row.study_uid is not None
+                    found[uid] = Here(row.sop_class_uid, (uid, row.series_uid, row.study_uid) if read else None)
+        return found
 
     def note_promise(self, number: int, instances: Sequence[Promised], next_at: datetime, *, decided: bool) -> None:
         """What was found out of the instances, and when to go on."""
