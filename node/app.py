@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from node.errors import SettingsError
 from node.settings import Settings
 
 if TYPE_CHECKING:
-    from node.receive.receiver import ReceiverSettings
+    from node.receive.dicomweb.server import WebServer
     from node.receive.journal import Journal
+    from node.receive.receiver import ReceiverSettings
     from node.workflow.store.database import Store
 
 log = structlog.get_logger()
@@ -92,14 +94,18 @@ def serve(config: Path, settings: Settings) -> None:
     Raises
     ------
     TemporaryError : another node runs on this storage folder
+    SettingsError : the file of tokens for the web port is wrong
     """
+    from node.receive.dicomweb.tokens import Tokens
     from node.workflow.supervise import supervise
 
+    Tokens(settings.web.tokens if settings.web.port is not None else None)  # told now, instead of by a process that ends again and again
     prepare_store(settings).close()  # one process alone brings the schema up to date
     command = [sys.executable, "-m", "node.cli", "--config", str(config)]
     stop = _stop_by_signal()
     log.info("node starts", ae_title=settings.node.ae_title, port=settings.receiver.port, storage=str(settings.node.storage))
-    supervise({name: [*command, name] for name in ("receiver", "filer", "worker")}, settings.node.storage / "run", stop)
+    names = ("receiver", "filer", "worker", *(("web",) if settings.web.port is not None else ()))
+    supervise({name: [*command, name] for name in names}, settings.node.storage / "run", stop)
     log.info("node has stopped")
 
 
@@ -173,10 +179,54 @@ def receiver_settings(settings: Settings) -> ReceiverSettings:
     return ReceiverSettings(tuple(doors), association, limits)
 
 
+def web(settings: Settings) -> None:
+    """The web process: speak DICOMweb until told to stop.
+
+    Raises
+    ------
+    SettingsError : the file of tokens, or one of [tls], cannot be used; there is no port
+    """
+    from node.workflow.child import die_with_parent
+
+    die_with_parent()
+    stop = _stop_by_signal()
+    journal = open_journal(settings, "web")
+    server = web_server(settings, journal)
+    threading.Thread(target=server.stop_after, args=(stop,), daemon=True).start()
+    log.info("listening for DICOMweb", host=settings.web.host, port=settings.web.port, tls=settings.web.tls)
+    server.run()
+    journal.close()
+
+
+def web_server(settings: Settings, journal: Journal) -> WebServer:
+    """DICOMweb as the site wants it."""
+    from node.receive.dicomweb.index import ResultIndex
+    from node.receive.dicomweb.qido import Qido
+    from node.receive.dicomweb.server import WebAddress, WebServer
+    from node.receive.dicomweb.service import BASE, service
+    from node.receive.dicomweb.stow import Stow
+    from node.receive.dicomweb.tokens import Tokens
+    from node.receive.dicomweb.wado import Wado
+    from node.tls import Credentials, server_context_without_callers
+    from node.workflow.steps.shown import ShownResults
+
+    section, storage = settings.web, settings.node.storage
+    if section.port is None:
+        raise SettingsError(["web.port: there is none, so that nothing listens for DICOMweb"])
+    results = ShownResults(storage, delivers=bool(settings.destination))
+    index = ResultIndex(storage / "web" / "index.db", results)
+    stow = Stow(journal, settings.node.ae_title, section.max_request_mib * 2**20)
+    application = service(stow, Qido(index, BASE), Wado(index, BASE), Tokens(section.tokens), max_requests=section.max_requests)
+    credentials = Credentials(settings.tls, make=server_context_without_callers) if section.tls and settings.tls is not None else None
+    tls = None if credentials is None else credentials.server
+    return WebServer(application, WebAddress(section.host, section.port), tls=tls)
+
+
 def work(config: Path, settings: Settings) -> None:
     """The worker process: sweep and run the engine until told to stop."""
     from node.workflow.child import die_with_parent
     from node.workflow.engine import Engine
+    from node.workflow.steps.dispatching import Dispatch
     from node.workflow.steps.intake import ExamIntake
     from node.workflow.steps.sending import Worker
     from node.workflow.sweep import Sweep
@@ -191,8 +241,10 @@ def work(config: Path, settings: Settings) -> None:
     engine.launch()
     keep_and_fetch(settings, store, stop)
     log.info("worker is ready")
+    dispatch = Dispatch(settings, store, engine)
     while not stop.wait(SWEEP_PAUSE_S):
         sweep.once()
+        dispatch.once()
     worker.close()
     # The engine's threads may be in the middle of a step: everything that matters is on disk, and goes on at the next start.
     os._exit(0)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from node import settings as settings_module
 from node.errors import NodeError, SettingsError
 from node.settings import Destination, Settings
+from node.settings.network import is_loopback
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,9 @@ def run(settings: Settings) -> tuple[Item, ...]:
         ("storage", lambda: _storage(settings)),
         ("register", lambda: _register(settings)),
         ("receiver", lambda: _port(settings)),
+        ("web", lambda: _web(settings)),
     ]
-    tries += [(f"destination {item.name}", lambda item=item: _echo(item, settings)) for item in settings.destination]  # type: ignore[misc]
+    tries += [(f"destination {item.name}", lambda item=item: _destination(item, settings)) for item in settings.destination]  # type: ignore[misc]
     items += [_try(name, work) for name, work in tries]
     if not settings.destination:
         items.append(Item("destinations", False, "none is set: results stay in the storage folder; add a [[destination]]"))
@@ -171,6 +173,26 @@ def _own_echo(settings: Settings) -> str:
     calling = next((title for peer in settings.peer for title in peer.ae_titles), settings.node.ae_title)
     result = echo(Peer("itself", here, settings.receiver.port, settings.node.ae_title, calling))
     return f"the node is running and answers C-ECHO with 0x{result.status:04X} in {1000 * result.seconds:.0f} ms"
+
+
+def _web(settings: Settings) -> str:
+    section = settings.web
+    if section.port is None:
+        return "off: [web] has no port"
+    from node.receive.dicomweb.tokens import read_tokens
+
+    who = "this machine alone, without tokens" if section.tokens is None else f"{len(read_tokens(section.tokens))} callers with a token"
+    clear = section.tokens is not None and not section.tls and not is_loopback(section.host)
+    return f"port {section.port}, {who}" + ("; without TLS: tokens and images travel in clear up to a reverse proxy" if clear else "")
+
+
+def _destination(destination: Destination, settings: Settings) -> str:
+    """A PACS is asked by C-ECHO, a DICOMweb server for one study; into a folder a small file is written, and removed."""
+    if destination.kind == "dimse":
+        return _echo(destination, settings)
+    from node.workflow.steps.places import folder_at, stow_at
+
+    return folder_at(destination, "").check() if destination.kind == "folder" else stow_at(destination, settings).check()
 
 
 def _echo(destination: Destination, settings: Settings) -> str:

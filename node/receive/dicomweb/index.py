@@ -19,6 +19,7 @@ import structlog
 from pydicom import dcmread
 
 from node.domain.shown import Results, Shown
+from node.errors import NodeError
 from node.receive.dicomweb.attributes import ALL_KEYWORDS, INSTANCE_KEYWORDS, Attributes, attributes, tag_of
 
 log = structlog.get_logger()
@@ -87,7 +88,10 @@ class ResultIndex:
             for version in sorted(known - wanted):
                 self._put_out(version)
             for version in sorted(wanted - known):
-                self._take_in(version)
+                try:
+                    self._take_in(version)
+                except (NodeError, OSError) as error:  # tried again with the next look; the others must not wait for it
+                    log.error("results cannot be read", version=version, why=str(error))
             self._looked = time.monotonic()
 
     def series(self, *, study: str | None = None, series: str | None = None) -> Iterator[SeriesEntry]:

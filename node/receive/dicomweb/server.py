@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -71,12 +73,17 @@ class WebServer:
         return int(listening[0].getsockname()[1]) if listening else 0
 
     def run(self) -> None:
-        """Serve until `stop`; OSError where the port is taken."""
+        """Serve until `stop`; SystemExit where the port is taken, after a line in the log."""
         asyncio.run(self._run())
 
     def stop(self) -> None:
         """Take no more, let what runs end within some seconds. May be called from another thread."""
         self._server.should_exit = True
+
+    def stop_after(self, told: threading.Event) -> None:
+        """Stop once the event is set: for a thread of its own."""
+        told.wait()
+        self.stop()
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -87,11 +94,9 @@ class WebServer:
 
 
 class _Quiet(uvicorn.Server):
-    """Signals are the process's own business, and a port that is taken is an error like any other."""
+    """Signals are the process's own business."""
 
     def capture_signals(self) -> Any:
-        from contextlib import nullcontext
-
         return nullcontext()
 
 

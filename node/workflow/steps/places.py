@@ -22,14 +22,22 @@ def place(section: Section, settings: Settings, label: str) -> Destination:
         case "dimse":
             return DimseDestination(peer(section, settings), Compression(section.compression))
         case "stow":
-            assert section.url is not None
-            tls = _tls(settings) if section.tls else None
-            return StowDestination(
-                section.name, HttpServer(section.name, section.url, token=section.token, tls=tls, timeout_s=section.timeout_s)
-            )
+            return stow_at(section, settings)
         case "folder":
-            assert section.folder is not None
-            return FolderDestination(section.name, section.folder, label)
+            return folder_at(section, label)
+
+
+def stow_at(section: Section, settings: Settings) -> StowDestination:
+    """A destination that is a DICOMweb server."""
+    assert section.url is not None
+    tls = _tls(settings) if section.tls else None
+    return StowDestination(section.name, HttpServer(section.name, section.url, token=section.token, tls=tls, timeout_s=section.timeout_s))
+
+
+def folder_at(section: Section, label: str) -> FolderDestination:
+    """A destination that is a folder."""
+    assert section.folder is not None
+    return FolderDestination(section.name, section.folder, label)
 
 
 def peer(section: Section | PeerSection, settings: Settings) -> Peer:
