@@ -15,9 +15,11 @@ from node.assemble.header import Header
 OWN_MANUFACTURER = "Ember"
 """What the node writes into its own objects: they are never its input, or the node would feed on itself."""
 
+PATIENT_SAFETY = "113037"
+
 REJECTION_TITLES = {
     ("113001", "DCM"): "rejected for quality reasons",
-    ("113037", "DCM"): "rejected for patient safety reasons",
+    (PATIENT_SAFETY, "DCM"): "rejected for patient safety reasons",
     ("113038", "DCM"): "rejected for an incorrect modality worklist entry",
 }
 """Titles of a Key Object Selection that takes objects back (IHE Imaging Object Change Management), and how a reader is told.

@@ -103,6 +103,21 @@ def same_patient(one: SeriesSummary, other: SeriesSummary) -> bool:
     return a.patient_id != "" and a.patient_id == b.patient_id and len(issuers) < 2
 
 
+def identity_changes(kept: Header, came: Header) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """In what two files of one SOP Instance UID say something else of whose they are.
+
+    Returns
+    -------
+    what may mean another person or study, and what is spelling or administration; in words, without the values
+    """
+    one, other = kept.person, came.person
+    grave = [a.words for a in _IDENTIFYING if a.of(one) != a.of(other)]
+    grave += ["Study Instance UID"] if kept.study_uid != came.study_uid else []
+    slight = [_NAME.words] if _NAME.of(one) != _NAME.of(other) else []
+    slight += ["accession number"] if kept.accession != came.accession else []
+    return tuple(grave), tuple(slight)
+
+
 def _merged(pet: SeriesSummary, mr: SeriesSummary, told: str) -> Check:
     differing = [a.words for a in (*_IDENTIFYING, _NAME) if _differ(a, pet.people[0], mr.people[0])]
     what = f"although they differ in {' and '.join(differing)}" if differing else "and they differ in nothing that both say"

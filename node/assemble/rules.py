@@ -22,6 +22,10 @@ Pattern = re.Pattern[str]
 Echo = Literal["gradient", "spin"]
 
 
+UNCOUNTED_QUIET_S, AUTOMATIC_VERSIONS = 30.0, 3
+"""Of rules that were written before these keys were."""
+
+
 @dataclass(frozen=True)
 class SequenceRule:
     """One way to make a contrast, by physics: a series that fits all of it may fill `role`.
@@ -119,9 +123,9 @@ def load_rules(table: Mapping[str, object]) -> Rules:
         tracers=analyse.texts("tracers", least=0),
         mr_within_days=analyse.number("mr_within_days", 0, 3650),
         quiet_s=completeness.number("quiet_s", 0, 3600),
-        uncounted_quiet_s=completeness.number("uncounted_quiet_s", 0, 3600),
+        uncounted_quiet_s=_or(completeness.some_number("uncounted_quiet_s", 0, 3600), UNCOUNTED_QUIET_S),
         deadline_s=60.0 * completeness.number("deadline_min", 0, 60 * 24 * 14),
-        automatic_versions=int(completeness.number("automatic_versions", 0, 100)),
+        automatic_versions=int(_or(completeness.some_number("automatic_versions", 0, 100), AUTOMATIC_VERSIONS)),
         smallest_extent_mm=head.number("smallest_extent_mm", 0, 300),
         thickest_slice_mm=head.number("thickest_slice_mm", 0.1, 20),
         corrections=pet.texts("corrections", least=0),
@@ -149,6 +153,10 @@ def unknown_tracers(rules: Rules, keys: Collection[str]) -> tuple[str, ...]:
     named = [("analyse.tracers", key) for key in rules.tracers] + [("site_tracer.tracer", rule.says) for rule in rules.site_tracers]
     named += [(f"exam {rule.name}.tracers", key) for rule in rules.exams for key in rule.tracers]
     return tuple(f"rules.{path}: no file of this name in config/tracers; found {key!r}" for path, key in named if key not in keys)
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
 
 
 def _sequence(entry: Table) -> SequenceRule:

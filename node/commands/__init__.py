@@ -1,4 +1,5 @@
-"""Commands of `ember` in groups: `persons` is what a person says of an exam, `svca` the classes of the clustered reference.
+"""Commands of `ember` in groups: `persons` is what a person says of an exam, `belonging` which series are
+of it, `rules` a dry run of the site's rules, `svca` the classes of the clustered reference.
 
 `opening` holds what every command needs: settings, register, one exam. `node.cli` puts the groups together.
 """

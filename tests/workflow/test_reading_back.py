@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 import node.workflow.store
 from node import settings as settings_module
 from node.domain.ports import Received
+from node.domain.priority import Priority
 from node.domain.verdict import Verdict
 from node.settings import Settings
 from node.workflow.states import State, Verb
@@ -44,7 +45,7 @@ class SlowClock:
 class Idle:
     """A runner that runs nothing."""
 
-    def ensure(self, verb: Verb, exam: int, version: int) -> None:
+    def ensure(self, verb: Verb, exam: int, version: int, *, priority: Priority = Priority.NORMAL) -> None:
         pass
 
 

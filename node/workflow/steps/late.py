@@ -14,10 +14,11 @@ from node.assemble.identity import patient_key
 from node.domain.exam import Role
 from node.errors import NodeError
 from node.workflow.decide import Action, decide
-from node.workflow.states import COMPUTE, State
+from node.workflow.states import COMPUTE, OWING, State
 from node.workflow.steps.gathering import Gathering
 from node.workflow.steps.looking import Look
-from node.workflow.steps.reading_back import planned_series
+from node.workflow.steps.planned import planned_series
+from node.workflow.steps.taking_back import IMAGES_REJECTED
 from node.workflow.store.database import Store
 from node.workflow.store.news import SeriesNews
 from node.workflow.store.rows import ExamRow
@@ -119,15 +120,20 @@ class Late:
         news = self._store.news
         if exam.state in COMPUTING:
             news.again(exam, f"{what}, while version {exam.version} was computed; begun again as a new version")
-        elif exam.state is State.WITHDRAWN or exam.version in self._store.verdicts.rejected(exam.number):
+        elif self._left_to_readers(exam):
             news.note(exam, f"{what}; a reader has rejected version {exam.version}: `ember rerun` takes them in")
         elif news.versions_begun(exam.number) >= self._limit:
             news.note(exam, f"{what}; {self._limit} versions have begun by themselves already: `ember rerun` takes them in")
-        elif exam.state is State.REJECTED and exam.progress is not None:
-            return False  # the page that it owes is made first
+        elif exam.state in OWING and exam.progress is not None:
+            return False  # the page or the note that it owes is made first
         else:
             return self._when_settled(exam, what)
         return True
+
+    def _left_to_readers(self, exam: ExamRow) -> bool:
+        """Whether a reader has rejected the result; where only its images were taken back, what replaces them is awaited."""
+        said = [row for row in self._store.verdicts.of_exam(exam.number) if row.version == exam.version and row.verdict.rejects]
+        return any(row.author != IMAGES_REJECTED for row in said) or (exam.state is State.WITHDRAWN and not said)
 
     def _when_settled(self, exam: ExamRow, what: str) -> bool:
         """A new version when the exam would begin as it is now; also when a person must look at what was not analysed so far."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from node.assemble.choice import Choice
-from node.assemble.drawings import by_person, drawn_at, is_own, rejection
+from node.assemble.drawings import PATIENT_SAFETY, by_person, drawn_at, is_own, rejection
 from node.assemble.header import Header, from_json
 from node.assemble.names import readable
 from node.assemble.roles import Judgement
@@ -22,6 +22,8 @@ from node.domain.ports import ARRIVED
 from node.domain.verdict import Verdict
 from node.errors import ConflictError
 from node.workflow.states import State
+from node.workflow.steps.planned import planned_series
+from node.workflow.steps.taking_back import take_back
 from node.workflow.store.database import Store
 from node.workflow.store.rows import ExamRow
 from node.workflow.store.verdicts import Said
@@ -31,8 +33,6 @@ log = structlog.get_logger()
 KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59"
 ANSWERING = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7", KEY_OBJECTS)
 """SOP classes in which a reader may answer: Segmentation, Label Map Segmentation, Key Object Selection."""
-
-PATIENT_SAFETY = "113037"
 
 
 class ReadingBack:
@@ -118,7 +118,8 @@ class ReadingBack:
 
     def _lies_on(self, header: Header, exam: ExamRow) -> bool:
         series = planned_series(exam)
-        mrs = [self._look(series[role.value])[0] for role in (Role.T1, Role.FLAIR) if role.value in series]
+        uids = [series[role.value] for role in (Role.T1, Role.FLAIR) if role.value in series]
+        mrs = [self._look(uid)[0] for uid in uids if self._store.register.series(uid)]  # a rejection note may have taken one back
         return header.frame_of_reference_uid in {mr.header.frame_of_reference_uid for mr in mrs} - {""}
 
     def _counts(self, header: Header, exam: ExamRow) -> bool:
@@ -130,8 +131,10 @@ class ReadingBack:
     def _rejected(self, header: Header, exams: Sequence[ExamRow]) -> None:
         uid, words, named = header.sop_instance_uid, rejection(header), set(header.selection.instances if header.selection else ())
         hit = [exam for exam in exams if words and named & self._sent(exam)]
+        changed = take_back(self._store, header, words, exams) if words else ()
         if not hit:
-            self._store.answers.file(uid, None, "a selection of objects that takes back none of ours")
+            told = f"{words}: changes {' and '.join(changed) or 'no exam'}" if words else "a selection of objects that takes nothing back"
+            self._store.answers.file(uid, None, told)
         for exam in hit:
             self._reject(exam, header, words, named)
 
@@ -156,11 +159,6 @@ class ReadingBack:
         """A PACS writes one note a study: together they may name everything."""
         headers = (from_json(text) for text in self._store.answers.of_exam(exam.number, KEY_OBJECTS))
         return {uid for header in headers if rejection(header) and header.selection for uid in header.selection.instances}
-
-
-def planned_series(exam: ExamRow) -> dict[str, str]:
-    """Role → Series Instance UID of an exam's plan; nothing where it has none."""
-    return {role: str(entry["series_uid"]) for role, entry in (exam.plan or {}).get("series", {}).items()}
 
 
 def unclaimed(header: Header) -> str:

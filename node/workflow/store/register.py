@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from node.domain.ports import Clock, Received, Recorded
+from node.workflow.store.following import follow_patient
 from node.workflow.store.news import write_news
 from node.workflow.store.tables import associations, instances, quarantine, rejections, studies
 
@@ -155,6 +156,7 @@ class InstanceRegister:
                 self._apply_rejections(connection, [value["uid"] for value in values])
             for row in seen.values():
                 connection.execute(_whose(row))
+                follow_patient(connection, row, at=self._now())
             arrived = [(row.study_uid, row.series_uid) for row in rows if row.news and row.study_uid and row.series_uid]
             write_news(connection, arrived, at=self._now())
 

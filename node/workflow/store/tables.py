@@ -258,12 +258,13 @@ rejections = Table(
     Column("noted_at", Text, nullable=False),
 )
 
-# Quarantined duplicates that say something else of whose they are than the images kept, once each was looked at; `exam` is none where
-# they concern none, `differs` names the attributes and no value.
+# Quarantined duplicates that say something else of whose they are than the images kept, once each was looked at, one row an exam; `exam`
+# is none where they concern none, `differs` names the attributes and no value, and is empty where none does.
 identity_changes = Table(
     "identity_changes",
     metadata,
-    Column("quarantine", Integer, primary_key=True),
+    Column("id", Integer, primary_key=True),
+    Column("quarantine", Integer, nullable=False),
     Column("series_uid", Text, nullable=False),
     Column("exam", Integer),
     Column("version", Integer),
@@ -271,6 +272,7 @@ identity_changes = Table(
     Column("told", Text, nullable=False),
     Column("seen_at", Text, nullable=False),
     Index("identity_changes_by_exam", "exam"),
+    Index("identity_changes_by_duplicate", "quarantine"),
 )
 
 # What readers say of results, one row a verdict; nothing in it is ever changed or removed. The last one of a version counts.

@@ -85,14 +85,16 @@ def _create_rejections() -> None:
 def _create_identity_changes() -> None:
     op.create_table(
         "identity_changes",
+        sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("quarantine", sa.Integer(), nullable=False),
         sa.Column("series_uid", sa.Text(), nullable=False),
         sa.Column("exam", sa.Integer(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=True),
         *(sa.Column(name, sa.Text(), nullable=False) for name in ("differs", "told", "seen_at")),
-        sa.PrimaryKeyConstraint("quarantine"),
+        sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("identity_changes_by_exam", "identity_changes", ["exam"], unique=False)
+    op.create_index("identity_changes_by_duplicate", "identity_changes", ["quarantine"], unique=False)
 
 
 def _create_evidence() -> None:
