@@ -96,3 +96,10 @@ def running(folder: Path) -> Iterator[Site]:
 def site(tmp_path: Path) -> Iterator[Site]:
     with running(tmp_path) as site:
         yield site
+
+
+@pytest.fixture(scope="module")
+def one_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The same for all tests of a file."""
+    with running(tmp_path_factory.mktemp("site")) as site:
+        yield site

@@ -33,7 +33,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from node.receive.contexts import STORAGE_CLASSES, decodable_syntaxes, supported_contexts
+from node.receive.contexts import STORAGE_CLASSES, decodable_syntaxes, offers
 
 HTJ2K_OF_PIXELS_0 = (
     "/0//UQApQAAAAAAQAAAAEAAAAAAAAAAAAAAAEAAAABAAAAAAAAAAAAABDwEB/1AACAACAAAACv9SAAwAAgABAAUEBEAB/1wAEyCIkJCQkJCQkJCQkJCQiIiI/2QAFwABT3Blbk"
@@ -101,8 +101,9 @@ def test_an_image_in_each_accepted_syntax_is_received_and_decodes(one_site, tmp_
 
     status = association.send_c_store(path)
     association.release()
+    one_site.file()
 
-    decoded = dcmread(one_site.storage / one_site.register.new[-1].path)
+    decoded = dcmread(one_site.kept()[path.stem])
     values = decoded.pixel_array.astype(int) << (4 if syntax == JPEGBaseline8Bit else 0)
     assert status.Status == 0x0000
     assert decoded.file_meta.TransferSyntaxUID == syntax
@@ -130,4 +131,4 @@ def test_each_storage_class_is_accepted_and_no_other(one_site) -> None:
 def test_each_storage_class_is_proposed_once_beside_echo() -> None:
     assert len(set(STORAGE_CLASSES)) == 19
     assert all(uid.startswith("1.2.840.10008.5.1.4.1.1.") for uid in STORAGE_CLASSES)
-    assert len(supported_contexts()) == 20
+    assert len(offers(commitment=False)) == 19 + 4
