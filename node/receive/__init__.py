@@ -51,6 +51,24 @@ shares, or a new one. It holds for one title at one address, and for the certifi
 
 *Associations* are heard of by the register with their first image, so that C-ECHO leaves no trace in it.
 
+*The protocol is our own* (`wire`, `messages`, `association`), in one thread that reads the socket and answers. The library's acceptor
+polls, reads 4 KB at a time, passes everything between threads and holds an image in memory three times; and of damaged requests its threads
+die without an answer. A data set goes to the inlet in the pieces in which it arrives, so that memory is the same whatever its size. It is
+compared with the library's, byte for byte, and each difference has a name (tests/receive/test_differential.py).
+
+*What is illegal is aborted* with its reason (PS3.8 9.3.8) and nothing of the message is kept; *what is merely odd is taken*: unknown items,
+even or repeated context IDs (those contexts alone are refused), command elements of odd length, a group length that is missing, empty
+fragments, a P-DATA-TF that forgets to count its own headers. A vendor's oddity that costs an image costs it each day.
+
+*Messages may be sent ahead*: a sender that does not wait for our acceptance, or for an answer, is served in its order.
+
+*N-services* are checked as far as their answer depends on it, kept and answered; nothing is looked up. A performed procedure step is known
+for as long as this process lives: one that began before is taken at its word. *Storage commitment* is accepted from scanners where the site
+allows it, and from an archive that takes the provider's role; one that reports
+without saying so is refused where the site does not allow it.
+
+*Every answer* is a row of one table (`statuses`), from which code, conformance statement and tests come.
+
 *Stopping* (`Receiver.stop`) lets nobody in, ends the reading side of every association and waits: an image that is being kept is kept and
 answered, then the peer gets an A-ABORT.
 """

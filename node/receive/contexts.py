@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID, AllTransferSyntaxes, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGExtended12Bit
-from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.sop_class import (
     BasicTextSRStorage,
     Comprehensive3DSRStorage,
@@ -70,12 +69,6 @@ _EIGHT_BIT_ONLY = {JPEGExtended12Bit: {"pillow"}}
 def decodable_syntaxes() -> tuple[UID, ...]:
     """The transfer syntaxes for which this installation has a pixel decoder, in ascending order of UID."""
     return tuple(sorted(uid for uid in AllTransferSyntaxes if _is_decodable(uid)))
-
-
-def supported_contexts() -> list[PresentationContext]:
-    """C-ECHO, and each storage class in each decodable transfer syntax."""
-    syntaxes = list(decodable_syntaxes())
-    return [build_context(Verification), *(build_context(storage_class, syntaxes) for storage_class in STORAGE_CLASSES)]
 
 
 def offers(*, commitment: bool) -> dict[str, Offer]:

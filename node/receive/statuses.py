@@ -30,6 +30,11 @@ class Answer(Enum):
         self.when = when
         self.sender = sender
 
+    @property
+    def text(self) -> str:
+        """The code as people write it: "0xA700", "409"."""
+        return str(self.code) if self.name.startswith("HTTP") else f"0x{self.code:04X}"
+
     ECHOED = ("C-ECHO", 0x0000, "Success", "always", "knows that we are there")
     STORED = (
         "C-STORE",

@@ -19,7 +19,7 @@ from node.dimse import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, MA
 from node.domain.codes import PRIVATE_SCHEME
 from node.encode.objects import DEFAULT_OBJECTS, FIRST_SERIES_NUMBER, SERIES_OFFSET, SOP_CLASSES, Kind
 from node.receive import STORAGE_CLASSES, decodable_syntaxes
-from node.receive.answer import ANSWERS
+from node.receive.statuses import ANSWERS, Answer
 from node.settings import ReceiverSection, Settings
 from node.settings.network import Section
 from node.statement.markdown import table
@@ -35,7 +35,7 @@ def conformance() -> str:
         services=_services(),
         entity=_entity(),
         syntaxes=table(("transfer syntax", "UID"), ((uid.name, uid) for uid in decodable_syntaxes())),
-        answers=table(("status", "when", "what a sender does"), ((f"0x{s:04X}", when, then) for s, (when, then) in ANSWERS.items())),
+        answers=table(("service", "status", "meaning", "when", "what a sender does"), map(_answer, ANSWERS)),
         contexts=table(("SOP class", "transfer syntaxes"), ((uid.name, _syntaxes(uid)) for uid in WRITTEN)),
         verdicts=table(("status", "meaning", "what the node does"), ((_range(a, b), what, _THEN[fate]) for a, b, fate, what in RANGES)),
         read=", ".join(f"{dictionary_description(tag)} {Tag(tag)}" for tag in sorted(set(PUBLIC))),
@@ -53,6 +53,10 @@ def _services() -> str:
     return table(
         ("SOP class", "UID", "user (SCU)", "provider (SCP)"), ((UID(uid).name, uid, user, provider) for uid, user, provider in rows)
     )
+
+
+def _answer(answer: Answer) -> tuple[str, ...]:
+    return answer.service, answer.text, answer.meaning, answer.when, answer.sender
 
 
 def _syntaxes(sop_class: UID) -> str:

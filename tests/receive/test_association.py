@@ -53,6 +53,7 @@ def test_a_wrong_name_and_a_stranger_are_turned_away(port: Port) -> None:
         echo(peer(port, called="OTHER"))
     with pytest.raises(RefusedError, match="Calling AE title not recognised"):
         echo(peer(port, calling="STRANGER"))
+    port.settle()
     assert port.door.inside == 0
 
 
