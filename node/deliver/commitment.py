@@ -78,8 +78,8 @@ def request_commitment(peer: Peer, transaction_uid: str, instances: Sequence[tup
     box: list[CommitmentResult] = []
     told = threading.Event()
 
-    def report(event: Any) -> int:
-        return _told(event, transaction_uid, box, told)
+    def report(event: Any) -> tuple[int, None]:
+        return _told(event, transaction_uid, box, told), None
 
     try:
         with associate(peer, _contexts(), handlers=[(evt.EVT_N_EVENT_REPORT, report)]) as association:

@@ -210,14 +210,23 @@ def _assignments(rows: Sequence[Assignment]) -> list[tuple[str, ...]]:
 
 
 def _delivery(row: DeliveryRow) -> Table:
-    kept = ("destination", "version", "kind", "sop_instance_uid", "sop_class_uid", "digest", "detail", "attempts")
-    return {key: getattr(row, key) for key in kept} | {"state": row.state.value, "updated_at": row.updated_at.isoformat()}
+    kept = ("destination", "version", "kind", "sop_instance_uid", "sop_class_uid", "digest", "detail", "attempts", "proof")
+    times = {key: at.isoformat() if (at := getattr(row, key)) else None for key in ("updated_at", "proven_at", "next_at")}
+    return {key: getattr(row, key) for key in kept} | {"state": row.state.value} | times
 
 
 def _deliveries(rows: Sequence[DeliveryRow]) -> list[tuple[str, ...]]:
     """Grouped: an overlay of 170 slices is one line."""
-    groups = Counter((row.destination, f"v{row.version}", row.kind, row.state.value, row.detail) for row in rows)
-    return [(destination, version, f"{n} × {kind}", state, detail) for (destination, version, kind, state, detail), n in groups.items()]
+    groups = Counter((row.destination, f"v{row.version}", row.kind, row.state.value, _words(row)) for row in rows)
+    return [(destination, version, f"{n} × {kind}", state, words) for (destination, version, kind, state, words), n in groups.items()]
+
+
+def _words(row: DeliveryRow) -> str:
+    """What was answered, how and when it was proven or what it waits for, and when something is tried next."""
+    words = [row.detail]
+    words += [f"{row.proof}, {_time(row.proven_at)}" if row.proven_at else row.proof] if row.proof else []
+    words += [f"next at {_time(row.next_at)}"] if row.next_at else []
+    return "; ".join(word for word in words if word)
 
 
 def _series(plan: Table | None) -> list[tuple[str, ...]]:
@@ -256,6 +265,7 @@ def _time(at: Any) -> str:
 def _counted(counts: dict[str, int]) -> str:
     told = f"{counts['instances']} images received"
     extra = {"unread": "not looked at yet", "unreadable": "could not be read", "changed": "kept aside: their UID was here with other bytes"}
+    extra |= {"rejected": "taken back by rejection notes", "returned": "are results of the node that came back: filed, not processed"}
     return "; ".join([told, *(f"{counts[key]} {words}" for key, words in extra.items() if counts[key])])
 
 
