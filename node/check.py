@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from node import settings as settings_module
+from node.commands import doors
+from node.commands.doors import Warned
 from node.errors import NodeError, SettingsError
 from node.settings import Destination, Settings
 from node.settings.network import is_loopback
 
+LONGEST_WAIT_S = 60.0
+"""What waits longer to be filed says that something is wrong."""
+
 
 @dataclass(frozen=True)
 class Item:
-    """One thing that was tried."""
+    """One thing that was tried; `warning` where it works and deserves a look."""
 
     name: str
     passed: bool
     text: str
+    warning: bool = field(default=False, kw_only=True)
+
+    @property
+    def mark(self) -> str:
+        """How it went, in four letters."""
+        return ("warn" if self.warning else "ok  ") if self.passed else "FAIL"
 
 
 def run(settings: Settings) -> tuple[Item, ...]:
@@ -38,10 +48,16 @@ def run(settings: Settings) -> tuple[Item, ...]:
         ("lesion program", lambda: _program(settings)),
         ("storage", lambda: _storage(settings)),
         ("register", lambda: _register(settings)),
-        ("receiver", lambda: _port(settings)),
+        ("journal", lambda: _journal(settings)),
+        ("receiver", lambda: doors.port(settings)),
+        ("receiver by tls", lambda: doors.tls_port(settings)),
+        ("tls", lambda: doors.tls(settings)),
+        ("peers", lambda: doors.peers(settings)),
         ("web", lambda: _web(settings)),
     ]
     tries += [(f"destination {item.name}", lambda item=item: _destination(item, settings)) for item in settings.destination]  # type: ignore[misc]
+    asked = [one for one in settings.peer if one.ask != "nothing" and one.host is not None]
+    tries += [(f"peer {one.name}", lambda one=one: doors.query_service(one, settings)) for one in asked]  # type: ignore[misc]
     items += [_try(name, work) for name, work in tries]
     if not settings.destination:
         items.append(Item("destinations", False, "none is set: results stay in the storage folder; add a [[destination]]"))
@@ -51,7 +67,7 @@ def run(settings: Settings) -> tuple[Item, ...]:
 def text(items: tuple[Item, ...]) -> str:
     """The items as a table for people."""
     width = max(len(item.name) for item in items)
-    return "\n".join(f"{'ok  ' if item.passed else 'FAIL'}  {item.name.ljust(width)}  {line}" for item, line in _lines(items))
+    return "\n".join(f"{item.mark}  {item.name.ljust(width)}  {line}" for item, line in _lines(items))
 
 
 def _lines(items: tuple[Item, ...]) -> Iterator[tuple[Item, str]]:
@@ -61,7 +77,8 @@ def _lines(items: tuple[Item, ...]) -> Iterator[tuple[Item, str]]:
 
 def _try(name: str, work: Callable[[], str]) -> Item:
     try:
-        return Item(name, True, work())
+        found = work()
+        return Item(name, True, str(found), warning=isinstance(found, Warned))
     except (NodeError, OSError) as error:
         return Item(name, False, str(error))
 
@@ -150,29 +167,25 @@ def _register(settings: Settings) -> str:
 
     store = prepare_store(settings)
     store.check()
-    return f"whole; {store.register.counts()['instances']} images, {len(store.exams.all())} exams"
+    counts = store.register.counts()
+    aside = counts["unreadable"] + counts["changed"]
+    held = f"; {aside} in quarantine, see `ember quarantine`" if aside else ""
+    return f"whole; {counts['instances']} images, {len(store.exams.all())} exams{held}"
 
 
-def _port(settings: Settings) -> str:
-    """Free, or held by our own receiver, which then answers a C-ECHO."""
-    section = settings.receiver
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((section.host, section.port))
-        except OSError:
-            return _own_echo(settings)
-    return f"port {section.port} is free; the node is not running"
+def _journal(settings: Settings) -> str:
+    from datetime import UTC, datetime
 
+    from node.receive.reading import waiting_in
 
-def _own_echo(settings: Settings) -> str:
-    from node.dimse import Peer, echo
-
-    here = "127.0.0.1" if settings.receiver.host in ("0.0.0.0", "") else settings.receiver.host
-    # The node need not be among its own allowed callers: being asked for its title proves that it is ours.
-    calling = next((title for peer in settings.peer for title in peer.ae_titles), settings.node.ae_title)
-    result = echo(Peer("itself", here, settings.receiver.port, settings.node.ae_title, calling))
-    return f"the node is running and answers C-ECHO with 0x{result.status:04X} in {1000 * result.seconds:.0f} ms"
+    found = waiting_in(settings.node.storage / "journal")
+    if found.since is None:
+        return "everything that came in is filed"
+    waited_s = (datetime.now(UTC) - found.since).total_seconds()
+    told = f"{found.records} entries, {found.bytes / 2**20:.0f} MiB, wait to be filed, the first since {waited_s:.0f} s"
+    if waited_s > LONGEST_WAIT_S:
+        raise OSError(f"{told}: start the node, or look in its log why the filer cannot write")
+    return told
 
 
 def _web(settings: Settings) -> str:

@@ -18,6 +18,7 @@ from node.commands import belonging, persons
 from node.commands.callers import callers
 from node.commands.fetch import fetch
 from node.commands.opening import as_json, exam_name, exam_of, settings_of, store_of, width
+from node.commands.quarantine import quarantine, unfiled
 from node.commands.rules import rules
 from node.commands.svca import svca
 from node.commands.web import web, web_token
@@ -107,8 +108,9 @@ def list_(config: Path, *, as_json: bool) -> None:
     from node.workflow import story
     from node.workflow.store.snapshot import Snapshot
 
-    store = Snapshot(settings_of(config, quiet=True).node.storage)
-    click.echo(json.dumps(story.listing(store), indent=1) if as_json else story.listing_text(store, width()))
+    storage = settings_of(config, quiet=True).node.storage
+    store = Snapshot(storage)
+    click.echo(json.dumps(story.listing(store), indent=1) if as_json else story.listing_text(store, width()) + unfiled(storage))
 
 
 @main.command()
@@ -135,8 +137,11 @@ def show(config: Path, exam: str, *, as_json: bool) -> None:
 @click.pass_obj
 def rerun(config: Path, exam: str, reason: str) -> None:
     """Analyse an exam again from what is here now, as a new version."""
+    from node.workflow.steps.keeping import require_images
+
     store = store_of(settings_of(config))
     row = exam_of(store.exams.get, exam)
+    require_images(store, row)
     version = store.exams.again(row.number, f"run again by a person: {reason}")
     click.echo(f"{row.name} is analysed again as version {version}.")
 
@@ -194,6 +199,7 @@ for command in (
     belonging.assign,
     rules,
     fetch,
+    quarantine,
 ):
     main.add_command(command)
 

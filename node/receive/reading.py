@@ -80,6 +80,13 @@ def waiting(folder: Path) -> Waiting:
     return Waiting(records, size, since)
 
 
+def waiting_in(journals: Path) -> Waiting:
+    """The same of all journals of a storage folder's ``journal``."""
+    found = [waiting(path.parent) for path in journals.glob("*/identity")]
+    since = min((one.since for one in found if one.since is not None), default=None)
+    return Waiting(sum(one.records for one in found), sum(one.bytes for one in found), since)
+
+
 def _from(found: list[Segment], position: Position | None, identity: str) -> tuple[list[Segment], int]:
     """The segments to be read after a position, and where in the first of them."""
     if position is None or position.identity != identity or not found:

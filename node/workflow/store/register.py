@@ -12,7 +12,8 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from node.domain.ports import Clock, Received, Recorded
 from node.workflow.store.following import follow_patient
 from node.workflow.store.news import write_news
-from node.workflow.store.tables import associations, instances, quarantine, rejections, studies
+from node.workflow.store.quarantine import write_unreadable
+from node.workflow.store.tables import associations, deliveries, instances, quarantine, rejections, studies
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,9 @@ class InstanceRegister:
         with self._engine.begin() as connection:
             if values:
                 connection.execute(query, values)
+                for row in rows:
+                    if row.problem is not None:
+                        write_unreadable(connection, row.sop_instance_uid, row.problem)
                 self._apply_rejections(connection, [value["uid"] for value in values])
             for row in seen.values():
                 connection.execute(_whose(row))
@@ -207,6 +211,18 @@ class InstanceRegister:
         """The studies that belong to an exam."""
         return tuple(row.study_uid for row in self._studies(studies.c.exam == exam))
 
+    def made_here(self, uids: Sequence[str]) -> frozenset[str]:
+        """Which of these instances the node made itself, whatever an archive has written into them since."""
+        query = sa.select(deliveries.c.sop_instance_uid).distinct().where(deliveries.c.sop_instance_uid.in_(uids))
+        with self._reading.begin() as connection:
+            return frozenset(row[0] for row in connection.execute(query))
+
+    def is_series_made_here(self, series_uid: str) -> bool:
+        """Whether an image of a series was made by the node itself."""
+        query = sa.select(deliveries.c.sop_instance_uid).join(instances, instances.c.sop_instance_uid == deliveries.c.sop_instance_uid)
+        with self._reading.begin() as connection:
+            return connection.execute(query.where(instances.c.series_uid == series_uid).limit(1)).first() is not None
+
     def issuers(self, patient_key: str) -> frozenset[str]:
         """Who issued a patient ID, as far as the studies here say."""
         query = sa.select(studies.c.issuer).distinct().where(studies.c.patient_key == patient_key, studies.c.issuer != "")
@@ -260,8 +276,8 @@ class InstanceRegister:
             "unread": sa.select(sa.func.count())
             .select_from(instances)
             .where(instances.c.study_uid.is_(None), instances.c.problem.is_(None)),
-            "unreadable": sa.select(sa.func.count()).select_from(instances).where(instances.c.problem.is_not(None)),
-            "changed": sa.select(sa.func.count()).select_from(quarantine).where(quarantine.c.released_at.is_(None)),
+            "unreadable": _quarantined("unreadable"),
+            "changed": _quarantined("changed"),
         }
         with self._reading.begin() as connection:
             return {name: int(connection.execute(query).scalar_one()) for name, query in columns.items()}
@@ -278,3 +294,8 @@ def _whose(row: HeaderRow) -> sa.Insert:
     new = statement.excluded
     filled = {name: sa.case((studies.c[name] == "", new[name]), else_=studies.c[name]) for name in ("issuer", "name_key")}
     return statement.on_conflict_do_update(index_elements=["study_uid"], set_=filled)
+
+
+def _quarantined(kind: str) -> sa.Select[int]:
+    held = sa.and_(quarantine.c.kind == kind, quarantine.c.released_at.is_(None))
+    return sa.select(sa.func.count()).select_from(quarantine).where(held)

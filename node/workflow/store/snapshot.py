@@ -15,6 +15,7 @@ from pathlib import Path
 from node.domain.assignment import Assignment
 from node.errors import TemporaryError
 from node.workflow.states import State
+from node.workflow.store.quarantined import QuarantineRow, quarantine_row
 from node.workflow.store.rows import (
     CorrectionRow,
     DeliveryRow,
@@ -124,13 +125,19 @@ class Snapshot:
         query = "SELECT * FROM deliveries WHERE exam = ? ORDER BY version, path"
         return tuple(delivery_row(dict(row)) for row in self._rows(query, number))
 
+    def quarantined(self) -> tuple[QuarantineRow, ...]:
+        """What is quarantined and what was, oldest first."""
+        return tuple(quarantine_row(dict(row)) for row in self._rows("SELECT * FROM quarantine ORDER BY id"))
+
     def counts(self) -> dict[str, int]:
-        """How many instances are here, not looked at yet, unreadable, and kept aside."""
+        """How many instances are here, not looked at yet, unreadable, kept aside, taken back by notes, and made by the node itself."""
         queries = {
             "instances": "SELECT count(*) FROM instances",
             "unread": "SELECT count(*) FROM instances WHERE study_uid IS NULL AND problem IS NULL",
-            "unreadable": "SELECT count(*) FROM instances WHERE problem IS NOT NULL",
-            "changed": "SELECT count(*) FROM quarantine WHERE released_at IS NULL",
+            "unreadable": "SELECT count(*) FROM quarantine WHERE kind = 'unreadable' AND released_at IS NULL",
+            "changed": "SELECT count(*) FROM quarantine WHERE kind = 'changed' AND released_at IS NULL",
+            "rejected": "SELECT count(*) FROM instances WHERE rejected_by IS NOT NULL",
+            "returned": "SELECT count(DISTINCT sop_instance_uid) FROM deliveries JOIN instances USING (sop_instance_uid)",
         }
         return {name: int(self._rows(query)[0][0]) for name, query in queries.items()}
 
