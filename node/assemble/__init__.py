@@ -15,8 +15,8 @@ without a zone, as scanners write it.
 
 What each file holds: `parts` and `header` the nouns of one instance, `attributes`, `tags`, `enhanced`, `enhanced_pet` and `names` how they
 are read, `slices` the slices of a multi-frame object; `geometry`, `counts` and `series` what a series is; `tables`, `rules`, `tracer` and
-`roles` the site's word on series, `exam_rules` its word on exams, `overruling` a person's on either; `choice` and `identity`; `drawings` who
-drew a SEG of lesions, and when. Of the reading of pixels and numbers: `stored` opens files; `mr`, `activity` and `lesions` read pixels;
+`roles` the site's word on series, `exam_rules` its word on exams, `overruling` a person's on either; `choice` and `identity`; `drawings`
+who drew a SEG of lesions, and when. Of the reading of pixels and numbers: `stored` opens files; `mr`, `activity` and `lesions` read pixels;
 `units` and `body` what values are; `corrections`, `subject` and `injection` who and how much; `decay`, `frames` and `zero` when; `uptake`
 the SUV of a cross-check and `chain` all of that with its sources; `pet` and `read` put it together.
 
@@ -28,8 +28,8 @@ Decisions
 - **Two IDs are one only when they are the same characters**, padding apart. Case and leading zeros count, because an ID that a console has
   shortened may be another person's; a person merges what belongs together, and a Check says so. An issuer that is not said fits any, until
   two issuers have given out the ID here: then what does not say its own is held.
-- **A rule on exams is data**, and asks one series for all that it says, so that a dry run can show what each rule would have done; instead of
-  an expression that can do anything, and of conditions that several series fulfil together by accident.
+- **A rule on exams is data**, and asks one series for all that it says, so that a dry run can show what each rule would have done;
+  instead of an expression that can do anything, and of conditions that several series fulfil together by accident.
 - **FDG is never guessed away.** A PET is of a TSPO tracer by its code, by its text, or by the site's own rule, in this order; and the
   radionuclide and half-life must fit in any case.
 - **Order comes from geometry and time alone.** InstanceNumber, SliceLocation and file names are never asked, because vendors and

@@ -30,8 +30,19 @@ _OWN_TRACKING = re.compile(r"^E\d{5,} lesion \d+$")
 
 
 def is_own(header: Header) -> bool:
-    """Whether the node made the object itself."""
-    return header.manufacturer.strip().casefold() == OWN_MANUFACTURER.casefold()
+    """Whether a node of ours made the object itself, as far as the object says; what the register knows by UID comes before.
+
+    A viewer that corrects a SEG may keep all that it says of equipment: there only the manufacturer counts, and not even that where a
+    person has signed it (Content Creator's Name), which we leave empty. The root of a UID says nothing: 2.25 is everybody's.
+    """
+    maker, makers = _folded(header.manufacturer), {_folded(one) for one in header.processed_by}
+    if header.modality == "SEG":
+        return maker == OWN_MANUFACTURER.casefold() and not header.content_creator.strip("^ ")
+    return OWN_MANUFACTURER.casefold() in {maker, *makers}
+
+
+def _folded(text: str) -> str:
+    return text.strip().casefold()
 
 
 def by_person(header: Header) -> bool:

@@ -34,6 +34,7 @@ from node.assemble.tags import (
     person_of,
     pet_of,
     procedure_codes_of,
+    processed_by_of,
     segments_of,
     selection_of,
 )
@@ -68,6 +69,7 @@ class Header:
     content_creator : of a SEG, who made it, a person's name as written
     cites : of a SEG, the series that it was drawn on, by UID
     selection : of a Key Object Selection, what it names
+    processed_by : manufacturers of the equipment that made the object out of others (Contributing Equipment, PS3.3 C.12.1.1.5)
     counts : how many images the scanner says that it made
     """
 
@@ -108,6 +110,7 @@ class Header:
     cites: tuple[str, ...] = ()
     selection: Selection | None = None
     counts: Counts = NO_COUNTS
+    processed_by: tuple[str, ...] = ()
 
 
 def read_header(path: Path) -> Header:
@@ -175,6 +178,7 @@ def header_of(dataset: Dataset) -> Header:
         cites=cited_series_of(dataset) if modality == "SEG" else (),
         selection=selection_of(dataset, encodings) if modality == "KO" else None,
         counts=counts_of(view),
+        processed_by=processed_by_of(dataset, encodings),
     )
 
 

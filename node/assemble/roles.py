@@ -53,7 +53,7 @@ def judge(summary: SeriesSummary, rules: Rules, tracers: Mapping[str, TracerProf
     """
     header = summary.header
     if is_own(header):
-        return _not_taken(summary, "it was made by this node")
+        return made_here(summary)
     if summary.modality == "PT":
         return _judge_pet(summary, rules, tracers, source)
     if summary.modality == "MR":
@@ -61,6 +61,11 @@ def judge(summary: SeriesSummary, rules: Rules, tracers: Mapping[str, TracerProf
     if summary.modality == "SEG":
         return _judge_segmentation(summary, rules)
     return _not_taken(summary, f"objects of modality {summary.modality or 'unknown'} are no input")
+
+
+def made_here(summary: SeriesSummary) -> Judgement:
+    """What a result of ours is that has come back: no input, or the node would feed on itself."""
+    return _not_taken(summary, "it was made by this node")
 
 
 def _not_taken(summary: SeriesSummary, why: str) -> Judgement:

@@ -43,8 +43,8 @@ RadiopharmaceuticalInformationSequence NumberOfSlices NumberOfTimeSlices SeriesT
 AttenuationCorrectionMethod ReconstructionMethod FrameReferenceTime DecayFactor ImageIndex SegmentSequence
 RequestAttributesSequence PerformedProtocolCodeSequence ComplexImageComponent ConcatenationUID InConcatenationNumber
 InConcatenationTotalNumber ContentDate ContentTime ContentCreatorName ReferencedSeriesSequence
-StudiesContainingOtherReferencedInstancesSequence ConceptNameCodeSequence CurrentRequestedProcedureEvidenceSequence
-ImagesInAcquisition NumberOfTemporalPositions NumberOfTimeSlots NumberOfRRIntervals InstanceNumber
+StudiesContainingOtherReferencedInstancesSequence ContributingEquipmentSequence ConceptNameCodeSequence
+CurrentRequestedProcedureEvidenceSequence ImagesInAcquisition NumberOfTemporalPositions NumberOfTimeSlots NumberOfRRIntervals InstanceNumber
 """
 PUBLIC = tuple(tag_of(keyword) for keyword in (_KEYWORDS + ENHANCED_KEYWORDS + ENHANCED_PET_KEYWORDS).split())
 """Standard attributes that are read."""
@@ -234,3 +234,14 @@ def selection_of(dataset: Dataset, encodings: Sequence[str]) -> Selection | None
     series = [item for study in studies for item in items(study, "ReferencedSeriesSequence")]
     named = (text(item, "ReferencedSOPInstanceUID") for one in series for item in items(one, "ReferencedSOPSequence"))
     return None if title is None else Selection(title, tuple(dict.fromkeys(uid for uid in named if uid)))
+
+
+def processed_by_of(dataset: Dataset, encodings: Sequence[str]) -> tuple[str, ...]:
+    """Manufacturers of the processing equipment (DCM 109102) that contributed."""
+    made = [item for item in items(dataset, "ContributingEquipmentSequence") if _purpose(item) == "109102"]
+    return tuple(text(item, "Manufacturer", encodings=encodings) for item in made)
+
+
+def _purpose(item: Dataset) -> str:
+    purpose = code(item, "PurposeOfReferenceCodeSequence")
+    return "" if purpose is None or purpose.scheme != "DCM" else purpose.value

@@ -221,7 +221,9 @@ def test_a_worker_that_was_killed_before_it_looked_looks_when_it_starts(site: Si
     assert site.exam().version == 2
 
 
-@pytest.mark.parametrize("dataset", [seg(Manufacturer="Ember"), seg("9.1", Manufacturer="PACS"), note("9.1", "9.2", manufacturer="EMBER")])
+@pytest.mark.parametrize(
+    "dataset", [seg(Manufacturer="Ember", ContentCreatorName=""), seg("9.1", Manufacturer="PACS"), note("9.1", "9.2", manufacturer="EMBER")]
+)
 def test_what_the_node_made_itself_begins_nothing_however_it_comes_back(site: Site, dataset: Dataset) -> None:
     before = site.told()
     site.receive([dataset])

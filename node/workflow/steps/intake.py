@@ -6,6 +6,8 @@ takes over when it arrives; MR that comes later belongs to its patient's open ex
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from node import settings as settings_module
 from node.assemble.drawings import is_own
 from node.assemble.header import Header, read_header, to_json
@@ -57,8 +59,9 @@ class ExamIntake:
         """Read the headers of new images, and what peers told of them; returns how many images."""
         total = 0
         while unread := self._store.register.unread(BATCH):
+            ours = self._store.register.made_here([uid for uid, _ in unread])
             rows = [self._read(uid, path) for uid, path in unread]
-            self._store.register.headers_read(rows)
+            self._store.register.headers_read([replace(row, news=False) if row.sop_instance_uid in ours else row for row in rows])
             total += len(rows)
         self._announcing.take()
         return total

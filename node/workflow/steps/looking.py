@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from node.assemble.header import from_json
-from node.assemble.roles import Judgement, judge
+from node.assemble.roles import Judgement, judge, made_here
 from node.assemble.rules import Rules
 from node.assemble.series import SeriesSummary, summarise
 from node.domain.tracer import TracerProfile
@@ -53,7 +53,10 @@ class Look:
             rows = self._register.instances_of(count.series_uid)
             headers = [from_json(row.header) for row in rows if row.header is not None]
             summary = summarise(headers)
-            judgement = judge(summary, self._rules, self._tracers, source=rows[0].calling_ae)
+            if self._register.is_series_made_here(count.series_uid):
+                judgement = made_here(summary)
+            else:
+                judgement = judge(summary, self._rules, self._tracers, source=rows[0].calling_ae)
             known = Judged(count, summary, judgement, rows[0].calling_ae, rows[0].called_ae)
             self._judged[count.series_uid] = known
         return known

@@ -77,7 +77,7 @@ class ReadingBack:
 
     def _take(self, header: Header, exams: Sequence[ExamRow]) -> None:
         uid = header.sop_instance_uid
-        if is_own(header) or any(uid in self._sent(exam) for exam in exams):
+        if is_own(header) or self._store.register.made_here([uid]):
             self._store.answers.file(uid, None, "made by this node")
         elif header.sop_class_uid == KEY_OBJECTS:
             self._rejected(header, exams)
