@@ -255,7 +255,9 @@ def keep_and_fetch(settings: Settings, store: Store, stop: threading.Event) -> N
     from node.assemble.rules import load_rules
     from node.settings import read_toml
     from node.workflow.steps.fetching import Fetcher
+    from node.workflow.steps.keeping import Keeper
 
+    threading.Thread(target=Keeper(settings, store, SystemClock()).run, args=(stop,), name="keeper", daemon=True).start()
     if any(peer.ask == "images" for peer in settings.peer):
         rules = load_rules(read_toml(settings.analysis.rules))
         fetcher = Fetcher(settings, store, rules, open_journal(settings, "fetch"), SystemClock())

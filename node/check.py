@@ -159,7 +159,17 @@ def _storage(settings: Settings) -> str:
         raise OSError(
             f"{free_gib:.1f} GiB free in {folder}; below receiver.min_free_gib = {settings.receiver.min_free_gib} images are refused"
         )
-    return f"{folder} can be written, {free_gib:.1f} GiB free"
+    told, low = f"{folder} can be written", low_disk(settings)
+    return Warned(f"{told}; {low}") if low else f"{told}, {free_gib:.1f} GiB free"
+
+
+def low_disk(settings: Settings) -> str:
+    """A warning where little of the disk is free, one sentence; empty where enough is. Nothing unprocessed is ever deleted to make room."""
+    free_gib = shutil.disk_usage(settings.node.storage).free / 2**30
+    if free_gib >= settings.keeping.warn_free_gib:
+        return ""
+    warn, least = settings.keeping.warn_free_gib, settings.receiver.min_free_gib
+    return f"{free_gib:.1f} GiB free, less than keeping.warn_free_gib = {warn:g}; below {least:g} images are refused"
 
 
 def _register(settings: Settings) -> str:

@@ -105,12 +105,16 @@ def compute(config: Path) -> None:
 @click.pass_obj
 def list_(config: Path, *, as_json: bool) -> None:
     """All exams: state, and why."""
+    from node.check import low_disk
     from node.workflow import story
     from node.workflow.store.snapshot import Snapshot
 
-    storage = settings_of(config, quiet=True).node.storage
+    settings = settings_of(config, quiet=True)
+    storage = settings.node.storage
     store = Snapshot(storage)
     click.echo(json.dumps(story.listing(store), indent=1) if as_json else story.listing_text(store, width()) + unfiled(storage))
+    if low := low_disk(settings):
+        click.echo(f"Warning: {low}", err=True)
 
 
 @main.command()

@@ -40,9 +40,11 @@ def _correctable(command: Callable[..., None]) -> Callable[..., None]:
 def correct(config: Path, /, exam: str, undo: tuple[str, ...], author: str | None, reason: str, **values: str | None) -> None:
     """Put a value right that the headers have wrong, or say the genotype, as a new version; the files stay as they came."""
     from node.workflow.steps import correcting
+    from node.workflow.steps.keeping import require_images
 
     store = store_of(settings_of(config))
     row = exam_of(store.exams.get, exam)
+    require_images(store, row)
     said = {Correctable[name]: text for name, text in values.items() if text is not None}
     back = [Correctable(what) for what in undo]
     author = author_of(author)

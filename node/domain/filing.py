@@ -71,6 +71,7 @@ class Place(Enum):
     """Where a received instance goes."""
 
     INBOX = "inbox"  #: the first bytes under its UID
+    RETURNED = "returned"  #: the same bytes again, to the inbox, where its file is no longer: it was removed here after its time
     QUARANTINE = "quarantine"  #: other bytes are here under its UID
 
 

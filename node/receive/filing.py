@@ -180,6 +180,7 @@ class Filer:
         if known is not None and known.digest == received.digest:
             if not (self._storage / known.path).exists():
                 put(known.path)
+                yield Filed(replace(received, path=known.path), Place.RETURNED)
             return
         place = Place.INBOX if known is None else Place.QUARANTINE
         path = inbox_path(uid) if known is None else quarantine_path(uid, received.digest)

@@ -19,6 +19,7 @@ from node.workflow.store.evidence import Evidence
 from node.workflow.store.exams import Exams
 from node.workflow.store.filing import Filing
 from node.workflow.store.identity_changes import IdentityChanges
+from node.workflow.store.keeping import Keeping
 from node.workflow.store.news import News
 from node.workflow.store.notices import Notices
 from node.workflow.store.quarantine import Quarantine
@@ -60,6 +61,7 @@ class Store:
         self.evidence = Evidence(self._engine, clock)
         self.news = News(self._engine, clock)
         self.retrievals = Retrievals(self._engine, clock)
+        self.keeping = Keeping(self._engine, clock)
         self.deliveries = Deliveries(self._engine, clock)
         self.commitments = Commitments(self._engine, clock)
 

@@ -97,6 +97,9 @@ def _filed(connection: sa.Connection, filed: Sequence[Filed], _writer: str) -> N
     if rows:
         connection.execute(instances.insert(), rows)
     for one in filed:
+        if one.place is Place.RETURNED:
+            mine = instances.c.sop_instance_uid == one.received.sop_instance_uid
+            connection.execute(instances.update().where(mine).values(_row(one.received) | {"removed_at": None}))
         if one.place is Place.QUARANTINE:
             write_quarantined(connection, _row(one.received), kind="changed", reason=CHANGED)
 
