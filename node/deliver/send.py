@@ -13,7 +13,7 @@ from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.sop_class import Verification
 
-from node.deliver.compression import Compression, compressed, syntaxes
+from node.deliver.compression import Compression, syntaxes, transcoded
 from node.deliver.ledger import Ledger, Outcome
 from node.deliver.verdict import Fate, Verdict, verdict
 from node.dimse import Peer, associate, find_instance
@@ -86,7 +86,7 @@ def _send_all(parcels: Sequence[Parcel], peer: Peer, ledger: Ledger, compression
 def _store(parcel: Parcel, syntax: UID, association: Association, ledger: Ledger) -> Verdict:
     frozen = syntax == parcel.transfer_syntax_uid
     try:
-        message = parcel.path if frozen else compressed(parcel.path, syntax)
+        message = parcel.path if frozen else transcoded(parcel.path, syntax)
     except DataError as error:
         return Verdict(Fate.REFUSED, str(error))
     ledger.sending(parcel)

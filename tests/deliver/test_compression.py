@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import (
     UID,
     ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
     JPEGLSLossless,
     PositronEmissionTomographyImageStorage,
     RLELossless,
@@ -24,7 +25,7 @@ from pydicom.uid import (
 )
 
 from node.deliver import Compression, send
-from node.deliver.compression import compressed, syntaxes
+from node.deliver.compression import compressed, implicit, syntaxes
 from node.dimse import Peer
 from node.errors import DataError
 
@@ -90,7 +91,7 @@ def test_nothing_is_compressed_unless_the_site_wants_it(tmp_path: Path) -> None:
 def test_a_segmentation_keeps_its_bits(tmp_path: Path) -> None:
     path = write(instance(sop_class=SegmentationStorage), tmp_path)
 
-    assert syntaxes(parcel(path), Compression.LOSSLESS) == (NATIVE,)
+    assert syntaxes(parcel(path), Compression.LOSSLESS) == (NATIVE, ImplicitVRLittleEndian)
 
 
 def test_the_same_object_is_compressed_to_the_same_bytes(tmp_path: Path) -> None:
@@ -132,3 +133,51 @@ def test_what_is_not_required_and_not_accepted_is_not_taken_and_no_failure(tmp_p
     assert not outcome.refused
     assert not outcome.retry
     assert receipts.told[-1] == ("not taken", *outcome.not_taken[0])
+
+
+@pytest.mark.parametrize("make", [page, map_slice])
+def test_an_archive_that_takes_implicit_vr_alone_gets_every_value(tmp_path: Path, make: Any) -> None:
+    dataset = make()
+    item = Dataset()
+    item.CodeValue, item.CodeMeaning = "1", "one"
+    dataset.ConceptNameCodeSequence = [item]
+    dataset.SmallestImagePixelValue = -7 if dataset.PixelRepresentation else 7
+    dataset["SmallestImagePixelValue"].VR = "SS" if dataset.PixelRepresentation else "US"
+    path = write(dataset, tmp_path)
+    before = digest(path.read_bytes())
+
+    with peer_with(ImplicitVRLittleEndian) as (peer, arrived):
+        outcome = send([parcel(path)], peer, Receipts(), compression=Compression.LOSSLESS)
+
+    (found,) = arrived
+    assert outcome.stored == ((path.stem, "answered 0x0000, sent in Implicit VR Little Endian"),)
+    assert found.file_meta.TransferSyntaxUID == ImplicitVRLittleEndian
+    assert np.array_equal(found.pixel_array, dataset.pixel_array)
+    assert {element.keyword: element.value for element in found} == {element.keyword: element.value for element in dataset}
+    assert digest(path.read_bytes()) == before
+
+
+def test_frozen_bytes_go_before_any_other_form_unless_the_site_wants_fewer(tmp_path: Path) -> None:
+    path = write(page(), tmp_path)
+
+    assert syntaxes(parcel(path), Compression.NONE) == (NATIVE, ImplicitVRLittleEndian, JPEGLSLossless, RLELossless)
+    assert syntaxes(parcel(path), Compression.LOSSLESS) == (JPEGLSLossless, RLELossless, NATIVE, ImplicitVRLittleEndian)
+
+
+def test_an_archive_that_takes_compressed_objects_alone_gets_them_unasked(tmp_path: Path) -> None:
+    path = write(page(), tmp_path)
+
+    with peer_with(RLELossless) as (peer, arrived):
+        outcome = send([parcel(path)], peer, Receipts())
+
+    assert outcome.stored == ((path.stem, f"answered 0x0000, sent in {RLELossless.name}"),)
+    assert np.array_equal(arrived[0].pixel_array, page().pixel_array)
+
+
+def test_a_value_that_would_not_survive_is_refused_and_not_sent(tmp_path: Path) -> None:
+    dataset = page()
+    dataset.add_new(0x00091010, "LO", "of a private creator that no dictionary knows")
+    dataset.private_block(0x0009, "A SITE", create=True)
+
+    with pytest.raises(DataError, match="do not survive Implicit VR"):
+        implicit(write(dataset, tmp_path))
