@@ -36,6 +36,9 @@ OURS = (NoticeKind.PROCEDURE_CREATED, NoticeKind.PROCEDURE_SET, NoticeKind.AVAIL
 PATIENCE = timedelta(days=1)
 """A list of which nothing has come by then is of nothing that will."""
 
+LARGEST = 64 * 2**20
+"""Bytes of an inflated data set; a list of a hundred thousand images has a tenth of them."""
+
 MODALITIES = {
     "1.2.840.10008.5.1.4.1.1.4": "MR",
     ENHANCED_MR: "MR",
@@ -46,7 +49,8 @@ MODALITIES = {
 }
 """SOP classes of which a series may fill a role."""
 
-_UNREADABLE = (BytesLengthException, OSError, ValueError, EOFError, NotImplementedError, RecursionError, KeyError, struct.error, zlib.error)
+_BROKEN = (struct.error, zlib.error)
+_UNREADABLE = (BytesLengthException, OSError, ValueError, EOFError, NotImplementedError, RecursionError, LookupError, *_BROKEN)
 """What pydicom raises on bytes that are no data set, as found by damaging some thousand."""
 
 Reference = tuple[str, str]
@@ -128,7 +132,7 @@ def decoded(encoded: bytes, transfer_syntax_uid: str) -> Dataset:
     """A data set as it came over the network; raises what pydicom raises where it is none."""
     syntax = UID(transfer_syntax_uid)
     if syntax.is_deflated:
-        encoded = zlib.decompress(encoded, -zlib.MAX_WBITS)
+        encoded = zlib.decompressobj(-zlib.MAX_WBITS).decompress(encoded, LARGEST)
     return read_dataset(BytesIO(encoded), syntax.is_implicit_VR, syntax.is_little_endian)
 
 

@@ -58,9 +58,19 @@ class Asking:
         self._running: dict[str, tuple[Said, Future[Sequence[SeriesFound]]]] = {}
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="asking")
 
+    def collect(self) -> None:
+        """Take in what was answered since."""
+        for subject in [subject for subject, (_, future) in self._running.items() if future.done()]:
+            word, future = self._running.pop(subject)
+            error = future.exception()
+            if error is None:
+                self._evidence.answered(subject, [_counted(word, found) for found in future.result()])
+            else:
+                log.warning("a peer was asked for counts and gave none", peer=word.source, error=str(error))
+                self._silent(word, str(error))
+
     def consider(self, items: Sequence[Judged]) -> None:
-        """Ask about the studies of these series where it is time to; take in what was answered."""
-        self._collect()
+        """Ask about the studies of these series where it is time to."""
         for study in sorted({item.count.study_uid for item in items}):
             mine = [item for item in items if item.count.study_uid == study]
             peer = next((self._peers[item.source] for item in mine if item.source in self._peers), None)
@@ -87,16 +97,6 @@ class Asking:
             return True
         pause_s = FIRST_PAUSE_S if images != asked.images else min(FIRST_PAUSE_S * 2 ** (asked.times - 1), LONGEST_PAUSE_S)
         return asked.times < QUESTIONS and now - asked.at >= timedelta(seconds=pause_s)
-
-    def _collect(self) -> None:
-        for subject in [subject for subject, (_, future) in self._running.items() if future.done()]:
-            word, future = self._running.pop(subject)
-            error = future.exception()
-            if error is None:
-                self._evidence.answered(subject, [_counted(word, found) for found in future.result()])
-            else:
-                log.warning("a peer was asked for counts and gave none", peer=word.source, error=str(error))
-                self._silent(word, str(error))
 
     def _silent(self, word: Said, why: str) -> None:
         """A peer that does not answer is told of; what it answered before stands."""

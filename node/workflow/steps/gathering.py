@@ -46,6 +46,8 @@ class Gathering:
 
     def anew(self, exam: ExamRow) -> Facts:
         """What would be known of an exam if its present version had not begun."""
+        if self._asking is not None:
+            self._asking.collect()
         items = self._belonging.series(exam)
         choice = self._belonging.choose(exam, items)
         near = relevant(exam, items, choice)

@@ -75,7 +75,10 @@ class Weighing:
             tuple(_candidate(one, claims.get(one.summary.series_uid, ()), self._rules) for one in choice.chosen),
             tuple(_arriving(item) for item in items if _may_come(item) and item.count.series_uid not in chosen),
             tuple(sentence for row in rows if row.study_uid in studies and (sentence := _awaited(row, here[row.id]))),
-            tuple(_elsewhere(row) for row in rows if row.series_uid not in series and _is_image_series(row)),
+            (
+                *(_elsewhere(row) for row in rows if row.series_uid not in series and _is_image_series(row)),
+                *(told for uid, item in series.items() if uid not in chosen and (told := _short(item, claims.get(uid, ())))),
+            ),
             tuple(f"{row.source} does not say" for row in rows if row.state.startswith(NO_ANSWER)),
         )
 
@@ -147,6 +150,14 @@ def _arriving(item: Judged) -> str:
     role = item.judgement.role
     assert role is not None
     return f"another series for {role.value}: {_told(item.summary, None)}"
+
+
+def _short(item: Judged, claims: Sequence[Claim]) -> str:
+    """A series without a role that somebody has more of: half a series may not look like what it is."""
+    summary, most = item.summary, max(claims, key=lambda claim: claim.images, default=None)
+    if most is None or most.images <= summary.n_instances or summary.modality not in IMAGES:
+        return ""
+    return f"{summary.modality} series {summary.series_uid}: {summary.n_instances} of {most.images} images ({most.who})"
 
 
 def _awaited(row: EvidenceRow, here: Mapping[str, str]) -> str:
