@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import socket
-import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +20,7 @@ from pynetdicom.association import Association
 from pynetdicom.dsutils import encode_file_meta
 
 from node.dimse import set_no_delay
-from node.domain.ports import DeliveryState, Parcel, Received, Recorded
+from node.domain.ports import DeliveryState, Parcel
 
 ROOT_UID = "1.2.826.0.1.3680043.8.498.77"
 STUDY = f"{ROOT_UID}.1"
@@ -108,48 +106,6 @@ def parcel(path: Path, state: DeliveryState = DeliveryState.QUEUED, *, required:
 def digest(encoded: bytes) -> str:
     """SHA-256, hexadecimal."""
     return hashlib.sha256(encoded).hexdigest()
-
-
-class SqliteRegister:
-    """A register that is as durable as the node's: one commit a call."""
-
-    def __init__(self, path: Path) -> None:
-        self._lock = threading.Lock()
-        self._connection = sqlite3.connect(path, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=FULL")
-        self._connection.execute("CREATE TABLE IF NOT EXISTS instance (uid TEXT PRIMARY KEY, digest TEXT, path TEXT)")
-        self.new: list[Received] = []
-        self.changed: list[Received] = []
-        self.opened: dict[str, tuple[str, str, str]] = {}
-        self.closed: dict[str, str] = {}
-
-    def known_digest(self, sop_instance_uid: str) -> str | None:
-        with self._lock:
-            row = self._connection.execute("SELECT digest FROM instance WHERE uid = ?", (sop_instance_uid,)).fetchone()
-        return None if row is None else row[0]
-
-    def record(self, received: Received) -> Recorded:
-        known = self.known_digest(received.sop_instance_uid)
-        if known is not None:
-            return Recorded.SAME if known == received.digest else Recorded.CHANGED
-        with self._lock, self._connection:
-            row = (received.sop_instance_uid, received.digest, received.path)
-            self._connection.execute("INSERT INTO instance VALUES (?, ?, ?)", row)
-        self.new.append(received)
-        return Recorded.NEW
-
-    def record_changed(self, received: Received) -> None:
-        self.changed.append(received)
-
-    def association_opened(self, association: str, *, calling_ae: str, called_ae: str, address: str) -> None:
-        self.opened[association] = (calling_ae, called_ae, address)
-
-    def association_closed(self, association: str, how: str) -> None:
-        self.closed[association] = how
-
-    def close(self) -> None:
-        self._connection.close()
 
 
 class Receipts:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from node.deliver.verdict import RANGES
-from node.receive import STORAGE_CLASSES
+from node.receive.contexts import STORAGE_CLASSES
 from node.receive.statuses import ANSWERS
 from node.statement import conformance, integration
 from node.statement.markdown import table

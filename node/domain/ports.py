@@ -19,7 +19,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True)
 class Received:
-    """One instance that has been made durable and is to be recorded before it is answered."""
+    """One instance whose file is durable and is to be recorded."""
 
     sop_instance_uid: str
     sop_class_uid: str
@@ -40,30 +40,6 @@ class Recorded(Enum):
     NEW = "new"  #: first time seen, recorded
     SAME = "same"  #: the same UID with the same bytes was here before: nothing to do
     CHANGED = "changed"  #: the same UID with other bytes: kept aside, the first one stays
-
-
-class Register(Protocol):
-    """Where the receiver records what it keeps. Each call is durable when it returns."""
-
-    def known_digest(self, sop_instance_uid: str) -> str | None:
-        """SHA-256 of the instance kept under that UID; None where there is none."""
-        ...
-
-    def record(self, received: Received) -> Recorded:
-        """Record a new instance; tells when the UID was there already."""
-        ...
-
-    def record_changed(self, received: Received) -> None:
-        """Record an instance that was kept aside since its UID was there with other bytes."""
-        ...
-
-    def association_opened(self, association: str, *, calling_ae: str, called_ae: str, address: str) -> None:
-        """Note that an association is open."""
-        ...
-
-    def association_closed(self, association: str, how: str) -> None:
-        """Note that it has ended: "released", "aborted" or "lost"."""
-        ...
 
 
 class DeliveryState(Enum):

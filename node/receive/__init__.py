@@ -1,14 +1,13 @@
-"""Images come in: C-ECHO and C-STORE, and the inbox on disk.
+"""Images come in: C-ECHO and C-STORE, the journal, and the inbox on disk.
 
 ::
 
     Receiver(ReceiverSettings((Door("0.0.0.0", 11112),), AssociationSettings(("EMBER",))), peers, journal, book, clock).start()
 
-An image that is answered Success is on disk and recorded: the bytes as received go into a file of their own, the file is synchronised,
-gets its name by a rename, the folder is synchronised, the register records it, and only then comes the answer. Nothing is decoded in a
-network thread. What is a series, and whose, is found later by `assemble`.
-
-Words: an *arrival* is what one C-STORE request brought; it is *kept* when it is durable and recorded.
+An image that is answered Success stands in the *journal* (`journal`): one record, appended and made durable by one fdatasync, which
+associations that come together share. The *filer* (`filing`), another process, reads the journals in order and makes of them files of the
+inbox and rows of the register; then the record's place is used again. Nothing is decoded in a network thread, nor by the filer. What is a
+series, and whose, is found later by `assemble`.
 
 Decisions
 ---------
@@ -21,13 +20,26 @@ without decoding it.
 (0xB000) would say that we changed the image; some senders take any warning for a failure and stop their queue, others send again for
 ever; and nothing is lost. The first arrival stays what the UID stands for.
 
-*A full disk* (or less free space than the site wants to keep free) and *a register that fails* are answered 0xA700, out of resources:
-the sender keeps the image and tries again. A library exception would have been answered 0xC211, "cannot understand", after which
-senders give up.
+*A journal*, instead of a file and a row for each image before its answer, because those cost several times as much as the image's way
+over the network; and a log of our own instead of a database's, because its segments are written over again and again, so that one
+fdatasync touches no table of the file system. Each process that brings something in has its own, so that none waits for another.
 
-*A crash* leaves at most three things: a file in ``inbox/.arriving``, which is removed at the next start; a durable file that is not
-recorded, which is recorded at the next start or when it comes again; an image that is recorded and was not answered, which is a no-op
-when it comes again. None of them had been answered, so none is a loss either way.
+*Records are written one after the other*, each whole before the next begins (`log`), so that no hole can come to lie before one that was
+promised. A segment has a random mark that is drawn anew for each use, so that neither what stood there before nor what a sender wrote into
+an image is taken for a record. A writer that starts begins a new segment: the end of the last one may be torn.
+
+*The filer's position is a row* in the transaction of what it files (`Register.file`): nothing is filed twice or passed over, wherever it
+is killed. Files are durable before their rows. It has seen bytes that the power may yet take: the position names the segment's mark, and
+a segment that begins anew is filed from its beginning. A register that is locked, or a disk that is full, leaves the journal as it is.
+
+*Large images* (more than 4 MiB, or any while 64 MiB are held in memory) go to a file as they come, which the journal names and the filer
+only gives its name in the inbox: memory is bounded, whatever comes.
+
+*A full disk* (or less free space than the site wants to keep free), *too much that waits to be filed* and *a disk at fault* are answered
+0xA700, out of resources: the sender keeps the image and tries again. Space for what waits is counted twice, since filing copies it.
+
+*A crash* leaves at most: a torn end of a segment, of which nothing was answered; a half file in the spool, removed at the next start; files
+without rows, which the filer writes over, or finds when there is nothing else to do (`recovering`).
 
 *What is accepted* is derived from the decoders that this installation has (`contexts`), so that the list can't promise what `assemble`
 could not open.
@@ -72,9 +84,3 @@ without saying so is refused where the site does not allow it.
 *Stopping* (`Receiver.stop`) lets nobody in, ends the reading side of every association and waits: an image that is being kept is kept and
 answered, then the peer gets an A-ABORT.
 """
-
-from node.receive.contexts import STORAGE_CLASSES, decodable_syntaxes
-from node.receive.inbox import RECOVERED, Inbox
-from node.receive.receiver import Receiver, ReceiverSettings
-
-__all__ = ["RECOVERED", "STORAGE_CLASSES", "Inbox", "Receiver", "ReceiverSettings", "decodable_syntaxes"]

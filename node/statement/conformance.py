@@ -18,7 +18,7 @@ from node.deliver.verdict import RANGES, Fate
 from node.dimse import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, MAX_PDU_BYTES
 from node.domain.codes import PRIVATE_SCHEME
 from node.encode.objects import DEFAULT_OBJECTS, FIRST_SERIES_NUMBER, SERIES_OFFSET, SOP_CLASSES, Kind
-from node.receive import STORAGE_CLASSES, decodable_syntaxes
+from node.receive.contexts import STORAGE_CLASSES, decodable_syntaxes
 from node.receive.statuses import ANSWERS, Answer
 from node.settings import ReceiverSection, Settings
 from node.settings.network import Section

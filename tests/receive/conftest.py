@@ -11,10 +11,8 @@ import pytest
 import sqlalchemy as sa
 from journals import journal_in
 from knocking import HERE, PLAIN
-from network import SqliteRegister
 
 from node.app import SystemClock
-from node.receive import Inbox
 from node.receive.association import AssociationSettings
 from node.receive.filing import Filer
 from node.receive.journal import Journal
@@ -55,21 +53,6 @@ class Site:
         """How the associations ended, after filing."""
         self.file()
         return [row.how for row in self.rows(associations)]
-
-
-@pytest.fixture
-def register(tmp_path: Path) -> Iterator[SqliteRegister]:
-    register = SqliteRegister(tmp_path / "register.db")
-    yield register
-    register.close()
-
-
-@pytest.fixture
-def inbox(tmp_path: Path, register: SqliteRegister) -> Iterator[Inbox]:
-    inbox = Inbox(tmp_path / "storage", min_free_bytes=0)
-    inbox.open(register)
-    yield inbox
-    inbox.close()
 
 
 @contextmanager

@@ -1,86 +1,91 @@
-"""kill -9 of the receiver before a record, and between record and answer: nothing that was answered is lost."""
+"""kill -9 of the process that receives, at every step of keeping an image: nothing that was answered is lost, nothing is there twice."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import running
-from network import associated, dataset_bytes, digest, instance, write
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+from journals import arriving, bring, dataset_of, file_all, journal_in, register_in, rows
 
-from node.workflow.store.tables import quarantine
-
-RECEIVER = """
-import os, signal, sys, threading
-from pathlib import Path
-home, step, call = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-sys.path[:0] = sys.argv[4:]
-from journals import journal_in
-from knocking import HERE, PLAIN, MemoryBook, Now
-from node.receive.association import AssociationSettings
-from node.receive.receiver import Receiver, ReceiverSettings
-from node.receive.records import Kind
-
-journal = journal_in(home / "storage")
-append, calls = journal._log.append, []
-
-def doomed(record):
-    die_at("before the record", record)
-    append(record)
-    die_at("before the answer", record)
-
-def die_at(here, record):
-    if record.kind is Kind.ARRIVED:
-        calls.append(here)
-    if here == step and calls.count(here) == call:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-journal._log.append = doomed
-receiver = Receiver(ReceiverSettings(PLAIN, AssociationSettings(("EMBER",))), HERE, journal, MemoryBook(), Now())
-receiver.start()
-print("port", receiver.port, flush=True)
-threading.Event().wait()
-"""
+from node.receive.part10 import head
 
 
-def doomed(home: Path, step: str, call: int) -> tuple[subprocess.Popen[str], int]:
-    """A receiver that kills itself at the n-th time that it comes to a step."""
-    here = Path(__file__).parent
-    words = [sys.executable, "-c", RECEIVER, str(home), step, str(call), str(here), str(here.parent), str(here.parent.parent)]
-    process = subprocess.Popen(words, text=True, stdout=subprocess.PIPE)
-    for line in process.stdout:
-        if line.startswith("port "):
-            return process, int(line.split()[1])
-    raise AssertionError("the receiver did not start")
+def receive(storage: Path, step: str, call: int, size: int, answered: int) -> None:
+    """In a process of its own: take 24 images, and be killed when a step is come to for the n-th time."""
+    calls = 0
+
+    def die(here: str) -> None:
+        nonlocal calls
+        calls += here == step
+        if here == step and calls == call:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def watched(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def instead(*arguments: Any) -> Any:
+            die(f"before {name}")
+            if step == f"within {name}" and calls == call - 1:
+                data = b"".join(arguments[1])
+                os.pwrite(arguments[0], data[: len(data) // 2], arguments[2])
+            die(f"within {name}")
+            done = real(*arguments)
+            die(f"after {name}")
+            return done
+
+        return instead
+
+    journal = journal_in(storage, waiting_bytes=2**20)
+    for name in ("pwritev", "fdatasync", "fsync"):
+        setattr(os, name, watched(name, getattr(os, name)))
+    Path.rename = watched("rename", Path.rename)  # type: ignore[method-assign]
+    for number in range(1, 25):
+        bring(journal, f"1.2.{number}", dataset_of(f"1.2.{number}", size))
+        os.write(answered, f"1.2.{number} ".encode())
 
 
-@pytest.mark.parametrize(("step", "unanswered"), [("before the record", 0), ("before the answer", 1)])
-def test_a_killed_receiver_keeps_what_it_answered_and_takes_the_rest_again(tmp_path: Path, step: str, unanswered: int) -> None:
-    paths = [write(instance(number), tmp_path / "sent") for number in range(12)]
-    process, port = doomed(tmp_path, step, call=6)
-    association = associated(port, [(MRImageStorage, ExplicitVRLittleEndian)])
-    answers = [association.send_c_store(path) for path in paths if association.is_established]
-    answered = {path.stem for path, answer in zip(paths, answers, strict=False) if "Status" in answer and answer.Status == 0x0000}
-    process.wait()
-    process.stdout.close()
+def killed(storage: Path, step: str, call: int, size: int) -> list[str]:
+    """What a receiver had answered that was killed there."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            receive(storage, step, call, size, writing)
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        answered = pipe.read().split()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    return answered
 
-    with running(tmp_path) as again:
-        again.file()
-        kept = set(again.kept())
-        association = associated(again.receiver.port, [(MRImageStorage, ExplicitVRLittleEndian)])
-        statuses = [association.send_c_store(path).Status for path in paths]
-        association.release()
-        again.file()
 
-        assert len(answered) == 5
-        assert answered <= kept
-        assert len(kept - answered) == unanswered
-        assert statuses == [0x0000] * len(paths)
-        assert again.rows(quarantine) == []
-        for row in again.rows():
-            assert dataset_bytes(again.storage / row.path) == dataset_bytes(tmp_path / "sent" / f"{row.sop_instance_uid}.dcm")
-            assert row.digest == digest((again.storage / row.path).read_bytes())
-        assert set(again.kept()) == {path.stem for path in paths}
+SMALL = [(step, 12, 3000) for step in ("before pwritev", "within pwritev", "before fdatasync", "after fdatasync")]
+LARGE = [("within pwritev", 400, 40_000)]
+LARGE += [(step, 24, 40_000) for step in ("before fsync", "before rename", "after rename", "before fdatasync", "after fdatasync")]
+
+
+@pytest.mark.parametrize(("step", "call", "size"), SMALL + LARGE)
+def test_what_a_killed_receiver_had_answered_is_filed(tmp_path: Path, step: str, call: int, size: int) -> None:
+    answered = killed(tmp_path, step, call, size)
+    store = register_in(tmp_path)
+    file_all(tmp_path, store)
+    left = {str(row["sop_instance_uid"]) for row in rows(store, "instances")}
+    journal = journal_in(tmp_path, waiting_bytes=2**20)
+    for number in range(1, 25):  # the sender tries again
+        bring(journal, f"1.2.{number}", dataset_of(f"1.2.{number}", size))
+    journal.close()
+    file_all(tmp_path, store)
+
+    assert 0 < len(answered) < 24
+    assert set(answered) <= left
+    assert len(left) - len(answered) <= 1
+    assert rows(store, "quarantine") == []
+    assert len(rows(store, "instances")) == 24
+    for row in rows(store, "instances"):
+        uid = str(row["sop_instance_uid"])
+        assert (tmp_path / str(row["path"])).read_bytes() == head(arriving(uid)) + dataset_of(uid, size)
+    assert list((tmp_path / "journal" / "receiver" / "spool").iterdir()) == []
+    store.close()

@@ -6,7 +6,7 @@ from functools import cache
 
 from node.dimse import Peer
 from node.errors import SettingsError
-from node.receive import STORAGE_CLASSES, decodable_syntaxes
+from node.receive.contexts import STORAGE_CLASSES, decodable_syntaxes
 from node.retrieve import By, Source, Storage, WebPeer
 from node.settings import PeerSection, Settings
 from node.tls import client_context
