@@ -25,7 +25,7 @@ HEAD_TIMEOUT_S = 10.0
 HANDSHAKE_TIMEOUT_S = 5.0
 MAX_HEAD_BYTES = 32768
 MAX_CONNECTIONS = 256
-"""Those that are only open included: who comes when all are taken is closed at once."""
+"""Those that are only open included: who has been silent longest makes room for who comes."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class _Guarded(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if len(self.connections) > MAX_CONNECTIONS:
-            transport.abort()
+            self._make_room()
         self._wait_for_head()
 
     def handle_events(self) -> None:
@@ -132,6 +132,12 @@ class _Guarded(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _make_room(self) -> None:
+        """Close the connection that has waited longest for a head, or this one where every other has a request."""
+        waiting = [(one._deadline.when(), id(one), one) for one in self.connections if isinstance(one, _Guarded) and one._deadline]
+        longest = min(waiting)[2] if waiting else self
+        longest.transport.abort()
 
     def _give_up(self) -> None:
         log.debug("a connection without a request is closed")

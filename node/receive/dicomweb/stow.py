@@ -98,22 +98,31 @@ class Stow:
         return trouble if trouble is not None and not fates.stored else _answer(fates, trouble)
 
     async def _pieces(self, request: Request) -> AsyncIterator[bytes]:
-        """The body in pieces of some size; a client that sends nothing for a while ends it."""
+        """The body in pieces of some size; what came before a client fell silent or went away is handed over first."""
         held, length = bytearray(), 0
         stream = request.stream()
-        while True:
-            try:
-                chunk = await asyncio.wait_for(anext(stream), self.idle_timeout_s)
-            except StopAsyncIteration:
-                break
-            length += len(chunk)
-            if length > self.max_bytes:
-                raise _TooLargeError
-            held += chunk
-            if len(held) >= PIECE_BYTES:
-                yield bytes(held)
-                held.clear()
+        try:
+            while chunk := await self._next(stream):
+                length += len(chunk)
+                if length > self.max_bytes:
+                    raise _TooLargeError
+                held += chunk
+                if len(held) >= PIECE_BYTES:
+                    yield bytes(held)
+                    held.clear()
+        except (TimeoutError, ClientDisconnect, _TooLargeError):
+            yield bytes(held)
+            raise
         yield bytes(held)
+
+    async def _next(self, stream: AsyncIterator[bytes]) -> bytes:
+        """The next bytes of the body; none at its end."""
+        try:
+            while not (chunk := await asyncio.wait_for(anext(stream), self.idle_timeout_s)):
+                pass
+        except StopAsyncIteration:
+            return b""
+        return chunk
 
     def _caller(self, request: Request) -> Caller:
         host, port = request.client or ("", 0)
