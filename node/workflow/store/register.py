@@ -150,7 +150,10 @@ class InstanceRegister:
             }
             for row in rows
         ]
-        seen = {row.study_uid: row for row in reversed(rows) if row.study_uid}
+        seen: dict[str, HeaderRow] = {}  # each study once, by its first image here, in order of arrival
+        for row in rows:
+            if row.study_uid:
+                seen.setdefault(row.study_uid, row)
         with self._engine.begin() as connection:
             if values:
                 connection.execute(query, values)
