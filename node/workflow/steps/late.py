@@ -60,7 +60,7 @@ class Late:
         summary, judgement = self._look.at_series(item.series_uid)
         for exam in self._store.exams.of_patient(patient_key(summary.header), summary.people[0].issuer):
             used = item.series_uid in planned_series(exam).values()
-            lacking = exam.plan is not None and judgement.role in MR_ROLES and judgement.role.value not in planned_series(exam)
+            lacking = exam.plan is not None and judgement.role in MR_ROLES and judgement.role.value not in self._here(exam)
             if used or (lacking and self._fills(exam, item)):
                 found[exam.number] = exam
         return [found[number] for number in sorted(found)]
@@ -108,13 +108,22 @@ class Late:
             return f"images of the {role} came late"
         if self._fills(exam, item):
             return f"series {item.series_uid} came late, for a role that was empty"
+        if item.series_uid in (exam.plan or {}).get("short", ()) and self._chosen(exam, item):
+            return f"series {item.series_uid}, which was not whole and not used, came late"
         return "new images have arrived" if exam.state is State.REJECTED else ""
 
     def _fills(self, exam: ExamRow, item: SeriesNews) -> bool:
         """Whether a series would be chosen for a role that the version lacks."""
-        planned = planned_series(exam)
+        planned = self._here(exam)
         choice = self._gathering.choose_for(exam)
         return any(one.summary.series_uid == item.series_uid and one.role.value not in planned for one in choice.chosen)
+
+    def _here(self, exam: ExamRow) -> dict[str, str]:
+        """Role → series of the plan, but for those that rejection notes have taken back whole: such a role is empty."""
+        return {role: uid for role, uid in planned_series(exam).items() if self._store.register.series(uid)}
+
+    def _chosen(self, exam: ExamRow, item: SeriesNews) -> bool:
+        return any(one.summary.series_uid == item.series_uid for one in self._gathering.choose_for(exam).chosen)
 
     def _changed(self, exam: ExamRow, what: str) -> bool:
         news = self._store.news
