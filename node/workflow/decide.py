@@ -58,6 +58,7 @@ class Facts:
     quiet_s, quiet_needed_s : time since the last image, and the site's where counts are known
     uncounted_quiet_s : the site's where no count is known of a chosen series
     arriving : series that may fill a role, were not chosen and are not whole, one sentence each
+    better : those of them that came of late and would be chosen if they were whole, one sentence each
     awaited : what others say is to come or not yet at its end, one sentence each
     elsewhere : series that others say they have and that are not here, one sentence each
     silent : who was asked for a count and gave none
@@ -85,6 +86,7 @@ class Facts:
     owes: bool = False
     unclaimed: str = ""
     arriving: tuple[str, ...] = field(default=())
+    better: tuple[str, ...] = field(default=())
     awaited: tuple[str, ...] = field(default=())
     elsewhere: tuple[str, ...] = field(default=())
     silent: tuple[str, ...] = field(default=())
@@ -98,10 +100,10 @@ class Facts:
 
     @property
     def certain(self) -> bool:
-        """Whether every role is filled, and each chosen series known to be whole."""
+        """Whether every role is filled with the best that is known of, and each chosen series known to be whole."""
         roles = {candidate.role for candidate in self.chosen}
         filled = {Role.PET, Role.T1} <= roles and bool(roles & {Role.FLAIR, Role.LESION_SEG})
-        return filled and all(candidate.whole and candidate.sure for candidate in self.chosen)
+        return filled and not self.better and all(candidate.whole and candidate.sure for candidate in self.chosen)
 
     @property
     def late(self) -> bool:
@@ -171,14 +173,11 @@ def _quiet_needed(facts: Facts) -> tuple[float, str]:
     """How long it must have been quiet, and why."""
     if facts.certain and not facts.arriving:
         return 0.0, ""
+    longer_s = max(facts.quiet_needed_s, facts.uncounted_quiet_s)
     uncounted = [candidate.role.value for candidate in facts.chosen if candidate.whole and not candidate.sure]
     if uncounted:
-        return max(
-            facts.quiet_needed_s, facts.uncounted_quiet_s
-        ), f"no count is known of {' and '.join(uncounted)}{_listed(facts.silent)}: "
-    if facts.unusable:
-        return max(facts.quiet_needed_s, facts.uncounted_quiet_s), ""
-    return facts.quiet_needed_s, ""
+        return longer_s, f"no count is known of {' and '.join(uncounted)}{_listed(facts.silent)}: "
+    return (longer_s if facts.unusable else facts.quiet_needed_s), ""
 
 
 def _gathered(facts: Facts) -> Decision:
@@ -227,8 +226,8 @@ def _lesion_source(facts: Facts) -> Decision:
         return Decision(Action.WAIT, f"waiting for lesions, {_left(facts)}: {missing}")
     if missing and seg is None:
         return Decision(Action.BEGIN, f"analysed without lesions at the site's deadline: {missing}; {_here(facts)}")
-    if facts.awaited and not facts.certain and not facts.late:
-        return Decision(Action.WAIT, f"waiting, {_left(facts)}: {'; '.join(facts.awaited)}")
+    if not (facts.certain or facts.late) and (facts.better or facts.awaited):
+        return Decision(Action.WAIT, f"waiting, {_left(facts)}: {'; '.join(facts.better + facts.awaited)}")
     reserved = reservations(facts)
     if reserved:
         return Decision(Action.BEGIN, f"analysed at the site's deadline as it is: {'; '.join(reserved)}; {_here(facts)}")
@@ -240,7 +239,7 @@ def reservations(facts: Facts) -> tuple[str, ...]:
     short = tuple(f"the {one.role.value} is not whole: {one.told}" for one in facts.chosen if not one.whole)
     roles = {candidate.role for candidate in facts.chosen}
     no_lesions = not roles & {Role.FLAIR, Role.LESION_SEG}
-    return short + (() if facts.certain else facts.awaited) + (facts.elsewhere if no_lesions else ())
+    return short + facts.better + (() if facts.certain else facts.awaited) + (facts.elsewhere if no_lesions else ())
 
 
 def _until_deadline(facts: Facts, sentence: str, then: Action, more: str = "") -> Decision:

@@ -113,6 +113,24 @@ def test_another_t1_that_is_still_coming_is_given_a_moment(site: Site) -> None:
     assert site.begun
 
 
+def test_a_better_t1_that_is_not_whole_is_waited_for(site: Site) -> None:
+    best = counted(mr_series(series="1.2.3.0"))
+    site.receive([*pet(), *t1(), *flair(), *best[:4]])
+    site.sweep(after_s=600)
+    assert "a better series for T1 is not whole: 4 of 6 images (the scanner's count), 4 slices (series 1.2.3.0)" in site.exam().reason
+    site.receive(best[4:])
+    site.sweep()
+    assert site.begun
+    assert (site.exam().plan or {})["series"]["T1"]["series_uid"] == "1.2.3.0"
+
+
+def test_a_better_t1_that_never_becomes_whole_is_passed_over_and_told(site: Site) -> None:
+    site.receive([*pet(), *t1(), *flair(), *counted(mr_series(series="1.2.3.0"))[:4]])
+    site.sweep(after_s=3601)
+    assert (site.exam().plan or {})["series"]["T1"]["series_uid"] == MR_SERIES
+    assert "a better series for T1" in (site.exam().plan or {})["checks"][0]
+
+
 def test_what_is_counted_and_missing_is_waited_for_until_the_deadline_and_then_reported(site: Site) -> None:
     short = counted(mr_series(slices=7), 8)
     site.receive([*pet(), *short, *flair()])

@@ -121,6 +121,17 @@ def test_a_flair_in_another_study_fills_the_role_too(empty: Site) -> None:
     assert empty.store.register.exam_of("1.2.77") == 1
 
 
+def test_a_better_series_that_was_short_and_becomes_whole_makes_a_version(empty: Site) -> None:
+    best = counted(mr_series(series="1.2.3.0"))
+    empty.receive([*pet(), *t1(), *flair(), *best[:4]])
+    empty.sweep(after_s=3601)
+    assert empty.begun
+    empty.deliver()
+    empty.receive(best[4:])
+    empty.sweep()
+    assert (empty.exam().version, (empty.exam().plan or {})["series"]["T1"]["series_uid"]) == (2, "1.2.3.0")
+
+
 def test_another_series_of_the_study_is_told_once_and_changes_nothing(site: Site) -> None:
     for image in mr_series(series="1.2.3.8", SeriesDescription="localizer")[:3]:
         site.receive([image])

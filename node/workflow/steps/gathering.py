@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from node.assemble.choice import Choice
+from node.assemble.choice import Choice, Chosen
 from node.domain.exam import Role
 from node.domain.ports import Clock
 from node.workflow.decide import Facts, reservations
@@ -16,12 +17,12 @@ from node.workflow.steps.looking import Judged
 from node.workflow.steps.planned import planned_series
 from node.workflow.steps.reading_back import unclaimed
 from node.workflow.steps.routing import Routing
-from node.workflow.steps.weighing import Weighing
+from node.workflow.steps.weighing import Weighing, better, told_better
 from node.workflow.store.database import Store
 from node.workflow.store.rows import ExamRow
 
-LONGEST_ASSOCIATION_S = 3600.0
-"""An association on which images came longer ago than this, beyond the deadline, is waited for no more."""
+LONG_AGO_S = 3600.0
+"""A series of which images came longer ago than this, beyond the deadline, is coming no more, whatever associations are open."""
 
 
 class Gathering:
@@ -69,6 +70,7 @@ class Gathering:
             deadline_s=self._routing.deadline_s(rule),
             unclaimed=self._unclaimed(exam, items),
             arriving=weighed.arriving,
+            better=tuple(told_better(one) for one in self._better(exam, near, choice, self._routing.deadline_s(rule))),
             awaited=weighed.awaited,
             elsewhere=weighed.elsewhere,
             silent=weighed.silent,
@@ -105,18 +107,32 @@ class Gathering:
         self._store.register.assign(ours | {exam.anchor}, exam.number)
         contradictions = list(self._belonging.conflicts(exam, choice))
         kept = {"series": series, "not_taken": list(choice.not_taken), "conflicts": contradictions}
-        return kept | {"checks": list(reservations(self.anew(exam)))} | routed
+        return kept | {"checks": list(reservations(self.anew(exam))), "short": _short(items)} | routed
 
     def choose_for(self, exam: ExamRow) -> Choice:
         """The series that would be chosen for an exam now."""
         return self._belonging.choose(exam, self._belonging.series(exam))
 
+    def _better(self, exam: ExamRow, near: Sequence[Judged], choice: Choice, deadline_s: float) -> tuple[Chosen, ...]:
+        """Series that came of late and would be chosen if they were whole."""
+        recent = self._recent(near, deadline_s)
+        coming = [item for item in near if not item.summary.complete and item.count.series_uid in recent]
+        if not any(item.judgement.role for item in coming):
+            return ()
+        whole = [replace(item, summary=replace(item.summary, complete=True)) if item in coming else item for item in near]
+        return better(choice, self._belonging.choose(exam, whole))
+
     def _recent(self, items: Sequence[Judged], deadline_s: float) -> list[str]:
         """Series, of whatever study of the patient, that an association which is still open may have brought."""
-        return [item.count.series_uid for item in items if self._since(item.count.last_at) < deadline_s + LONGEST_ASSOCIATION_S]
+        return [item.count.series_uid for item in items if self._since(item.count.last_at) < deadline_s + LONG_AGO_S]
 
     def _since(self, at: datetime) -> float:
         return (self._clock.now() - at).total_seconds()
+
+
+def _short(items: Sequence[Judged]) -> list[str]:
+    """Series that may fill a role and are not whole when a version begins: should they become so, they may be chosen."""
+    return [item.count.series_uid for item in items if item.judgement.role and not item.summary.complete]
 
 
 def _planned(item: Judged, why: str, among: int = 1) -> dict[str, object]:

@@ -152,6 +152,17 @@ def _arriving(item: Judged) -> str:
     return f"another series for {role.value}: {_told(item.summary, None)}"
 
 
+def better(choice: Choice, hoped: Choice) -> tuple[Chosen, ...]:
+    """What would be chosen for a role that is filled if every series were whole."""
+    filled = {one.role: one.summary.series_uid for one in choice.chosen}
+    return tuple(one for one in hoped.chosen if one.role in filled and filled[one.role] != one.summary.series_uid)
+
+
+def told_better(one: Chosen) -> str:
+    """The same as a sentence."""
+    return f"a better series for {one.role.value} is not whole: {_told(one.summary, None)} (series {one.summary.series_uid})"
+
+
 def _short(item: Judged, claims: Sequence[Claim]) -> str:
     """A series without a role that somebody has more of: half a series may not look like what it is."""
     summary, most = item.summary, max(claims, key=lambda claim: claim.images, default=None)
