@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import ssl
 import threading
@@ -45,6 +46,13 @@ class Connection:
         secured.settimeout(max(0.01, self.deadline - monotonic()))
         secured.do_handshake()
         return secured
+
+    def wait(self) -> None:
+        """Until the peer says something, or is cut off: a silent one costs no more than its thread."""
+        if not isinstance(self._socket, ssl.SSLSocket):
+            poll = select.poll()
+            poll.register(self._socket, select.POLLIN)
+            poll.poll(1000 * max(0.0, self.deadline - monotonic()))
 
     def cut(self) -> None:
         """End both directions, so that its thread wakes and ends; what the peer still sends is lost."""

@@ -187,6 +187,7 @@ class Listener:
             certificate = None
             if door.credentials is not None:
                 certificate = door.credentials.caller(connection.secure(door.credentials.server()))
+            connection.wait()
         except (OSError, RefusedError) as error:
             if door.credentials is not None and not self._stopping.is_set():
                 self._turned_away(connection, error)
