@@ -24,6 +24,7 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -245,6 +246,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     os.environ.setdefault("TCP_NODELAY", "1")
+    warnings.simplefilter("ignore")  # the library's, at what it is made to read
     one = in_process(options.pdus - options.over_port, options.seed)
     port = over_port(options.over_port, options.seed) if options.over_port else None
     print(
