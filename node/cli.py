@@ -1,5 +1,5 @@
 """The command `ember`: `serve`, `demo`, `check`, `list`, `show`, `rerun`, `correct`, `release`, `accept`, `reject`, `callers`,
-`fetch`, `svca`, `web-token`, `statement`, `version`.
+`fetch`, `backup`, `restore`, `svca`, `web-token`, `statement`, `version`.
 
 Libraries are imported where they are used, so that a command that needs no DICOM answers at once. Tables are for people, `--json` is for
 programs. Exit status: 0 done, 1 it did not work, 2 wrong use or wrong settings.
@@ -15,6 +15,7 @@ import click
 
 from node import __version__
 from node.commands import belonging, persons
+from node.commands.backup import backup, restore
 from node.commands.callers import callers
 from node.commands.fetch import fetch
 from node.commands.opening import as_json, exam_name, exam_of, settings_of, store_of, width
@@ -203,6 +204,8 @@ for command in (
     belonging.assign,
     rules,
     fetch,
+    backup,
+    restore,
     quarantine,
 ):
     main.add_command(command)
