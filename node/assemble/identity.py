@@ -120,8 +120,12 @@ def identity_changes(kept: Header, came: Header) -> tuple[tuple[str, ...], tuple
 
 def _merged(pet: SeriesSummary, mr: SeriesSummary, told: str) -> Check:
     differing = [a.words for a in (*_IDENTIFYING, _NAME) if _differ(a, pet.people[0], mr.people[0])]
-    what = f"although they differ in {' and '.join(differing)}" if differing else "and they differ in nothing that both say"
-    return Check("identity_merged", False, f"{mr.modality} series {mr.series_uid} was said to be of the PET's patient {told}; {what}")
+    message = f"{mr.modality} series {mr.series_uid} was said to be of the PET's patient {told}"
+    if differing:
+        message = (
+            f"{mr.modality} series {mr.series_uid}, which differs in {', '.join(differing)}, was said to be of the PET's patient {told}"
+        )
+    return Check("identity_merged", False, message)
 
 
 def _within(series: SeriesSummary) -> str:

@@ -50,13 +50,13 @@ def overrule(summary: SeriesSummary, judgement: Judgement, said: Overruling, giv
     ----------
     given : the series that a person has given each role to; every other loses it
     """
-    uid, called = summary.series_uid, f"{summary.modality} series {summary.series_uid}"
+    uid, what = summary.series_uid, summary.modality
     if uid in said.split:
-        return _out(judgement, f"{called} is not taken: split off {said.split[uid]}")
+        return _out(judgement, f"{what} series {uid} is not taken: split off {said.split[uid]}")
     if uid in said.roles:
-        return _given(judgement, called, *said.roles[uid])
+        return _given(judgement, *said.roles[uid])
     if given and judgement.role in given and judgement.role is not None:
-        return _out(judgement, f"{called} is not taken: a person gave the role {judgement.role.value} to another series")
+        return _out(judgement, f"{what} series {uid} is not taken: a person gave the role {judgement.role.value} to another series")
     return judgement
 
 
@@ -64,10 +64,8 @@ def _out(judgement: Judgement, reason: str) -> Judgement:
     return replace(judgement, role=None, wanted=False, reason=reason)
 
 
-def _given(judgement: Judgement, called: str, role: Role, told: str) -> Judgement:
+def _given(judgement: Judgement, role: Role, told: str) -> Judgement:
     if role is judgement.role:
-        return replace(judgement, reason=f"{judgement.reason}; chosen {told}")
+        return judgement
     message = f"the {role.value} was told {told}; how it was made says otherwise: {judgement.reason}"
-    return replace(
-        judgement, role=role, wanted=True, reason=f"{called} is the {role.value} {told}", checks=(Check("role_by_person", False, message),)
-    )
+    return replace(judgement, role=role, wanted=True, reason=message, checks=(Check("role_by_person", False, message),))

@@ -23,7 +23,7 @@ OTHERS = tuple(code for code in languages() if code != ENGLISH)
 VERBS = ("assemble", "align", "segment", "quantify")
 
 NOT_ON_PAGES = {
-    *("assemble/choice.py", "assemble/corrections.py", "assemble/rules.py", "assemble/tables.py"),
+    *("assemble/choice.py", "assemble/corrections.py", "assemble/exam_rules.py", "assemble/rules.py", "assemble/tables.py"),
     *("segment/atlas_file.py", "quantify/training.py", "quantify/kinetics/voxels.py"),
 }
 """What only the site's administrator meets: its own rules and files, and the list of exams."""
@@ -33,6 +33,7 @@ NOT_SENTENCES = re.compile(
     r"|([A-Za-z]+ \([0-9a-fx,]+\)(, )?)+$|Units \{\}"  # attributes
     r"|Philips PET Private Group|expected a DICOM file|enhanced multi-frame colour"  # private creators, quarantine
     r"|SVCA (training|classes)|Müller-Gärtner: |partial volume: the fractions"  # said while classes are learnt, or by a bug
+    r"|Study Instance UID$|accession number$|study \{\}$"  # what makes an exam HELD, and a key
     r"|lesion \{\} \{\}$|SEG series \{\} holds|expected a genotype"  # seeds of UIDs, the story of an exam, a site's list
 )
 
