@@ -66,7 +66,7 @@ def peers(settings: Settings) -> str:
     from node.app import prepare_store
     from node.receive.admission import PeerAdmission
 
-    PeerAdmission(settings.peer, max_associations=1, turned_away=lambda caller, why: None)  # raises where a certificate can be none
+    PeerAdmission(settings.peer, max_associations=1)  # raises where a certificate can be none
     rows = prepare_store(settings).callers.all()
     accepted = sum(row.accepted_as is not None for row in rows)
     strangers = len(rows) - accepted

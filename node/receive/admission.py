@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Protocol
@@ -78,19 +78,17 @@ class PeerAdmission:
     ----------
     peers : of the settings
     max_associations : of all peers at one time
-    turned_away : hears of everyone who is not known, with the reason; called from several threads
 
     Raises
     ------
     SettingsError : a peer's certificate is named so that none can be meant
     """
 
-    def __init__(self, peers: Sequence[PeerEntry], *, max_associations: int, turned_away: Callable[[Caller, str], None]) -> None:
+    def __init__(self, peers: Sequence[PeerEntry], *, max_associations: int) -> None:
         self._peers = tuple(_entry(peer) for peer in peers)
         self._limits = {peer.name: peer.max_associations for peer in peers}
         self._accepted: tuple[_Entry, ...] = ()
         self._most = max_associations
-        self._turned_away = turned_away
         self._lock = threading.Lock()
         self._open: Counter[str] = Counter()
 
@@ -108,7 +106,6 @@ class PeerAdmission:
                     return self._counted(entry.name)
                 obstacles.append(obstacle)
         why = "; ".join(dict.fromkeys(obstacles)) or "no peer has this AE title"
-        self._turned_away(caller, why)
         return Rejection(1, 1, 3, why)  # permanent, calling AE title not recognized
 
     def left(self, peer: str) -> None:

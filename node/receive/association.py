@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from threading import Event
 from uuid import uuid4
@@ -19,6 +20,7 @@ from node.receive.messages import Messages
 from node.receive.negotiation import Agreement, accept, negotiate
 from node.receive.notifying import KINDS, ProcedureSteps, notify
 from node.receive.request import APPLICATION_CONTEXT, AssociateRequest, decode_request
+from node.receive.seldom import Seldom
 from node.receive.session import Reply, Request, Session
 from node.receive.statuses import Answer
 from node.receive.storing import store
@@ -47,14 +49,28 @@ class AssociationSettings:
 
 
 class AssociationService:
-    """Serves associations, each in the thread that calls `serve`."""
+    """Serves associations, each in the thread that calls `serve`.
 
-    def __init__(self, settings: AssociationSettings, admission: Admission, inlet: Inlet) -> None:
+    Parameters
+    ----------
+    turned_away : hears of each caller that was rejected
+    """
+
+    def __init__(
+        self,
+        settings: AssociationSettings,
+        admission: Admission,
+        inlet: Inlet,
+        *,
+        turned_away: Callable[[Caller, Rejection], None] = lambda caller, why: None,
+    ) -> None:
         self._settings = settings
         self._admission = admission
         self._inlet = inlet
         self._offers = offers(commitment=settings.commitment)
         self._steps = ProcedureSteps()
+        self._turned_away = turned_away
+        self._seldom = Seldom()
         self._stopping = Event()
 
     def stop(self) -> None:
@@ -85,12 +101,13 @@ class AssociationService:
         try:
             request = self._request(wire)
         except AssociationEnd as end:
-            log.info("no association", address=caller.address, why=end.why)
+            if times := self._seldom.due(caller.host):
+                log.info("no association", host=caller.host, why=end.why, times=times)
             return _farewell(end)
         caller = replace(caller, calling_ae=request.calling_ae, called_ae=request.called_ae)
         admitted = self._admitted(request, caller)
         if isinstance(admitted, Rejection):
-            log.warning("turned away", address=caller.address, calling_ae=caller.calling_ae, called_ae=caller.called_ae, why=admitted.why)
+            self._turned_away(caller, admitted)
             return pdu.associate_rj(admitted.result, admitted.source, admitted.reason)
         try:
             return self._associated(wire, request, replace(caller, peer=admitted))

@@ -204,10 +204,7 @@ class Listener:
         self._slots.release()
 
     def _turned_away(self, connection: Connection, error: Exception) -> None:
-        why = _why(error)
-        self._strangers.nameless(connection.host, why)
-        if times := self._seldom.due(connection.host, why):
-            log.warning("turned away by TLS", host=connection.host, why=why, times=times)
+        self._strangers.nameless(connection.host, _why(error))
 
     def _run_out(self, why: str) -> None:
         """The machine has no more for us: what is wasted on the silent is given back, and nobody spins."""

@@ -58,9 +58,10 @@ class Receiver:
         self._clock = clock
         limits = settings.limits
         self._strangers = Strangers(book, clock, settings.association.ae_titles)
-        self._admission = PeerAdmission(peers, max_associations=limits.associations, turned_away=self._strangers.turned_away)
+        self._admission = PeerAdmission(peers, max_associations=limits.associations)
         lobby = Lobby(most=limits.silent, share=limits.silent_a_host)
-        service = AssociationService(settings.association, _Seen(self._admission, lobby), inlet)
+        admission = _Seen(self._admission, lobby)
+        service = AssociationService(settings.association, admission, inlet, turned_away=self._strangers.turned_away)
         self._listener = Listener(settings.doors, service, lobby, self._strangers, limits)
         self._stopping = threading.Event()
         self._keeper = threading.Thread(target=self._keep_books, name="callers", daemon=True)

@@ -12,7 +12,7 @@ from ipaddress import ip_address
 
 import structlog
 
-from node.domain.arrivals import Caller
+from node.domain.arrivals import Caller, Rejection
 from node.domain.callers import CallerBook, TurnedAway
 from node.domain.ports import Clock
 from node.errors import NodeError
@@ -22,6 +22,9 @@ from node.receive.seldom import Seldom
 log = structlog.get_logger()
 
 MOST = 512
+PERMANENT = 1
+"""Result of a rejection (PS3.8 9.3.4)."""
+
 EVERY_S = 2.0
 """How soon a caller that was let in may come in."""
 
@@ -42,15 +45,21 @@ class Strangers:
         self._waiting: dict[tuple[str, str], TurnedAway] = {}
         self._seldom = Seldom()
 
-    def turned_away(self, caller: Caller, why: str) -> None:
-        """A caller was turned away."""
+    def turned_away(self, caller: Caller, rejection: Rejection) -> None:
+        """A caller was turned away; one that may come again later is told in the log alone."""
         if caller.calling_ae in self._own_titles and ip_address(caller.host).is_loopback:
             return
-        fingerprint = caller.certificate.fingerprint if caller.certificate else ""
-        self._remember(caller.calling_ae, caller.called_ae, caller.host, fingerprint, why)
+        if times := self._seldom.due(caller.host, rejection.why):
+            titles = {"calling_ae": caller.calling_ae, "called_ae": caller.called_ae}
+            log.warning("turned away", host=caller.host, **titles, why=rejection.why, times=times)
+        if rejection.result == PERMANENT:
+            fingerprint = caller.certificate.fingerprint if caller.certificate else ""
+            self._remember(caller.calling_ae, caller.called_ae, caller.host, fingerprint, rejection.why)
 
     def nameless(self, host: str, why: str) -> None:
         """One was turned away by TLS, before it could say who it is."""
+        if times := self._seldom.due(host, why):
+            log.warning("turned away by TLS", host=host, why=why, times=times)
         self._remember("", "", host, "", why)
 
     def turn(self, admission: PeerAdmission) -> None:

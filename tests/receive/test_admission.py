@@ -9,6 +9,7 @@ import pytest
 from knocking import MemoryBook, Now, listening
 from network import associated, wait_until
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+from structlog.testing import capture_logs
 
 from node.dimse import echo
 from node.domain.arrivals import Caller, Certificate, Rejection
@@ -22,6 +23,7 @@ from node.settings.network import PeerSection
 SHOWN = Certificate("CN=mr3t,C=CH", "ab" * 32, datetime(2030, 1, 1, tzinfo=UTC))
 UNKNOWN = (1, 1, 3)
 BUSY = (2, 3, 2)
+UNKNOWN_TITLE = Rejection(*UNKNOWN, "no peer has this AE title")
 
 
 def caller(title: str = "MR3T", host: str = "10.1.2.3", certificate: Certificate | None = None) -> Caller:
@@ -32,14 +34,16 @@ class Site:
     """An admission and what it said of those that it turned away."""
 
     def __init__(self, *peers: PeerSection, most: int = 64) -> None:
-        self.turned_away: list[tuple[str, str]] = []
-        tell = lambda who, why: self.turned_away.append((who.calling_ae, why))  # noqa: E731
-        self.admission = PeerAdmission(peers, max_associations=most, turned_away=tell)
+        self.turned_away: list[str] = []
+        self.admission = PeerAdmission(peers, max_associations=most)
 
     def admit(self, who: Caller) -> str | tuple[int, int, int]:
         """The peer's name, or the codes of the rejection."""
         answer = self.admission.admit(who)
-        return (answer.result, answer.source, answer.reason) if isinstance(answer, Rejection) else answer
+        if isinstance(answer, str):
+            return answer
+        self.turned_away.append(answer.why)
+        return (answer.result, answer.source, answer.reason)
 
 
 def mr3t(**changes: object) -> PeerSection:
@@ -50,7 +54,7 @@ def test_with_no_peers_nobody_comes_in() -> None:
     site = Site()
 
     assert site.admit(caller()) == UNKNOWN
-    assert site.turned_away == [("MR3T", "no peer has this AE title")]
+    assert site.turned_away == ["no peer has this AE title"]
 
 
 def test_a_peer_comes_in_under_each_of_its_titles_and_under_no_other() -> None:
@@ -76,7 +80,7 @@ def test_a_peer_with_certificates_comes_in_with_one_of_them_alone(named: str) ->
     assert site.admit(caller(certificate=SHOWN)) == "mr3t"
     assert site.admit(caller(certificate=other)) == UNKNOWN
     assert site.admit(caller()) == UNKNOWN  # the plain port is no way around it
-    assert [why for _, why in site.turned_away] == [
+    assert site.turned_away == [
         "its certificate is none of peer mr3t",
         "peer mr3t may come in by TLS with its certificate alone",
     ]
@@ -91,7 +95,7 @@ def test_two_scanners_of_one_title_are_told_apart_by_address() -> None:
     site = Site(mr3t(addresses=("10.1.1.1",)), mr3t(name="other", addresses=("10.1.1.2",)))
 
     assert [site.admit(caller(host=f"10.1.1.{last}")) for last in (1, 2, 3)] == ["mr3t", "other", UNKNOWN]
-    assert site.turned_away == [("MR3T", "its address is none of peer mr3t; its address is none of peer other")]
+    assert site.turned_away == ["its address is none of peer mr3t; its address is none of peer other"]
 
 
 def test_a_peer_at_its_limit_waits_for_one_of_its_own_and_others_do_not() -> None:
@@ -101,7 +105,7 @@ def test_a_peer_at_its_limit_waits_for_one_of_its_own_and_others_do_not() -> Non
     assert site.admit(caller("CT")) == "ct"
     site.admission.left("mr3t")
     assert site.admit(caller()) == "mr3t"
-    assert site.turned_away == []  # it is known, and will try again
+    assert site.turned_away == ["peer mr3t has 2 associations open, as many as it may"]
 
 
 def test_all_peers_together_have_a_limit() -> None:
@@ -127,7 +131,7 @@ def test_a_flood_of_strangers_is_one_entry_each_and_bounded() -> None:
     book = MemoryBook()
     strangers, admission = Strangers(book, Now(), ("EMBER",)), Site().admission
     for number in range(3 * MOST):
-        strangers.turned_away(caller(f"S{number % (2 * MOST)}"), "no peer has this AE title")
+        strangers.turned_away(caller(f"S{number % (2 * MOST)}"), UNKNOWN_TITLE)
     strangers.turn(admission)
     strangers.turn(admission)
 
@@ -139,11 +143,23 @@ def test_a_flood_of_strangers_is_one_entry_each_and_bounded() -> None:
 def test_the_nodes_own_check_is_no_stranger() -> None:
     book = MemoryBook()
     strangers = Strangers(book, Now(), ("EMBER",))
-    strangers.turned_away(caller("EMBER", "127.0.0.1"), "no peer has this AE title")
-    strangers.turned_away(caller("EMBER", "10.1.2.3"), "no peer has this AE title")
+    strangers.turned_away(caller("EMBER", "127.0.0.1"), UNKNOWN_TITLE)
+    strangers.turned_away(caller("EMBER", "10.1.2.3"), UNKNOWN_TITLE)
     strangers.turn(Site().admission)
 
     assert book.seen == [("EMBER", "10.1.2.3", 1)]
+
+
+def test_a_peer_that_may_come_again_later_is_no_stranger() -> None:
+    book = MemoryBook()
+    strangers = Strangers(book, Now(), ("EMBER",))
+    with capture_logs() as logs:
+        for _ in range(3):
+            strangers.turned_away(caller(), Rejection(*BUSY, "peer mr3t has 2 associations open"))
+    strangers.turn(Site().admission)
+
+    assert book.batches == []
+    assert [(entry["calling_ae"], entry["times"]) for entry in logs] == [("MR3T", 1)]
 
 
 def test_a_register_that_fails_leaves_those_in_who_were_let_in() -> None:
@@ -178,9 +194,12 @@ def test_over_the_network_strangers_are_turned_away_listed_and_let_in_without_re
             with pytest.raises(RefusedError, match="Calling AE title not recognised"):
                 echo(place.peer(calling="STRANGER"))
         wait_until(lambda: sum(times for _, _, times in place.book.seen) == 2)
+        with pytest.raises(RefusedError, match="Called AE title not recognised"):
+            echo(place.peer(called="OTHER"))
+        wait_until(lambda: place.book.batches[-1][-1].why == "called AE title is not ours")
         place.book.let_in = (AcceptedCaller("new", "STRANGER", "127.0.0.1", ""),)
         wait_until(lambda: comes_in(place))
-    assert {(title, host) for title, host, _ in place.book.seen} == {("STRANGER", "127.0.0.1")}
+    assert {(title, host) for title, host, _ in place.book.seen} == {("STRANGER", "127.0.0.1"), ("MR3T", "127.0.0.1")}
 
 
 def comes_in(place: object) -> bool:
