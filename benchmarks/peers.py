@@ -83,9 +83,9 @@ def command(program: str) -> str:
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on."""
+    """A TCP port that nobody holds, on any address: Orthanc binds them all."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind(("", 0))
         return int(probe.getsockname()[1])
 
 

@@ -19,7 +19,8 @@ MAX_PREAMBLE_BYTES = 65536
 MAX_PADDING_BYTES = 64
 """White space after a delimiter ("transport padding"), which the grammar allows and nobody sends."""
 
-_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,199}[0-9A-Za-z'()+_,\-./:=?]")
+"""RFC 2046 allows 70 characters; Orthanc's DICOMweb plugin sends 73."""
 _HEADER = re.compile(rb"([!#-'*+\-.0-9A-Z^-z|~]+):[ \t]*([ -~\t]*)")
 _BREAK = b"\r\n"
 
@@ -76,7 +77,7 @@ class Multipart:
 
     def __init__(self, boundary: str) -> None:
         if _BOUNDARY.fullmatch(boundary) is None:
-            raise DataError("multipart: the boundary is not one of 1 to 70 characters that RFC 2046 allows")
+            raise DataError("multipart: the boundary is not 1 to 200 of the characters that RFC 2046 allows")
         self._delimiter = b"\r\n--" + boundary.encode("ascii")
         # As if a line had ended before the body, so that the first delimiter looks like all others.
         self._held = _BREAK
