@@ -34,6 +34,7 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind, Ver
 from pynetdicom.transport import AssociationSocket
 
 from node.errors import RefusedError, TemporaryError
+from node.tls import why_no_tls
 
 _config.STORE_SEND_CHUNKED_DATASET = True
 _config.LOG_HANDLER_LEVEL = "none"
@@ -235,4 +236,5 @@ def _why_not(peer: Peer, association: Association) -> RefusedError | TemporaryEr
     if answer is not None:
         proposed = sorted({context.abstract_syntax.name for context in association.rejected_contexts})
         return RefusedError(f"{peer} accepts none of what was proposed: {', '.join(proposed)}")
-    return TemporaryError(f"{peer} unreachable: no association within {peer.connect_timeout_s:g} s")
+    why = "" if peer.tls is None else why_no_tls(peer.tls, peer.host, peer.port, timeout_s=peer.connect_timeout_s)
+    return TemporaryError(f"{peer} unreachable: {why or f'no association within {peer.connect_timeout_s:g} s'}")

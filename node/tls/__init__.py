@@ -6,7 +6,7 @@
     client_context(settings.tls)            for one connection to a peer, from the files as they are now
 
 What each file holds: `contexts` the two kinds of context, `certificates` what is read from PEM files, `credentials` a port's side of it,
-`ocsp` the question to a certificate's responder.
+`ocsp` the question to a certificate's responder, `diagnosis` why a peer could not be spoken to.
 
 Decisions
 ---------
@@ -39,6 +39,7 @@ must not stop a hospital's images. Certificate, key, trusted and revoked are tak
 from node.tls.certificates import Dates, dates, normal_identity, own_certificate
 from node.tls.contexts import TlsFiles, client_context, server_context, server_context_without_callers
 from node.tls.credentials import Credentials
+from node.tls.diagnosis import why_no_tls
 from node.tls.ocsp import Ocsp
 
 __all__ = [
@@ -52,4 +53,5 @@ __all__ = [
     "own_certificate",
     "server_context",
     "server_context_without_callers",
+    "why_no_tls",
 ]
