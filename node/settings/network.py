@@ -207,7 +207,5 @@ class WebSection(Section):
     @model_validator(mode="after")
     def _strangers_stay_out(self) -> WebSection:
         if self.port is not None and self.tokens is None and not is_loopback(self.host):
-            raise ValueError(
-                f"without tokens it may listen on 127.0.0.1 only; found host {self.host}: name a file of tokens (`ember web-token`)"
-            )
+            raise ValueError(f"host {self.host or '(all)'} needs a file of tokens (`ember web-token` makes them); else expected 127.0.0.1")
         return self
