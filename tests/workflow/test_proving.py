@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from delivery_site import Site
 from faulty_archive import report
 from network import dataset_bytes, digest
 
-from node.deliver import commitment
+from node.deliver import DimseDestination, commitment
 from node.settings import PeerSection
 from node.workflow.states import State
 from node.workflow.store.snapshot import Snapshot
@@ -67,6 +68,22 @@ def test_an_archive_that_commits_later_on_its_own_association_proves_all(site: S
     assert site.reason == "3 of 3 objects stored by pacs, all proven (storage commitment)"
     assert archive.queries == []
     assert once(site, archive)
+
+
+def test_an_answer_that_is_quicker_than_the_question_counts(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = site.add("pacs", commitment=True)
+    ask = DimseDestination.commit
+
+    def answered_meanwhile(self: DimseDestination, *asked: Any) -> Any:
+        came = ask(self, *asked)
+        site.commits(archive)
+        return came
+
+    monkeypatch.setattr(DimseDestination, "commit", answered_meanwhile)
+
+    site.run()
+
+    assert (site.exam, site.states()) == (State.DELIVERED, ["proven"] * 3)
 
 
 def test_an_archive_that_commits_on_the_same_association_is_done_at_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,8 @@ class Prover:
         until = store.clock.now() + timedelta(seconds=section.prove_within_s)
         store.commitments.ask(uid, section.name, rows[0].exam, rows[0].version, uids, until=until)
         store.deliveries.asked_in(section.name, uids, uid)
+        # Planned before the question: the answer may be here, by another process, before the question has returned.
+        store.deliveries.plan(section.name, uids, until, why=f"commitment asked {local(store.clock.now())}")
         asked = place.commit(uid, [parcel(row, self._settings.node.storage) for row in rows])
         if not asked.offered or asked.away:
             store.commitments.forget(uid)
@@ -89,8 +91,6 @@ class Prover:
             row = store.commitments.get(uid)
             assert row is not None
             settle(store, row, asked.result)
-        else:
-            store.deliveries.plan(section.name, uids, until, why=f"commitment asked {local(store.clock.now())}")
         return []
 
     def _expire(self, rows: Sequence[DeliveryRow], now: datetime) -> None:

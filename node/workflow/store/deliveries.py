@@ -81,7 +81,7 @@ class Deliveries:
             return tuple((row.exam, row.version) for row in connection.execute(query.order_by(table.exam, table.version)))
 
     def plan(self, destination: str, uids: Iterable[str], at: datetime | None, *, looked: int = 0, why: str = "") -> None:
-        """When something is to be done next for these; none: never.
+        """When something is to be done next for these; none: never. What was proven meanwhile stays as it is.
 
         Parameters
         ----------
@@ -91,7 +91,8 @@ class Deliveries:
         values = {"next_at": None if at is None else at.isoformat(), "looks": deliveries.c.looks + looked, "proof": why or None}
         with self._engine.begin() as connection:
             for uid in uids:
-                connection.execute(deliveries.update().where(_key(uid, destination)).values(values))
+                open_ = deliveries.c.state != DeliveryState.PROVEN.value
+                connection.execute(deliveries.update().where(_key(uid, destination), open_).values(values))
 
     def asked_in(self, destination: str, uids: Iterable[str], transaction_uid: str) -> None:
         """These were asked for in a request for commitment."""
