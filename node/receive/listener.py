@@ -225,7 +225,8 @@ class Listener:
 
 def _listen(door: Door) -> socket.socket:
     family = socket.getaddrinfo(door.host, door.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
-    return socket.create_server((door.host, door.port), family=family, backlog=BACKLOG)
+    both = door.host == "::" and socket.has_dualstack_ipv6()  # all addresses of this machine, those of IPv4 too
+    return socket.create_server((door.host, door.port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
 
 
 def _shut(listening: socket.socket) -> None:

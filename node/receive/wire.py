@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
+from ssl import SSLSocket
 from struct import Struct
 from time import monotonic
 
@@ -96,7 +97,10 @@ class Wire:
             self._connection.settimeout(LINGER_S)
             if farewell:
                 self._connection.sendall(farewell)
-            self._connection.shutdown(socket.SHUT_WR)
+            if isinstance(self._connection, SSLSocket):
+                self._connection.unwrap()  # TLS has a farewell of its own, without which an end may have been forged
+            else:
+                self._connection.shutdown(socket.SHUT_WR)
             deadline, left = monotonic() + LINGER_S, LINGER_BYTES
             while left > 0 and monotonic() < deadline and (count := self._connection.recv_into(self._view)):
                 left -= count

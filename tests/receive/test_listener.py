@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -20,6 +21,7 @@ from network import associated, instance, wait_until, write
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 from structlog.testing import capture_logs
 
+from benchmarks.raw import ABORT
 from node.dimse import Peer, echo
 from node.errors import TemporaryError
 from node.receive.listener import Door
@@ -271,3 +273,18 @@ def test_nodelay_is_set_on_what_is_accepted(monkeypatch: pytest.MonkeyPatch) -> 
         echo(place.peer())
     assert len(seen) == 1
     assert seen[0] != 0
+
+
+def test_by_tls_the_end_is_said_so_that_it_cannot_be_forged(node: Files, mr3t: Files) -> None:
+    with listening(doors=(Door("127.0.0.1", 0, Credentials(node)),)) as place, connections(place.receiver.port, 1) as (raw,):
+        context = client_context(mr3t)
+        with context.wrap_socket(raw, server_hostname="127.0.0.1", suppress_ragged_eofs=False) as secured:
+            secured.sendall(ABORT)
+            assert secured.recv(100) == b""  # an end without a farewell would raise
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_a_door_for_all_addresses_takes_both_kinds_and_calls_them_by_their_names() -> None:
+    with listening(doors=(Door("::", 0),)) as place:
+        assert echo(place.peer()).status == 0x0000  # whose address is given as one of IPv4
+        assert echo(replace(place.peer(), host="::ffff:127.0.0.1")).status == 0x0000

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from authority import Authority, Files
 from knocking import listening
-from network import dataset_bytes, instance, write
+from network import dataset_bytes, instance, wait_until, write
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 
-from benchmarks.peers import command, send
+from benchmarks.peers import command, free_port, send
 from node.receive.listener import Door
 from node.settings.network import PeerSection
 from node.tls import Credentials
@@ -90,3 +92,52 @@ def test_openssl_shakes_hands_in_versions_of_today_alone(authority: Authority, w
 
     assert ("Verify return code: 0 (ok)" in done.stdout and "Cipher is (NONE)" not in done.stdout) is spoken
     assert "Compression: NONE" in done.stdout or not spoken
+
+
+@pytest.mark.peer("Orthanc")
+def test_orthanc_sends_by_tls(authority: Authority, tmp_path: Path) -> None:
+    files = authority.issue("orthanc")
+    http, path = free_port(), write(instance(), tmp_path / "sent")
+    with listening(PEERS, doors=(Door("127.0.0.1", 0, Credentials(authority.issue("node"))),)) as place:
+        node = {"AET": "EMBER", "Host": "127.0.0.1", "Port": place.receiver.port, "UseDicomTls": True}
+        settings = {
+            "StorageDirectory": str(tmp_path / "storage"),
+            "IndexDirectory": str(tmp_path / "storage"),
+            "HttpPort": http,
+            "AuthenticationEnabled": False,
+            "DicomServerEnabled": False,
+            "DicomAet": "SCANNER",
+            "DicomModalities": {"node": node},
+            "DicomTlsCertificate": str(files.certificate),
+            "DicomTlsPrivateKey": str(files.key),
+            "DicomTlsTrustedCertificates": str(files.trusted),
+        }
+        (tmp_path / "orthanc.json").write_text(json.dumps(settings))
+        words = [command("Orthanc"), str(tmp_path / "orthanc.json")]
+        process = subprocess.Popen(words, env={**os.environ, "TCP_NODELAY": "1"}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_until(lambda: answers(http), 30)
+            stored = json.loads(post(http, "/instances", path.read_bytes()))["ID"]
+            sent = json.loads(post(http, "/modalities/node/store", stored.encode()))
+        finally:
+            process.terminate()
+            process.wait(30)
+
+    assert sent["FailedInstancesCount"] == 0
+    assert [one.arriving.sop_instance_uid for one in place.inlet.kept] == [path.stem]
+    ((caller,)) = place.inlet.callers.values()
+    assert caller.certificate.subject == "CN=orthanc,C=CH"
+
+
+def post(port: int, path: str, body: bytes) -> bytes:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=body, method="POST")
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return answer.read()
+
+
+def answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/system", timeout=5):
+            return True
+    except OSError:
+        return False
