@@ -38,4 +38,12 @@ mistake in it stops that exam with the line of the mistake, instead of leaving a
 
 The engine is DBOS on the node's own SQLite file, behind `engine` alone, because it resumed every workflow in kill tests and needs no
 broker; instead of a queue of our own.
+
+What an exam lacks is fetched series by series, the likeliest first, and judged by its physics when it is here (`steps.seeking`); a peer's
+description is a hint for the order, because consoles are free to write anything. A study whose birth date, sex or issuer differs from the
+PET's is not fetched. Earlier exams that are fetched are exams like any other, with results of their own, because a comparison needs their
+numbers; the exam of today waits for them no longer than the site says.
+
+Images and results are removed by an exam's end and age, never because the disk is full (`steps.keeping`): whoever is full refuses, and the
+sender keeps. File and row go in one transaction, so that the same image sent again meanwhile is kept.
 """

@@ -17,6 +17,7 @@ from node.assemble.rules import Rules
 from node.errors import DataError, NodeError
 from node.retrieve import PersonFound, Question, SeriesFound, Source, StudyFound, find_series, find_studies
 from node.settings import Settings
+from node.workflow.states import ENDED
 from node.workflow.steps.sources import sources
 from node.workflow.store.database import Store
 from node.workflow.store.retrievals import PRIORS, Offer, SearchRow
@@ -38,11 +39,12 @@ FEW = 20
 
 @dataclass(frozen=True)
 class _Seen:
-    """A series at a peer, in its study."""
+    """A series at a peer, in its study; `here` of its images are here already."""
 
     source: Source
     study: StudyFound
     series: SeriesFound
+    here: int
 
 
 class Searching:
@@ -56,7 +58,7 @@ class Searching:
     def ask(self, search: SearchRow, now: datetime) -> None:
         """Ask every peer, and write down what they offer; what a peer does not answer is told, and asked again."""
         exam = self._store.exams.get(search.exam)
-        if exam.version != search.version or exam.plan is not None:
+        if exam.version != search.version or exam.plan is not None or exam.state in ENDED:
             self._store.retrievals.searched(search, "no longer needed", (), next_at=None)
             return
         header = self._header(exam)
@@ -104,7 +106,7 @@ class Searching:
                 notes.append(f"a study at {source.name} has the same patient ID and differs in {differing}: not fetched")
             elif not study.modalities or _modality(purpose) in study.modalities:
                 for series in find_series(source, study.study_uid):
-                    yield _Seen(source, study, series)
+                    yield _Seen(source, study, series, self._here(series))
 
     def _question(self, purpose: str, header: Header) -> Question | None:
         at = header.acquired_at or header.series_at or header.study_at
@@ -130,21 +132,23 @@ class Searching:
             return False
         words = series.description.replace("_", " ")
         never = any(pattern.search(words) for pattern in self._rules.never_descriptions) if purpose != PRIORS else False
-        return not never and series.body_part.upper() not in self._rules.never_body_parts and not self._is_here(series)
+        whole = one.here > 0 and (series.images is None or one.here >= series.images)
+        return not never and not whole and series.body_part.upper() not in self._rules.never_body_parts
 
-    def _is_here(self, series: SeriesFound) -> bool:
-        here = sum(count.images for count in self._store.register.series(series.series_uid))
-        return here > 0 and (series.images is None or here >= series.images)
+    def _here(self, series: SeriesFound) -> int:
+        return sum(count.images for count in self._store.register.series(series.series_uid))
 
 
 def _modality(purpose: str) -> str:
     return "PT" if purpose in ("PET", PRIORS) else "MR"
 
 
-def _rank(one: _Seen, hint: re.Pattern[str], anchor: str, day: date) -> tuple[bool, bool, bool, int, int, str]:
-    apart = 10**6 if one.study.at is None else abs((one.study.at.date() - day).days)
-    images = one.series.images or 0
-    return hint.search(one.series.description) is None, images < FEW, one.study.study_uid != anchor, apart, -images, one.series.series_uid
+def _rank(one: _Seen, hint: re.Pattern[str], anchor: str, day: date) -> tuple[bool, bool, bool, bool, int, int, str]:
+    """What is here in part comes first; then what is called so; then the PET's own study; then the nearest in time."""
+    series, apart = one.series, 10**6 if one.study.at is None else abs((one.study.at.date() - day).days)
+    images = series.images or 0
+    unlike = hint.search(series.description) is None
+    return one.here == 0, unlike, images < FEW, one.study.study_uid != anchor, apart, -images, series.series_uid
 
 
 def _differing(header: Header, found: PersonFound) -> str:
