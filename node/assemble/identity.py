@@ -90,6 +90,8 @@ def identity_checks(pet: SeriesSummary, mrs: Sequence[SeriesSummary], *, waived:
     waived = waived or {}
     pairs = [(pet.people[0], mr.people[0]) for mr in mrs if mr.series_uid not in waived]
     merged = tuple(_merged(pet, mr, waived[mr.series_uid]) for mr in mrs if mr.series_uid in waived)
+    if not pairs:  # nothing but what a person has vouched for: no agreement was seen
+        return merged
     told = [attribute for attribute in _IDENTIFYING if attribute.key != "issuer" or any(one.issuer for pair in pairs for one in pair)]
     return (*(_both_say(attribute, pairs) for attribute in told), _same_name(pairs), *merged)
 

@@ -109,14 +109,22 @@ def test_images_whose_retention_ended_in_the_archive_count_as_before(site: Site)
 
 
 def test_a_result_that_is_being_sent_is_withdrawn_when_it_has_been(site: Site) -> None:
+    site.deliver("9.1")
+    site.store.exams.move(1, State.ENCODED, "one of two is stored")
+    site.receive([note(flair_series())])
+    site.settle()
+    assert (site.exam().state, site.exam().version) == (State.ENCODED, 1)
+
+    site.deliver("9.1", "9.2")
+    site.settle()
+    assert site.exam().state is State.WITHDRAWN
+
+
+def test_a_result_of_which_nothing_has_left_the_node_is_made_again_instead(site: Site) -> None:
     site.store.exams.reached(1, State.ENCODED, "encoded", of_version=1)
     site.receive([note(flair_series())])
     site.settle()
-    assert site.exam().state is State.ENCODED
-
-    site.deliver("9.1")
-    site.settle()
-    assert site.exam().state is State.WITHDRAWN
+    assert site.exam().version == 2
 
 
 def test_what_replaces_rejected_images_begins_a_new_version_once_the_note_is_out(site: Site) -> None:

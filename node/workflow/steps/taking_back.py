@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from node.assemble.drawings import PATIENT_SAFETY
 from node.assemble.header import Header
-from node.domain.ports import ARRIVED
+from node.domain.ports import ARRIVED, DeliveryState
 from node.domain.verdict import Verdict
 from node.errors import ConflictError
 from node.workflow.states import State
@@ -50,11 +50,12 @@ def _take_back(store: Store, exam: ExamRow, said: Said, series: Sequence[str]) -
     """Whether it changed anything."""
     mine = [uid for uid in series if uid in planned_series(exam).values()]
     text = f"images of series {', '.join(mine)} were {said.reason}"
-    stored = any(row.state in ARRIVED for row in store.deliveries.of_exam(exam.number, exam.version))
+    states = {row.state for row in store.deliveries.of_exam(exam.number, exam.version)}
+    stored = bool(states & ARRIVED)
     if exam.state in (State.WITHDRAWN, State.IGNORED):
         return False
-    if exam.state is State.ENCODED:
-        raise ConflictError(f"{exam.name} is being sent; {text}")
+    if exam.state is State.ENCODED and (stored or DeliveryState.SENDING in states):
+        raise ConflictError(f"{exam.name} is being sent; {text}")  # what arrives must be known before it can be taken back
     if exam.state in JUDGED and stored:
         store.verdicts.record(exam, said, f"withdrawn: {text}", to=State.WITHDRAWN, progress="rejection note owed")
     else:
