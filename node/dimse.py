@@ -7,9 +7,10 @@ acknowledgement (20 images/s instead of 180).
 
 Some settings of pynetdicom are changed for the process when this file is imported, because it has no narrower place for them. A file is
 sent as the bytes that lie on disk, instead of being decoded and encoded again: a result must reach the PACS with the bytes that were
-frozen. Its own logs of events and queries are off, since they name patients. And one mistake of its is repaired there: it closes a
+frozen. Its own logs of events and queries are off, since they name patients. And two mistakes of its are repaired there: it closes a
 socket only when it could shut it down first, which fails when the peer was quicker or never reached, and leaves the socket to the
-garbage collector.
+garbage collector; and an association that it gives up waits for ever for a peer that takes or gives a byte a second, where here its
+socket is shut.
 
 A peer that rejects an association for good raises `RefusedError`; whatever may pass (no answer, busy, aborted) raises `TemporaryError`.
 """
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import re
 import socket
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -41,14 +43,32 @@ _config.LOG_HANDLER_LEVEL = "none"
 _config.LOG_REQUEST_IDENTIFIERS = _config.LOG_RESPONSE_IDENTIFIERS = False
 
 
-def _close(connection: AssociationSocket) -> None:
-    if connection.socket is not None:
+def _close(connection: AssociationSocket | None) -> None:
+    if connection is not None and connection.socket is not None:
         with suppress(OSError):
             connection.socket.shutdown(socket.SHUT_RDWR)
         connection.socket.close()
 
 
 AssociationSocket._shutdown_socket = _close
+
+PATIENCE_WITH_THE_END_S = 2.0
+"""How long an association may take to end once it has been given up."""
+
+_kill = Association.kill
+
+
+def _kill_for_sure(association: Association) -> None:
+    timer = threading.Timer(PATIENCE_WITH_THE_END_S, _close, [association.dul.socket])
+    timer.daemon = True
+    timer.start()
+    try:
+        _kill(association)
+    finally:
+        timer.cancel()
+
+
+Association.kill = _kill_for_sure
 
 IMPLEMENTATION_CLASS_UID = UID("2.25.262569185279787856321899357490645351346")
 """Who wrote a file or proposed an association (PS3.7 D.3.3.2). Never changed: it is part of each received file's digest."""

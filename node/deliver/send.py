@@ -22,6 +22,9 @@ from node.errors import DataError, RefusedError, TemporaryError
 
 log = structlog.get_logger()
 
+SLOWEST_BYTES_PER_S = 100_000
+"""An object may take as long as at this rate before its answer is waited for."""
+
 
 def send(parcels: Sequence[Parcel], peer: Peer, receipts: Receipts, *, compression: Compression = Compression.NONE) -> Outcome:
     """Send frozen objects over one association, their bytes unchanged, and note each one's fate.
@@ -76,20 +79,22 @@ def _send_all(parcels: Sequence[Parcel], peer: Peer, ledger: Ledger, compression
         accepted = {(context.abstract_syntax, context.transfer_syntax[0]) for context in association.accepted_contexts}
         for parcel in parcels:
             syntax = next((syntax for syntax in syntaxes(parcel, compression) if (parcel.sop_class_uid, syntax) in accepted), None)
-            reached = _not_accepted(parcel, peer) if syntax is None else _store(parcel, syntax, association, ledger)
+            reached = _not_accepted(parcel, peer) if syntax is None else _store(parcel, syntax, association, ledger, peer)
             ledger.note(parcel, reached)
             if reached.fate is Fate.UNKNOWN:
                 # The library may take a moment to see that the association is gone: the next object must not be handed to it.
                 raise TemporaryError(f"{peer} gave no answer, or ended the association")
 
 
-def _store(parcel: Parcel, syntax: UID, association: Association, ledger: Ledger) -> Verdict:
+def _store(parcel: Parcel, syntax: UID, association: Association, ledger: Ledger, peer: Peer) -> Verdict:
     frozen = syntax == parcel.transfer_syntax_uid
     try:
         message = parcel.path if frozen else transcoded(parcel.path, syntax)
     except DataError as error:
         return Verdict(Fate.REFUSED, str(error))
     ledger.sending(parcel)
+    # The library counts from the first byte that it sends, and a large object on a slow line takes its time.
+    association.dimse_timeout = association.network_timeout = peer.answer_timeout_s + parcel.path.stat().st_size / SLOWEST_BYTES_PER_S
     try:
         answer = association.send_c_store(message)
     except RuntimeError:
