@@ -18,7 +18,7 @@ from typing import Protocol
 import structlog
 
 from node.domain.arrivals import Certificate
-from node.errors import RefusedError
+from node.errors import RefusedError, TemporaryError
 from node.receive.connection import Connection
 from node.receive.lobby import Lobby
 from node.receive.seldom import Seldom
@@ -120,12 +120,12 @@ class Listener:
 
         Raises
         ------
-        OSError : a port is taken, or the address is not ours
+        TemporaryError : a port is taken, or the address is not ours
         """
         try:
             for door in self._doors:
                 self._listening.append(_listen(door))
-        except OSError:
+        except TemporaryError:
             for listening in self._listening:
                 listening.close()
             self._listening.clear()
@@ -224,9 +224,12 @@ class Listener:
 
 
 def _listen(door: Door) -> socket.socket:
-    family = socket.getaddrinfo(door.host, door.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
-    both = door.host == "::" and socket.has_dualstack_ipv6()  # all addresses of this machine, those of IPv4 too
-    return socket.create_server((door.host, door.port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
+    try:
+        family = socket.getaddrinfo(door.host, door.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        both = door.host == "::" and socket.has_dualstack_ipv6()  # all addresses of this machine, those of IPv4 too
+        return socket.create_server((door.host, door.port), family=family, backlog=BACKLOG, dualstack_ipv6=both)
+    except OSError as error:
+        raise TemporaryError(f"cannot listen on {door.host} port {door.port}: {error.strerror}") from error
 
 
 def _shut(listening: socket.socket) -> None:

@@ -81,7 +81,7 @@ class Receiver:
 
         Raises
         ------
-        OSError : a port is taken
+        TemporaryError : a port is taken
         """
         self._strangers.turn(self._admission)  # whom a person has let in before may come in from the first moment
         self._listener.start()

@@ -73,13 +73,17 @@ class Credentials:
 
         Raises
         ------
-        RefusedError : it was revoked, says the responder, or that could not be found out
+        RefusedError : it was revoked, says the responder, or that could not be found out; or only OpenSSL can read it
         """
         der = connection.getpeercert(binary_form=True)
         if der is None:
             raise RefusedError("it showed no certificate")
-        self._responders.check(der, self._current().authorities)
-        return certificate_of(der)
+        try:
+            certificate = certificate_of(der)
+            self._responders.check(der, self._current().authorities)
+        except ValueError as error:
+            raise RefusedError(f"its certificate cannot be read: {error}") from error
+        return certificate
 
     def _current(self) -> _Loaded:
         with self._lock:

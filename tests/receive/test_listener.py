@@ -202,7 +202,10 @@ def test_stop_aborts_associations_and_waits_for_nobody(tmp_path: Path) -> None:
 def test_a_port_that_is_taken_is_told_and_leaves_nothing_open() -> None:
     with listening() as place:
         port = place.receiver.port
-        with pytest.raises(OSError, match="in use"), listening(doors=(*PLAIN, Door("127.0.0.1", port))):
+        with (
+            pytest.raises(TemporaryError, match=r"cannot listen on 127\.0\.0\.1 port .* in use"),
+            listening(doors=(*PLAIN, Door("127.0.0.1", port))),
+        ):
             pass
 
 
@@ -281,6 +284,16 @@ def test_by_tls_the_end_is_said_so_that_it_cannot_be_forged(node: Files, mr3t: F
         with context.wrap_socket(raw, server_hostname="127.0.0.1", suppress_ragged_eofs=False) as secured:
             secured.sendall(ABORT)
             assert secured.recv(100) == b""  # an end without a farewell would raise
+
+
+def test_the_end_of_our_own_certificate_is_told_once_a_day(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("node.receive.receiver.EVERY_S", 0.01)
+    door = Door("127.0.0.1", 0, Credentials(authority.issue("soon", days=12.5)))
+    with capture_logs() as logs, listening(doors=(door,)):
+        wait_until(lambda: any(entry["event"].startswith("our TLS certificate ends soon") for entry in logs))
+        time.sleep(0.1)
+
+    assert [entry["days"] for entry in logs if "days" in entry] == [12]
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
