@@ -20,6 +20,25 @@ that acts on it, so that a kill loses no answer and gives none twice; and nothin
 back. A SEG that fits no exam of its patient is told in the story and waits; one that came alone, of a patient whom we know, is HELD after
 the deadline, since somebody waits for what follows from it.
 
+A rule on exams, its protocol and its priority are fixed in the plan with the values of the protocol, when a version begins, so that a rule
+that is changed later changes nothing under way. What only routes is not in the digest of the settings (`node.settings`): a rule that is
+added changes nobody's UIDs.
+
+Which series are of an exam is the rules' word and, over it, a person's (`domain.assignment`, `steps.belonging`): rows with author and
+reason that are never changed, like corrections, and like them the beginning of a new version. A merge moves no study to another exam, so
+that it can be taken back; what it set aside is a Check in the result.
+
+Two patient IDs that were swapped contradict each other by birth date or sex, and are held by that; where only names do, an exam is held
+when its MR bears the name of a patient with another ID here, instead of for every name that is written otherwise, which is a Check.
+
+Images that come again under another person hold what was made from them (`steps.updating`), because the node cannot know which of the two
+is right; it follows when a person has released the later ones and none of the former is left. Images that a rejection note names count
+no longer, whenever they come (`steps.taking_back`); what was made from them and delivered is withdrawn like a result that a reader
+rejects, and begins again by itself when their replacement is here, which the other does not.
+
+Our own results are known by the table of the UIDs that we made, then by what they say of their equipment, never by the root of a UID. They
+are filed and counted. A SEG that a person signed is the person's, whatever it says of equipment.
+
 What was delivered and then rejected is WITHDRAWN, a state of its own, because REJECTED means that there never was a result, looks at an
 exam again when images come, and owes a page and not a note. Only what a destination stored is taken back there. A version that follows a
 withdrawn one takes its place in nothing, since an archive may hide what was taken back. The next version waits until the note is in the

@@ -117,7 +117,9 @@ def _may_be_corrected(exam: ExamRow) -> None:
             f"{exam.name} is {exam.state.value}: it is none that the site's rules analyse, so that there is nothing to correct"
         )
     if exam.plan is not None and exam.plan.get("conflicts"):
-        raise ConflictError(f"{exam.name} is held since its series may be of two people: no corrected value mends that; send them again")
+        raise ConflictError(
+            f"{exam.name} is held since its series may be of two people: no corrected value mends that; `ember merge` or `ember split` may"
+        )
 
 
 def _can_be_undone(store: Store, exam: ExamRow, values: Mapping[Correctable, str], undo: Iterable[Correctable]) -> None:

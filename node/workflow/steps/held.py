@@ -34,7 +34,9 @@ def release(store: Store, storage: Path, exam: ExamRow, reason: str) -> State:
     if exam.plan is not None and exam.plan.get("unclaimed"):
         raise ConflictError(f"{exam.name} holds no PET and no MR: send what it waits for")
     if exam.plan is None or exam.plan.get("conflicts"):
-        raise ConflictError(f"{exam.name} is held since its series may be of two people: correct and send them again, or reject it")
+        raise ConflictError(
+            f"{exam.name} is held since its series may be of two people: correct and send them again, merge or split, or reject it"
+        )
     states = {row.state for row in store.deliveries.of_exam(exam.number, exam.version)}
     if DeliveryState.HELD in states and not states & RELEASED:
         raise ConflictError(
