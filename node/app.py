@@ -94,16 +94,21 @@ def serve(config: Path, settings: Settings) -> None:
     Raises
     ------
     TemporaryError : another node runs on this storage folder
-    SettingsError : the file of tokens for the web port is wrong
+    SettingsError : the file of tokens for the web port is wrong, a file of [tls], or a peer's certificate
     """
+    from node.receive.admission import PeerAdmission
     from node.receive.dicomweb.tokens import Tokens
     from node.workflow.supervise import supervise
 
-    Tokens(settings.web.tokens if settings.web.port is not None else None)  # told now, instead of by a process that ends again and again
+    # Told now, instead of by a process that ends again and again.
+    Tokens(settings.web.tokens if settings.web.port is not None else None)
+    receiver_settings(settings)
+    PeerAdmission(settings.peer, max_associations=settings.receiver.max_associations)
     prepare_store(settings).close()  # one process alone brings the schema up to date
     command = [sys.executable, "-m", "node.cli", "--config", str(config)]
     stop = _stop_by_signal()
-    log.info("node starts", ae_title=settings.node.ae_title, port=settings.receiver.port, storage=str(settings.node.storage))
+    doors = {"port": settings.receiver.port if settings.receiver.plain else None, "tls_port": settings.receiver.tls_port}
+    log.info("node starts", ae_title=settings.node.ae_title, **doors, storage=str(settings.node.storage))
     names = ("receiver", "filer", "worker", *(("web",) if settings.web.port is not None else ()))
     supervise({name: [*command, name] for name in names}, settings.node.storage / "run", stop)
     log.info("node has stopped")
