@@ -17,7 +17,7 @@ import psutil
 import pytest
 import requests
 from memory_inlet import MemoryInlet
-from network import STUDY, instance, wait_until
+from network import STUDY, instance, wait_until, write
 from web_site import HEADERS, WebSite, multipart, serving_web
 
 from node.errors import SettingsError
@@ -175,6 +175,26 @@ def test_a_client_that_vanishes_leaves_nothing(site: WebSite) -> None:
     wait_until(lambda: process.num_fds() <= before + 2)
     wait_until(lambda: {coming.state for coming in site.inlet.comings[1:]} == {"dropped"})
     wait_until(lambda: site.inlet.ends.keys() == site.inlet.callers.keys())
+
+
+def test_a_client_that_takes_nothing_of_its_answer_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "UNREAD_TIMEOUT_S", 0.5)
+    large = write(instance(size=2048), tmp_path / "outbox")
+    with serving_web(tmp_path) as site, ExitStack() as lines:
+        site.results.put("E00001/v1", [large])
+        for _ in range(6):
+            line = lines.enter_context(socket.create_connection(("127.0.0.1", site.port)))
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            line.sendall(f"GET /dicom-web/studies/{STUDY} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        wait_until(lambda: open_here(site) == 6)
+        assert is_served(site)
+        wait_until(lambda: open_here(site) == 0, seconds=10)
+
+
+def open_here(site: WebSite) -> int:
+    """How many connections the port holds."""
+    found = psutil.Process().net_connections("tcp")
+    return sum(one.laddr.port == site.port and one.status != psutil.CONN_LISTEN for one in found)
 
 
 def test_ten_thousand_tiny_parts_cost_no_more_than_their_bytes(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ uvicorn waits without end for the head of a first request, and for as long as a 
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import threading
 from collections.abc import Callable
@@ -23,6 +24,8 @@ log = structlog.get_logger()
 
 HEAD_TIMEOUT_S = 10.0
 HANDSHAKE_TIMEOUT_S = 5.0
+UNREAD_TIMEOUT_S = 60.0
+"""For a client that takes nothing of its answer: told to the kernel, which alone sees to a connection that we have closed already."""
 MAX_HEAD_BYTES = 32768
 MAX_CONNECTIONS = 256
 """Those that are only open included: who has been silent longest makes room for who comes."""
@@ -69,7 +72,7 @@ class WebServer:
     @property
     def port(self) -> int:
         """The port on which it listens, once it does; 0 before."""
-        listening = [socket for server in getattr(self._server, "servers", ()) for socket in server.sockets]
+        listening = [one for server in getattr(self._server, "servers", ()) for one in server.sockets]
         return int(listening[0].getsockname()[1]) if listening else 0
 
     def run(self) -> None:
@@ -107,6 +110,8 @@ class _Guarded(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        line = transport.get_extra_info("socket")
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * UNREAD_TIMEOUT_S))
         if len(self.connections) > MAX_CONNECTIONS:
             self._make_room()
         self._wait_for_head()
