@@ -231,7 +231,11 @@ def test_a_register_from_before_there_were_corrections_is_read_and_brought_up_to
     with store._engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
-    store.exams.create(anchor="1.2", patient_key="P", text="new")
+    with store._engine.begin() as connection:  # as the version of then wrote it
+        connection.exec_driver_sql(
+            "INSERT INTO exams (anchor, patient_key, state, reason, version, tries, released, created_at, updated_at) "
+            "VALUES ('1.2', 'P', 'RECEIVED', 'new', 1, 0, 0, '2026-03-01T12:00:00+00:00', '2026-03-01T12:00:00+00:00')"
+        )
     assert Snapshot(tmp_path).schema() == "0001"
     assert Snapshot(tmp_path).corrections(1) == ()
 
