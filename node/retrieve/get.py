@@ -15,7 +15,7 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelGet as MO
 
 from node.dimse import Peer, associate
 from node.domain.arrivals import Arriving, Caller, Inlet
-from node.errors import NodeError, TemporaryError
+from node.errors import NodeError, RefusedError, TemporaryError
 from node.retrieve.belonging import stranger
 from node.retrieve.found import Fetched, Wanted
 from node.retrieve.keys import fetch_identifier
@@ -61,6 +61,8 @@ def fetch_by_get(
     with opening(inlet, caller) as keeper.association:
         patient = replace(peer, answer_timeout_s=max(PATIENCE_S, peer.answer_timeout_s))
         with associate(patient, contexts, roles=roles, handlers=[(evt.EVT_C_STORE, keeper.store)]) as association:
+            if MODEL not in {context.abstract_syntax for context in association.accepted_contexts}:
+                raise RefusedError(f'{peer} does not offer C-GET: expected it, or another fetch_by for this peer ("move", "dicomweb")')
             answers = association.send_c_get(fetch_identifier(wanted), MODEL, msg_id=_MESSAGE_ID)
             with closing(answers):
                 failed = _follow(peer, association, answers, lambda: stopped() or keeper.error is not None)

@@ -183,6 +183,11 @@ def test_half_a_series_is_told_as_half() -> None:
     assert len(inlet.kept) == 2
 
 
+def test_a_peer_that_takes_our_storage_and_gives_nothing_is_refused() -> None:
+    with serving_both([], []) as port, pytest.raises(RefusedError, match="does not offer C-GET"):
+        fetched(port, RememberingInlet())
+
+
 def test_a_full_disk_ends_the_fetch_and_keeps_what_came() -> None:
     inlet = RememberingInlet(room=1)
     with sending(instance(0), instance(1), instance(2)) as port, pytest.raises(TemporaryError, match="cannot be kept here"):

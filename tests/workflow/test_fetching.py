@@ -251,3 +251,15 @@ def test_a_peer_that_is_down_is_tried_again_later_and_told(node: Node) -> None:
     assert "pacs has not answered" in search.told
     assert node.decision().action is Action.WAIT
     assert replace(search, tries=0) != search
+
+
+@pytest.mark.peer("Orthanc", "storescu")
+def test_a_fault_of_ours_costs_one_fetch_and_is_told(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    node.receive(pet())
+    node.later(61)
+    decide_and_fetch(node)
+    monkeypatch.setattr("node.workflow.steps.fetching.fetch", lambda *_, **__: 1 / 0)
+    for _ in range(3):
+        decide_and_fetch(node)
+    failed = [row for row in node.store.retrievals.of_exam(1, 1) if row.state is RetrievalState.FAILED]
+    assert {(row.told, row.next_at) for row in failed} == {("failed by a fault of the node; see its log", None)}

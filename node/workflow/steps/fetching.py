@@ -23,7 +23,7 @@ from node.settings import Settings
 from node.workflow.steps.searching import Searching
 from node.workflow.steps.sources import source_named, storage
 from node.workflow.store.database import Store
-from node.workflow.store.retrievals import BY_HAND, RetrievalRow, RetrievalState
+from node.workflow.store.retrievals import BY_HAND, RetrievalRow, RetrievalState, SearchRow
 
 log = structlog.get_logger()
 
@@ -45,7 +45,7 @@ class Fetcher:
         self._searching = Searching(settings, store, rules)
 
     def run(self, stop: threading.Event) -> None:
-        """Ask and fetch until told to stop. A fault of ours is told, and costs this pass alone."""
+        """Ask and fetch until told to stop."""
         while not stop.is_set():
             try:
                 busy = self.once(stop.is_set)
@@ -56,32 +56,44 @@ class Fetcher:
                 stop.wait(PAUSE_S)
 
     def once(self, stopped: Callable[[], bool] = lambda: False) -> bool:
-        """Ask one question, or fetch one series; whether there was anything to do."""
+        """Ask one question, or fetch one series; whether there was anything to do. A fault of ours is told, and costs that one alone."""
         search = self._store.retrievals.due_search()
         if search is not None:
-            try:
-                self._searching.ask(search, self._clock.now())
-            except NodeError as error:
-                self._store.retrievals.searched(search, str(error), (), next_at=None)
+            self._ask(search)
             return True
         row = self._store.retrievals.due()
         if row is not None:
             self._fetch(row, stopped)
         return row is not None
 
+    def _ask(self, search: SearchRow) -> None:
+        try:
+            self._searching.ask(search, self._clock.now())
+        except NodeError as error:
+            self._store.retrievals.searched(search, str(error), (), next_at=None)
+        except Exception:
+            log.exception("asking peers failed by a fault of the node", exam=search.exam, purpose=search.purpose)
+            self._store.retrievals.searched(search, "failed by a fault of the node; see its log", (), next_at=None)
+
     def _fetch(self, row: RetrievalRow, stopped: Callable[[], bool]) -> None:
         try:
-            wanted = self._wanted(row)
-            left = "all its images are here already" if wanted is None else self._why_not(row, wanted)
-            if wanted is None or left:
-                self._end(row, RetrievalState.LEFT, left)
-                return
-            self._store.retrievals.begin(row.id)
-            self._done(row, wanted, self._run(row, wanted, stopped))
+            self._try(row, stopped)
         except (RefusedError, SettingsError) as error:
             self._end(row, RetrievalState.FAILED, str(error))
         except (NodeError, OSError) as error:
             self._later(row, error, stopping=stopped())
+        except Exception:
+            log.exception("fetching failed by a fault of the node", peer=row.peer, series=row.series_uid)
+            self._end(row, RetrievalState.FAILED, "failed by a fault of the node; see its log")
+
+    def _try(self, row: RetrievalRow, stopped: Callable[[], bool]) -> None:
+        wanted = self._wanted(row)
+        left = "all its images are here already" if wanted is None else self._why_not(row, wanted)
+        if wanted is None or left:
+            self._end(row, RetrievalState.LEFT, left)
+            return
+        self._store.retrievals.begin(row.id)
+        self._done(row, wanted, self._run(row, wanted, stopped))
 
     def _run(self, row: RetrievalRow, wanted: Wanted, stopped: Callable[[], bool]) -> Fetched:
         told = monotonic()
