@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TypeVar
 
 from node.assemble.header import MULTI_FRAME, Header
@@ -23,12 +24,10 @@ class Promise:
     Parameters
     ----------
     images : how many; a frame of a multi-frame object counts as one
-    by : which attributes say so
     sure : no other believable count contradicts
     """
 
     images: int
-    by: str
     sure: bool
 
 
@@ -44,11 +43,11 @@ def promise_of(slices: Sequence[Header], *, n_frames: int, n_planes: int) -> Pro
         return _pet(slices, n_frames)
     if slices[0].modality == "MR":
         return _mr(slices, n_planes)
-    return Promise(len(slices), "the object itself", sure=True) if slices[0].modality == "SEG" else None
+    return Promise(len(slices), sure=True) if slices[0].modality == "SEG" else None
 
 
 def numbers_run(headers: Sequence[Header]) -> str:
-    """What InstanceNumber hints at, for people: "image numbers 1 to 176, 6 of them not here"; empty where it hints at nothing.
+    """What InstanceNumber hints at, for people: "image numbers run to 176 (6 not here)"; empty where it hints at nothing.
 
     Vendors and converters number as they like, so that nothing is decided by it.
     """
@@ -56,7 +55,7 @@ def numbers_run(headers: Sequence[Header]) -> str:
     if len(set(numbers)) < len(headers) or not 1 <= min(numbers) <= 2 * len(headers):
         return ""
     missing = max(numbers) - len(headers)
-    return f"image numbers run to {max(numbers)}, {missing} of them not here" if 0 < missing <= len(headers) else ""
+    return f"image numbers run to {max(numbers)} ({missing} not here)" if 0 < missing <= len(headers) else ""
 
 
 def _pet(slices: Sequence[Header], n_frames: int) -> Promise | None:
@@ -65,21 +64,20 @@ def _pet(slices: Sequence[Header], n_frames: int) -> Promise | None:
     A static GE series may say six time slices, one a bed, so that number is believed in dynamic series alone.
     """
     pets = [header.pet for header in slices if header.pet]
+    factors: tuple[int | None, ...]
     kinds = {value for pet in pets for value in pet.series_type}
     n_slices = _only(pet.slices for pet in pets)
     if "DYNAMIC" in kinds:
-        factors = {"NumberOfSlices": n_slices, "NumberOfTimeSlices": _only(pet.time_slices for pet in pets)}
+        factors = (n_slices, _only(pet.time_slices for pet in pets))
     elif "GATED" in kinds:
         beats, slots = _only(header.counts.heart_beats for header in slices), _only(header.counts.time_slots for header in slices)
-        factors = {"NumberOfSlices": n_slices, "NumberOfRRIntervals": beats, "NumberOfTimeSlots": slots}
+        factors = (n_slices, beats, slots)
     else:
-        factors = {"NumberOfSlices": n_slices, "frames": n_frames}
-    if None in factors.values():
+        factors = (n_slices, n_frames)
+    if None in factors:
         return _by_index(slices)
-    images = 1
-    for factor in factors.values():
-        images *= factor or 0
-    return Promise(images, " × ".join(factors), sure=n_frames == 1 or "frames" not in factors) if images >= len(slices) else None
+    images = prod(factor or 0 for factor in factors)
+    return Promise(images, sure=n_frames == 1 or bool(kinds & {"DYNAMIC", "GATED"})) if images >= len(slices) else None
 
 
 def _by_index(slices: Sequence[Header]) -> Promise | None:
@@ -87,7 +85,7 @@ def _by_index(slices: Sequence[Header]) -> Promise | None:
     indices = [header.pet.image_index for header in slices if header.pet and header.pet.image_index is not None]
     if len(set(indices)) < len(slices) or not min(indices) >= 1 or not len(slices) < max(indices) <= 2 * len(slices):
         return None
-    return Promise(max(indices), "ImageIndex", sure=False)
+    return Promise(max(indices), sure=False)
 
 
 def _mr(slices: Sequence[Header], n_planes: int) -> Promise | None:
@@ -98,13 +96,13 @@ def _mr(slices: Sequence[Header], n_planes: int) -> Promise | None:
     images, times = _only(header.counts.images for header in slices), _only(header.counts.temporal_positions for header in slices) or 1
     found = []
     if positions is not None and positions >= n_planes == here:
-        found.append(Promise(positions, "the console's number of slices", sure=True))
+        found.append(Promise(positions, sure=True))
     if images is not None and images * times >= here:
-        found.append(Promise(images * times, "ImagesInAcquisition", sure=True))
+        found.append(Promise(images * times, sure=True))
     if not found:
         return None
     agreed = len({one.images for one in found}) == 1
-    return Promise(found[0].images, found[0].by, sure=agreed)
+    return Promise(found[0].images, sure=agreed)
 
 
 def _frames(slices: Sequence[Header]) -> Promise | None:
@@ -112,7 +110,7 @@ def _frames(slices: Sequence[Header]) -> Promise | None:
     parts = [header.concatenation for header in slices if header.concatenation is not None]
     if parts and not all(part.parts for part in parts):
         return None
-    return Promise(len(slices), "NumberOfFrames", sure=True)
+    return Promise(len(slices), sure=True)
 
 
 def _only(values: Iterable[T | None]) -> T | None:

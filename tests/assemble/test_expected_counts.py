@@ -75,7 +75,7 @@ def test_image_numbers_are_a_hint_and_decide_nothing() -> None:
         dataset.InstanceNumber = number
     summary = summarise(headers(datasets[3:]))
     assert summary.complete
-    assert summary.completeness == "3 images, 3 slices, image numbers run to 6, 3 of them not here"
+    assert summary.completeness == "3 images, 3 slices, image numbers run to 6 (3 not here)"
 
 
 def test_an_object_of_many_frames_is_whole_when_it_is_here() -> None:

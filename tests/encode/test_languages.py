@@ -31,7 +31,7 @@ NOT_ON_PAGES = {
 NOT_SENTENCES = re.compile(
     r".*\bet al\., |Wu and Carson|Lammertsma and Hume"  # citations
     r"|([A-Za-z]+ \([0-9a-fx,]+\)(, )?)+$|Units \{\}"  # attributes
-    r"|Philips PET Private Group|expected a DICOM file|enhanced multi-frame colour"  # private creators, quarantine
+    r"|Philips (PET Private Group|Imaging DD 001)|expected a DICOM file|enhanced multi-frame colour"  # private creators, quarantine
     r"|SVCA (training|classes)|Müller-Gärtner: |partial volume: the fractions"  # said while classes are learnt, or by a bug
     r"|Study Instance UID$|accession number$|study \{\}$"  # what makes an exam HELD, and a key
     r"|lesion \{\} \{\}$|SEG series \{\} holds|expected a genotype"  # seeds of UIDs, the story of an exam, a site's list
@@ -79,6 +79,18 @@ EXAMPLES = (
     "the T1 is not whole: 3 images missing by the site's deadline",
     "no MR: no T1-weighted series of the head has arrived by the site's deadline; MR series 1.2.3 is not taken: unknown sequence",
     "no MR: no T1-weighted series of the head has arrived by the site's deadline; MR series 1.2.3 is not taken: another series is the T1",
+    "the PET is not whole: 600 of 654 images (the scanner's count), 6 frames of 109 slices",
+    "the T1 is not whole: 170 of 176 images (mr3t's answer), 170 slices, image numbers run to 176 (6 not here)",
+    "the FLAIR is not whole: 170 of 176 images (MR3T's procedure step), 170 slices",
+    "the FLAIR is not whole: 170 of 176 images (PACS's notice of availability), 170 slices",
+    "the T1 is not whole: 170 of 176 images (MR3T's request for storage commitment), 170 slices",
+    "a better series for T1 is not whole: 112 of 176 images (the scanner's count), 112 slices (series 1.2.3)",
+    "MR3T's request for storage commitment names 1 MR object not here",
+    "MR3T's request for storage commitment names 56 MR objects not here",
+    "MR3T's procedure step has not ended",
+    "MR3T's procedure step: MR series 'flair' of 176 images is there and not here",
+    "PACS's notice of availability: MR series 1.2.3 of 176 images is there and not here",
+    "mr3t's answer: MR series 'flair' of 176 images is there and not here",
     "Not compared: the tracer was [11C](R)-PK11195, is [18F]DPA-714; the camera was not told, is Ring 3.",
     "PET series 1.2.3 is not taken: it is of another patient ID than the PET",
     "MR series 1.2.3 is not taken: it lies in the frame of reference of none of the chosen MR series, or a later one does",

@@ -79,7 +79,7 @@ def test_an_exam_begins_as_soon_as_the_source_says_that_all_is_here(site: Site, 
     uncounted(site)
     answered(site)
     assert site.begun
-    assert "T1 6 of 6 images (mr3t, asked)" in site.exam().reason
+    assert "T1 6 of 6 images (mr3t's answer)" in site.exam().reason
     assert source.asked == [(STUDY, frozenset({MR_SERIES, "1.2.3.3", PET_SERIES}))]
 
 
@@ -89,7 +89,7 @@ def test_what_the_source_has_more_is_waited_for_and_asked_for_again_with_growing
     answered(site)
     for _ in range(50):
         site.sweep(after_s=1)
-    assert "the T1 is not whole: 6 of 7 images (mr3t, asked)" in site.exam().reason
+    assert "the T1 is not whole: 6 of 7 images (mr3t's answer)" in site.exam().reason
     answered(site)
     assert len(source.asked) == 2
     for _ in range(60):
@@ -163,7 +163,7 @@ def test_a_series_that_only_the_source_has_is_named(site: Site, source: Source) 
     source.counts = {MR_SERIES: 6, PET_SERIES: 12, "1.2.3.3": 6}
     site.sweep(after_s=6)
     answered(site)
-    assert "no FLAIR and no lesion segmentation has arrived; mr3t, asked: MR series 1.2.3.3 of 6 images is there" in site.exam().reason
+    assert "no FLAIR and no lesion segmentation has arrived; mr3t's answer: MR series 1.2.3.3 of 6 images is there" in site.exam().reason
 
 
 @pytest.mark.parametrize("counts", [True, False])
@@ -191,5 +191,5 @@ def test_a_real_query_counts_series_or_else_their_images(tmp_path: Path, counts:
         uncounted(site)
         answered(site)
         assert site.begun, site.reason
-        assert "FLAIR 6 of 6 images (mr3t, asked)" in site.exam().reason
+        assert "FLAIR 6 of 6 images (mr3t's answer)" in site.exam().reason
         site.store.close()

@@ -22,7 +22,7 @@ WHO = {
     EvidenceKind.SENT: "{source}'s request for storage commitment",
     EvidenceKind.PERFORMED: "{source}'s procedure step",
     EvidenceKind.AVAILABLE: "{source}'s notice of availability",
-    EvidenceKind.COUNTED: "{source}, asked",
+    EvidenceKind.COUNTED: "{source}'s answer",
 }
 IMAGES = ("MR", "PT")
 """Modalities of which series may fill a role; what else an archive holds is no matter here."""
