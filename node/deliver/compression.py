@@ -95,7 +95,7 @@ def implicit(path: Path) -> Dataset:
     """
     dataset = dcmread(path)
     encoded = encode(dataset, is_implicit_vr=True, is_little_endian=True)
-    again = None if encoded is None else decode(BytesIO(encoded), is_implicit_vr=True, is_little_endian=True)
+    again: Dataset | None = None if encoded is None else decode(BytesIO(encoded), is_implicit_vr=True, is_little_endian=True)
     if again is None or _values(again) != _values(dataset):
         raise DataError(f"instance {dataset.SOPInstanceUID}: its values do not survive {ImplicitVRLittleEndian.name}")
     again.file_meta = dataset.file_meta

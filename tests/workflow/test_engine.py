@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -25,6 +26,9 @@ class Script:
         self.done: list[Verb] = []
         self.released = 0
         self.stopped = False
+        self.due_at: tuple[str, ...] = ()
+        self.slow = threading.Event()
+        self.stuck: list[int] = []
         self.overtaken_in: Verb | None = None
         self.fails_then: Exception | None = None
 
@@ -46,6 +50,8 @@ class Script:
 
     def due(self, exam: int, version: int) -> tuple[str, ...]:
         """Two attempts are needed, and one after the last that fails."""
+        if self.due_at:
+            return self.due_at
         row = self.store.exams.get(exam)
         if (self.done.count(Verb.DELIVER) < 2 or self.errors.get(Verb.DELIVER)) and not self.stopped:
             return ("pacs",)
@@ -56,6 +62,10 @@ class Script:
         return ()
 
     def deliver(self, exam: int, version: int, destination: str) -> None:
+        if destination == "slow":
+            self.stuck.append(exam)
+            self.slow.wait(30)
+            return
         self.done.append(Verb.DELIVER)
         if self.errors.get(Verb.DELIVER):
             raise self.errors[Verb.DELIVER].pop(0)
@@ -140,6 +150,34 @@ def test_sending_that_fails_by_our_own_fault_is_tried_again_and_then_told(
     texts = [event.text for event in store.exams.events(1)]
     assert texts.count("version 1 could not be sent to pacs by a fault of the node; again in 0 s") == 2
     assert "FileNotFoundError" in (store.exams.events(1)[-1].detail or "")
+
+
+def test_destinations_that_are_stuck_take_nobody_elses_place(engine: Engine, script: Script) -> None:
+    script.due_at = ("slow", "pacs")
+    for exam in range(1, 9):
+        engine.ensure(Verb.DELIVER, exam, 1)
+    until(lambda: script.done.count(Verb.DELIVER) == 8)
+    assert len(script.stuck) == 2
+    script.slow.set()
+    until(lambda: sorted(script.stuck) == list(range(1, 9)))
+
+
+def test_what_was_begun_under_another_version_of_the_workflows_is_begun_anew(
+    engine: Engine, store: Store, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script.due_at = ("slow",)
+    engine.ensure(Verb.DELIVER, 1, 1)
+    until(lambda: script.stuck == [1])
+    DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=0)
+    script.slow.set()
+
+    monkeypatch.setattr("node.workflow.engine.WORKFLOW_VERSION", "later")
+    script.due_at = ("pacs",)
+    again = Engine(store.url, store.exams, script, attempts=3)
+    again.launch()
+    script.due_at = ("slow",)
+    again.ensure(Verb.DELIVER, 1, 1)
+    until(lambda: script.stuck == [1, 1])
 
 
 def test_a_failed_check_is_held(engine: Engine, store: Store, script: Script) -> None:
