@@ -20,6 +20,20 @@ that acts on it, so that a kill loses no answer and gives none twice; and nothin
 back. A SEG that fits no exam of its patient is told in the story and waits; one that came alone, of a patient whom we know, is HELD after
 the deadline, since somebody waits for what follows from it.
 
+That all images are here is judged by evidence, and the reason says by whose: counts in headers where they can be true (`assemble.counts`),
+gaps, associations of the patient still open, what peers announce (`steps.announcing`), what the source counts (`steps.asking`); a time
+without an image is the last resort, and longer. The largest count speaks, since a wait too long costs minutes and one too short half a
+head; but a count by a header alone, with no gap to be seen, ends at the deadline in a Check and not in a refusal, because consoles count
+images that they never send. What is known to be whole begins at once, instead of after a time that is right for nobody. Words of others
+are rows of evidence, of which a later one under the same subject takes the earlier one's place; a notice is read for its evidence and
+acted on by two readers, each with a mark of its own.
+
+Late images make a new version by themselves only where they matter and only when the exam would begin as it then is (`steps.late`): so
+what trickles in makes one version, what spoils an exam makes none, and a result that was sent stays the one that counts until a better
+one is here. While the old version is being computed it is given up at once, since nothing of it was sent. After so many automatic
+versions the story tells and a person runs it, instead of HELD, because the result that was delivered is still right for its images.
+News of a series is a row that is written with the headers and goes when all that follows is done: a kill in between repeats a look.
+
 A rule on exams, its protocol and its priority are fixed in the plan with the values of the protocol, when a version begins, so that a rule
 that is changed later changes nothing under way. What only routes is not in the digest of the settings (`node.settings`): a rule that is
 added changes nobody's UIDs.

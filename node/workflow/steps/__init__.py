@@ -1,7 +1,8 @@
 """The steps: the only place where the workflow calls the verbs.
 
 `intake` reads headers and opens exams, `looking` knows what each series is, `belonging` which are of an exam, `routing` which of the site's
-rules it fits, `gathering` gives `decide` the facts of an exam and fixes its series, `late` says what images do that come after that,
+rules it fits, `gathering` gives `decide` the facts of an exam and fixes its series, after `weighing` how much of each is here against what
+peers announced (`announcing`) and the source answered (`asking`); `late` says what images do that come after that,
 `updating` what those do that come again under another patient, and `trying` what other rules would have done. `compute` does the sums of
 one exam, in the compute process; `visits` finds the patient's earlier exams and `priors` sets an exam beside them; `sending` hands the
 frozen objects to the network. Each is idempotent: done twice, it leaves what once would. `seeking` finds out what an exam lacks and may

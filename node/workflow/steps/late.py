@@ -16,6 +16,7 @@ from node.errors import NodeError
 from node.workflow.decide import Action, decide
 from node.workflow.states import COMPUTE, OWING, State
 from node.workflow.steps.gathering import Gathering
+from node.workflow.steps.keeping import require_images
 from node.workflow.steps.looking import Look
 from node.workflow.steps.planned import planned_series
 from node.workflow.steps.taking_back import IMAGES_REJECTED
@@ -52,11 +53,10 @@ class Late:
                 self._store.news.done(item)
 
     def _exams(self, item: SeriesNews) -> list[ExamRow]:
-        """The exam that a series belongs to by its study, or by its plan, or whose empty role it would fill."""
+        """The exam that a series belongs to by its study, by a person's word or by its plan, or whose empty role it would fill."""
         if not self._store.register.series(item.series_uid):
             return []  # taken back since by a rejection note
-        number = self._store.register.exam_of(item.study_uid)
-        found = {} if number is None else {number: self._store.exams.get(number)}
+        found = {exam.number: exam for exam in self._of_study(item.study_uid)}
         summary, judgement = self._look.at_series(item.series_uid)
         for exam in self._store.exams.of_patient(patient_key(summary.header), summary.people[0].issuer):
             used = item.series_uid in planned_series(exam).values()
@@ -65,12 +65,20 @@ class Late:
                 found[exam.number] = exam
         return [found[number] for number in sorted(found)]
 
+    def _of_study(self, study_uid: str) -> list[ExamRow]:
+        """The exam that a study belongs to, and those that take its MR by a person's word: then it has nothing to do itself."""
+        number = self._store.register.exam_of(study_uid)
+        if number is None:
+            return []
+        owner, takers = self._store.exams.get(number), [self._store.exams.get(one) for one in self._store.assignments.takers(number)]
+        return takers if takers and owner.state is State.IGNORED else [owner, *takers]
+
     def _look_at(self, exam: ExamRow, item: SeriesNews) -> bool:
         """The same for one exam; one that cannot be looked at must not keep the others waiting."""
         try:
             return self._overtaken(exam, item)
         except NodeError as error:
-            self._store.news.note(exam, f"new images have arrived, and cannot be looked at: {error}")
+            self._store.news.note(exam, f"new images have arrived, and nothing follows by itself: {error}")
             return True
 
     def _overtaken(self, exam: ExamRow, item: SeriesNews) -> bool:
@@ -146,6 +154,7 @@ class Late:
 
     def _when_settled(self, exam: ExamRow, what: str) -> bool:
         """A new version when the exam would begin as it is now; also when a person must look at what was not analysed so far."""
+        require_images(self._store, exam)
         news, decision = self._store.news, decide(self._gathering.anew(exam))
         if decision.action is Action.BEGIN or (decision.action is Action.HOLD and exam.state is State.REJECTED):
             news.again(exam, f"{what}; analysed again as a new version")
