@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -96,15 +96,17 @@ class Orthanc:
     ----------
     folder : its storage, settings and log, made where missing
     plugins : paths of shared libraries that it loads
+    knows : AE title → port on this machine, of those whom it may call
     """
 
     ae_title = "TESTPACS"
 
-    def __init__(self, folder: Path, *, plugins: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, *, plugins: Sequence[str] = (), knows: Mapping[str, int] | None = None) -> None:
         self.folder = folder
         self.dicom_port = free_port()
         self.http_port = free_port()
         self._plugins = list(plugins)
+        self._knows = dict(knows or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Orthanc:
@@ -143,6 +145,19 @@ class Orthanc:
             files.append(file)
         return sorted(files)
 
+    def ask_commitment(self, title: str, instances: Sequence[tuple[str, str]]) -> str:
+        """As a scanner: ask whom it knows to commit to instances (SOP class and instance UIDs); the transaction's UID."""
+        words = json.dumps({"DicomInstances": [list(one) for one in instances]}).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}/modalities/{title}/storage-commitment", data=words)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return str(json.loads(answer.read())["ID"])
+
+    def commitment(self, transaction: str) -> dict[str, Any]:
+        """What it was told of a transaction of its own: Status, Success, Failures."""
+        found = self._get(f"/storage-commitment/{transaction}")
+        assert isinstance(found, dict)
+        return found
+
     def _settings(self) -> dict[str, Any]:
         return {
             "Name": self.ae_title,
@@ -160,6 +175,7 @@ class Orthanc:
             "DicomAlwaysAllowFind": True,
             "DicomAlwaysAllowGet": True,
             "DicomAlwaysAllowMove": True,
+            "DicomModalities": {title: [title, "127.0.0.1", port] for title, port in self._knows.items()},
             "UnknownSopClassAccepted": True,
             "OverwriteInstances": True,
             "StableAge": 2,
