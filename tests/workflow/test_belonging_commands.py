@@ -77,6 +77,8 @@ def test_an_exam_shows_its_rule(site: Site) -> None:
 def test_rules_are_tried_as_a_table_and_for_programs(site: Site, tmp_path: Path) -> None:
     same = ember(site, "rules", "try")
     assert "0 of 1 exams would differ." in same.output
+    assert "may be the FLAIR" not in same.output
+    assert "may be the FLAIR" in " ".join(ember(site, "rules", "try", "--series").output.split())
     other = tmp_path / "other.toml"
     text = site.settings.analysis.rules.read_text(encoding="utf-8").replace("priority = 'urgent'", "analyse = false")
     other.write_text(text, encoding="utf-8")
@@ -86,6 +88,16 @@ def test_rules_are_tried_as_a_table_and_for_programs(site: Site, tmp_path: Path)
     assert (one["exam"], one["rule"], one["would"], one["done"]) == ("E00001", "all of it", "ignore", "analyse")
     assert {series["before"] for series in one["series"]} == {"PET", "T1", "FLAIR"}
     assert site.exam().state is State.RECEIVED
+
+
+def test_check_tells_every_mistake_of_rules_and_protocols_at_once(site: Site) -> None:
+    rules = site.settings.analysis.rules
+    rules.write_text(rules.read_text(encoding="utf-8") + "colour = 1\n[protocol.a]\nseed = 3\n", encoding="utf-8")
+    items = json.loads(ember(site, "check", "--json").output)
+    (told,) = [item for item in items if item["name"] == "rules"]
+    assert not told["passed"]
+    assert "rules.exam.1.colour: this key is unknown" in told["text"]
+    assert "rules.protocol.a.seed: a protocol cannot say this" in told["text"]
 
 
 def test_rules_with_mistakes_are_not_tried(site: Site, tmp_path: Path) -> None:

@@ -196,6 +196,22 @@ def test_a_merge_that_is_taken_back_leaves_things_as_they_were(apart: Site) -> N
     assert [one.holds for one in apart.store.assignments.of_exam(1)] == [True, False]
 
 
+def test_late_images_of_a_merged_exam_are_the_taking_ones(apart: Site) -> None:
+    merge(apart.store, apart.exam(1), apart.exam(2), BY)
+    apart.settle()
+    site_mr = moved(flair_series(series="1.2.3.4"), "2.25.1", study="2", PatientID="P-2")
+    split(apart.store, apart.exam(1), [f"2.25.1.{FLAIR}"], BY)
+    apart.settle(minutes=90)
+    apart.settle()
+    assert "FLAIR" not in begun(apart)[1]
+
+    apart.receive(site_mr)
+    apart.settle()
+    apart.settle()
+    assert begun(apart)[1]["FLAIR"] == "2.25.1.1.2.3.4"
+    assert (apart.exam(1).version, apart.exam(2).state) == (3, State.IGNORED)
+
+
 def test_a_series_that_was_split_off_is_chosen_no_more_until_it_is_taken_back(site: Site) -> None:
     site.receive([*pet(), *mrs()])
     site.settle()

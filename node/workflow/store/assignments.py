@@ -61,6 +61,14 @@ class Assignments:
         """What holds for one version of an exam."""
         return standing(self.of_exam(number), version)
 
+    def takers(self, other: int) -> tuple[int, ...]:
+        """The exams that take the MR of another one now, by a person's word."""
+        about = sa.and_(assignments.c.other == other, assignments.c.word == Word.MERGE.value)
+        query = sa.select(assignments.c.exam, assignments.c.holds).where(about).order_by(assignments.c.id)
+        with self._reading.begin() as connection:
+            last = {row.exam: bool(row.holds) for row in connection.execute(query)}
+        return tuple(sorted(exam for exam, holds in last.items() if holds))
+
     def _some(self, condition: sa.ColumnElement[bool]) -> tuple[Assignment, ...]:
         query = sa.select(assignments).where(condition).order_by(assignments.c.id)
         with self._reading.begin() as connection:
