@@ -127,6 +127,8 @@ def test_keys_match_as_the_standard_has_it(site: WebSite, key: str, wanted: str,
 def test_series_and_instances_are_found_below_and_everywhere(site: WebSite) -> None:
     assert uids(search(site, f"/studies/{STUDY}/series"), "0020000E") == [f"{STUDY}.{number}" for number in (1, 2, 3)]
     assert len(search(site, "/series")) == 4
+    assert len(search(site, "/instances", ModalitiesInStudy="MR", PatientID="P1")) == 2
+    assert search(site, "/instances", SOPInstanceUID="1.2.3") == []
     assert len(search(site, f"/studies/{STUDY}/instances")) == 4
     assert uids(search(site, f"/studies/{STUDY}/series/{STUDY}.1/instances"), "00080018") == [f"{STUDY}.1.1", f"{STUDY}.1.2"]
     assert uids(search(site, "/instances", SOPInstanceUID=f"{STUDY}.1.2"), "00080018") == [f"{STUDY}.1.2"]

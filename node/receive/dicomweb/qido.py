@@ -101,20 +101,28 @@ class Qido:
     def _of_series(self, above: _Above, keys: tuple[Key, ...]) -> Iterator[_Found]:
         study = above.study or _only(keys, "StudyInstanceUID")
         for entry in self.index.series(study=study, series=_only(keys, "SeriesInstanceUID")):
-            whole = entry.attributes | told.modalities([str(told.value(entry.attributes, MODALITY))])
-            if matches(keys, whole):
+            if matches(keys, _with_modality(entry)):
                 yield _Found(_series(entry, above))
 
     def _of_instances(self, above: _Above, keys: tuple[Key, ...]) -> Iterator[_Found]:
+        """Series first, so that the instances of those that do not fit are never read."""
         study = above.study or _only(keys, "StudyInstanceUID")
         series = above.series or _only(keys, "SeriesInstanceUID")
-        parents: dict[str, Attributes] = {}
-        for entry in self.index.instances(study=study, series=series, uid=_only(keys, "SOPInstanceUID")):
-            if entry.series_uid not in parents:
-                parents = {one.series_uid: one.attributes for one in self.index.series(series=entry.series_uid)}
-            parent = parents.get(entry.series_uid, {})
-            if matches(keys, parent | entry.attributes):
-                yield _Found(_instance(entry, parent, above), entry)
+        uid = _only(keys, "SOPInstanceUID")
+        if uid is not None:
+            series = next((one.series_uid for one in self.index.instances(study=study, series=series, uid=uid)), "")
+        of_series = tuple(key for key in keys if key.tags[0] not in INSTANCE_TAGS)
+        for parent in self.index.series(study=study, series=series):
+            whole = _with_modality(parent)
+            if matches(of_series, whole):
+                for entry in self.index.instances(series=parent.series_uid, uid=uid):
+                    if matches(keys, whole | entry.attributes):
+                        yield _Found(_instance(entry, parent.attributes, above), entry)
+
+
+def _with_modality(entry: SeriesEntry) -> Attributes:
+    """What a key can match of a series: Modalities in Study, too."""
+    return entry.attributes | told.modalities([str(told.value(entry.attributes, MODALITY))])
 
 
 def _study(members: list[SeriesEntry]) -> Attributes:
