@@ -28,6 +28,15 @@ whether the peer has it, and asks by C-FIND; only a peer that says no, or can't 
 that nobody reads: an unreachable peer, a lost association, a full disk at the other end, an AE title that is not known there yet.
 *What the peer says of the object itself* (its class is not supported, it can't be understood) stops that object, with the reason.
 A warning (0xB000 …) is a stored object; its text is kept.
+
+*STOW-RS goes out in handfuls* (`stow`), and an answer for a request as a whole (400, 409, 500 …) is taken apart, one request an object,
+so that a refusal costs nothing but what it is of. Servers answer for the whole more often than the standard would have it. Its failure
+reasons mean what the same statuses of C-STORE mean. A redirect is not followed: images would go where the site never sent them. It travels
+uncompressed, since STOW-RS has no negotiation. The client is the standard library's (`exchange`), which can be cut off after a time and
+tells whether anything had left.
+
+*A folder's files are never replaced* (`folder`), never half there (another name until they are on the disk), and proven by being read
+back. The folder itself is never made: one that is missing is a share that is not mounted, and is waited for.
 """
 
 from node.deliver.archive import DimseDestination
