@@ -2,12 +2,13 @@
 
 ::
 
-    python -m benchmarks.hostile [--connects 10000] [--json]
+    python -m benchmarks.hostile [--connects 10000] [--only SILENT] [--stock] [--json]
 
 A receiver process listens on a plain and on a TLS port. For each kind of attack, clients of another process do what they do, again and
 again for some seconds, while well-behaved peers call by C-ECHO on both ports, one call after the other. The table tells how many calls were
 answered, how long the slowest took, and the receiver's threads, open files and MiB of memory before, at most, and afterwards. Exit status 1
-where a call failed or took longer than a second, or something was left behind. The last line is JSON.
+where a call failed or took longer than a second, or something was left behind. With `--stock` the same is done to a receiver on pynetdicom
+as it comes, for comparison, and nothing is judged. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -15,26 +16,22 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import os
 import resource
-import socket
-import ssl
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from benchmarks.attacks import Doors, attacks
 from benchmarks.certificates import issue
 from benchmarks.peers import free_port
-from benchmarks.raw import ABORT, associate_rq, half_an_image
 from node.dimse import Peer, echo
 from node.errors import NodeError
 from node.tls import client_context
@@ -45,23 +42,14 @@ LIMIT_S = 1.0
 LEAST_S = 3.0
 """An attack that is over sooner is made again."""
 
+MOST_S = 60.0
+"""One that takes longer is broken off: the receiver takes nobody any more."""
+
 SETTLE_S = 8.0
 """Longer than handshake_timeout_s: after that, nothing of an attack may be left."""
 
 SLACK_THREADS, SLACK_FILES, SLACK_MIB = 2, 4, 24
 """What a receiver may have more after an attack than before: a thread of its own at work, the allocator's pools."""
-
-
-@dataclass(frozen=True)
-class Doors:
-    """Where the receiver listens, and with what a client shows itself there."""
-
-    plain: int
-    tls: int
-    certificate: Path
-    key: Path
-    trusted: Path
-    revoked: None = None
 
 
 @dataclass
@@ -115,104 +103,7 @@ class Found:
         """All calls answered in time, and nothing left behind."""
         left = [now - then for now, then in zip(self.after, self.before, strict=True)]
         clean = left[0] <= SLACK_THREADS and left[1] <= SLACK_FILES and left[2] <= SLACK_MIB
-        return self.failed == 0 and self.slowest_ms < 1000 * LIMIT_S and clean
-
-
-def connect(port: int) -> socket.socket:
-    """A connection to this machine, from another address than that of the well-behaved."""
-    return socket.create_connection(("127.0.0.1", port), 10, ("127.0.0.2", 0))
-
-
-def say(connection: socket.socket, *pieces: bytes, pause_s: float = 0.0) -> None:
-    """Send, and don't mind being cut off."""
-    with suppress(OSError):
-        for piece in pieces:
-            connection.sendall(piece)
-            time.sleep(pause_s)
-
-
-def hold(port: int, number: int, said: bytes = b"") -> None:
-    """So many connections that say this much and no more, all open at one time; as many at one time as this process may have files."""
-    held = []
-    for _ in range(number):
-        with suppress(OSError):
-            held.append(connect(port))
-            say(held[-1], said)
-    time.sleep(1.0)
-    for connection in held:
-        connection.close()
-
-
-def knock(port: int, number: int, said: bytes = b"") -> None:
-    """So many connections that say this much and go, one after the other."""
-    for _ in range(number):
-        with suppress(OSError), connect(port) as connection:
-            say(connection, said)
-
-
-def loris(port: int, number: int, *, seconds: float = 8.0) -> None:
-    """So many connections that each say a byte a second of what could become a request."""
-    held = [connect(port) for _ in range(number)]
-    for byte in associate_rq()[: int(seconds)]:
-        for connection in held:
-            say(connection, bytes([byte]))
-        time.sleep(1.0)
-    for connection in held:
-        connection.close()
-
-
-def abort_midway(port: int, number: int) -> None:
-    """So many associations of a peer that end in the midst of an image: by A-ABORT, by a reset, or by silence."""
-    for turn in range(number):
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 10) as connection:
-            say(connection, associate_rq(calling="CLUMSY"))
-            connection.recv(4096)
-            say(connection, half_an_image(), ABORT if turn % 2 else b"")
-
-
-def crowd(port: int, number: int) -> None:
-    """A peer that opens more associations than it may, and holds them."""
-    held = []
-    for _ in range(number):
-        with suppress(OSError):
-            held.append(socket.create_connection(("127.0.0.1", port), 10))
-            say(held[-1], associate_rq(calling="CROWD"))
-    time.sleep(3.0)
-    for connection in held:
-        connection.close()
-
-
-def renounce(port: int, number: int) -> None:
-    """So many TLS handshakes without a certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    for _ in range(number):
-        with suppress(OSError), connect(port) as raw, context.wrap_socket(raw) as connection:
-            connection.recv(1)
-
-
-def attacks(doors: Doors, connects: int) -> Sequence[tuple[str, int, Callable[[], None]]]:
-    """Name, number of connections, and what is done."""
-    some, few = connects // 10, connects // 50
-    half = associate_rq()[:50]
-    return (
-        ("nothing at all", 0, lambda: time.sleep(3)),
-        ("silent, plain", connects // 2, lambda: hold(doors.plain, connects // 2)),
-        ("silent, TLS", connects // 2, lambda: hold(doors.tls, connects // 2)),
-        ("connects, plain", connects, lambda: knock(doors.plain, connects)),
-        ("connects, TLS", connects, lambda: knock(doors.tls, connects)),
-        ("half a request", some, lambda: hold(doors.plain, some, half)),
-        ("garbage, plain", some, lambda: knock(doors.plain, some, os.urandom(512))),
-        ("garbage, TLS", some, lambda: knock(doors.tls, some, os.urandom(512))),
-        ("half a TLS hello", some, lambda: hold(doors.tls, some, b"\x16\x03\x01\x02\x00\x01\x00")),
-        ("a PDU of 4 GiB", some, lambda: hold(doors.plain, some, b"\x01\x00\xff\xff\xff\xff" + bytes(64))),
-        ("a byte a second", few, lambda: loris(doors.plain, few)),
-        ("no certificate", few, lambda: renounce(doors.tls, few)),
-        ("wrong called title", some, lambda: knock(doors.plain, some, associate_rq(called="OTHER"))),
-        ("unknown caller", some, lambda: knock(doors.plain, some, associate_rq(calling="STRANGER"))),
-        ("ends mid-image", some, lambda: abort_midway(doors.plain, some)),
-        ("a peer over its limit", few, lambda: crowd(doors.plain, few)),
-    )
+        return self.calls > self.failed == 0 and self.slowest_ms < 1000 * LIMIT_S and clean
 
 
 def attack(name: str, number: int, work: Callable[[], None], peers: Sequence[Peer], process: psutil.Process) -> Found:
@@ -227,9 +118,12 @@ def attack(name: str, number: int, work: Callable[[], None], peers: Sequence[Pee
     rounds = forking.Value("i", 0)
     attacker = forking.Process(target=_again, args=(work, rounds))
     attacker.start()
+    end = time.monotonic() + MOST_S
     while attacker.is_alive():
         watch.look()
         time.sleep(0.02)
+        if time.monotonic() > end:
+            attacker.terminate()
     stop.set()
     for caller in callers:
         caller.join()
@@ -238,7 +132,7 @@ def attack(name: str, number: int, work: Callable[[], None], peers: Sequence[Pee
     failed = [failure for one in calls for failure in one.failures]
     for failure in sorted(set(failed)):
         print(f"  {name}: {failure}", file=sys.stderr)
-    slowest = max(seconds, default=float("inf"))
+    slowest = max(seconds, default=0.0)
     most = (watch.threads, watch.files, watch.mib)
     return Found(name, number * rounds.value, len(seconds) + len(failed), len(failed), 1000 * slowest, before, most, after)
 
@@ -258,6 +152,36 @@ def _settled(process: psutil.Process, before: tuple[int, int, float]) -> tuple[i
         if time.monotonic() > end or (now[0] <= before[0] and now[1] <= before[1]):
             return now
         time.sleep(0.2)
+
+
+STOCK = """
+import ssl, sys, threading
+from pynetdicom import AE, evt
+from pynetdicom.sop_class import MRImageStorage, Verification
+plain, tls, certificate, key, trusted = sys.argv[1:]
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(certificate, key)
+context.load_verify_locations(trusted)
+context.verify_mode = ssl.CERT_REQUIRED
+entity = AE("EMBER")
+entity.maximum_associations = 64
+for uid in (Verification, MRImageStorage):
+    entity.add_supported_context(uid)
+handlers = [(evt.EVT_C_STORE, lambda event: 0x0000)]
+entity.start_server(("127.0.0.1", int(plain)), block=False, evt_handlers=handlers)
+entity.start_server(("127.0.0.1", int(tls)), block=False, evt_handlers=handlers, ssl_context=context)
+threading.Event().wait()
+"""
+"""A receiver on pynetdicom as it comes; it keeps nothing."""
+
+
+def started_stock(folder: Path) -> tuple[subprocess.Popen[bytes], Doors]:
+    """The same on pynetdicom as it comes."""
+    certificate, key, trusted = issue(folder, "node")
+    doors = Doors(free_port(), free_port(), certificate, key, trusted)
+    words = [sys.executable, "-c", STOCK, *map(str, (doors.plain, doors.tls, certificate, key, trusted))]
+    with (folder / "receiver.log").open("wb") as log:
+        return subprocess.Popen(words, stdout=log, stderr=log), doors
 
 
 def started(folder: Path) -> tuple[subprocess.Popen[bytes], Doors]:
@@ -288,13 +212,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--connects", type=int, default=10000)
     parser.add_argument("--only", default="", help="part of an attack's name")
+    parser.add_argument("--stock", action="store_true", help="a receiver on pynetdicom as it comes, instead of ours")
     parser.add_argument("--json", action="store_true", help="print nothing but the last line")
     options = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     found = []
     with tempfile.TemporaryDirectory() as name:
-        receiver, doors = started(Path(name))
+        receiver, doors = (started_stock if options.stock else started)(Path(name))
         try:
             peers = _peers(doors)
             _wait_for(peers[0])
@@ -311,7 +236,7 @@ def main() -> None:
     survived = alive and all(one.survived for one in found)
     whole = {"survived": survived, "log_kib": round(log_kib), "slowest_ms": round(max(one.slowest_ms for one in found))}
     print(json.dumps(whole | {"attacks": [asdict(one) | {"survived": one.survived} for one in found]}))
-    sys.exit(not survived)
+    sys.exit(not (survived or options.stock))
 
 
 def _peers(doors: Doors) -> tuple[Peer, Peer]:
