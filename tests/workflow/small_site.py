@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pydicom.dataset import Dataset
 
@@ -95,7 +97,16 @@ def small_site(folder: Path, *, more_rules: str = "", more_settings: str = "") -
     (folder / "node.toml").write_text(f'[node]\nstorage = "storage"\n[analysis]\n{places}{more_settings}', encoding="utf-8")
     settings = settings_module.load(folder / "node.toml", {})
     settings.node.storage.mkdir()
+    (settings.node.storage / "node.db").write_bytes(_empty_register())
     clock = SlowClock()
-    store = Store(settings.node.storage, clock)
-    store.migrate()
-    return Site(settings, store, clock)
+    return Site(settings, Store(settings.node.storage, clock), clock)
+
+
+@cache
+def _empty_register() -> bytes:
+    """A migrated register, made once: the migrations take longer than most tests."""
+    with TemporaryDirectory() as folder:
+        store = Store(Path(folder), SlowClock())
+        store.migrate()
+        store.close()
+        return store.path.read_bytes()
