@@ -21,7 +21,7 @@ from node.errors import DataError, RefusedError, TemporaryError
 MOST_INSTANCES = 400
 """In one request: a sequence of this size passes through every archive that we know of, and one lost answer costs no more than it."""
 
-ANSWER_AT_ONCE_S = 3.0
+ANSWER_AT_ONCE_S = 2.0
 """How long the association of a request is kept for archives that report on it."""
 
 REQUEST, ALL_HELD, SOME_FAILED = 1, 1, 2

@@ -11,6 +11,7 @@ import pytest
 from delivery_site import Site
 from faulty_archive import report
 from network import dataset_bytes, digest
+from pydicom.dataset import Dataset
 
 from node.deliver import DimseDestination, commitment
 from node.settings import PeerSection
@@ -94,6 +95,21 @@ def test_an_archive_that_commits_on_the_same_association_is_done_at_once(site: S
     site.run()
 
     assert site.exam is State.DELIVERED
+
+
+def test_a_report_that_overtakes_the_end_of_its_request_counts(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commitment, "ANSWER_AT_ONCE_S", 1.0)
+    archive = site.add("pacs", commitment=True)
+    lost = site.uids[0]
+
+    def by_another_association(transaction: str, uids: list[str]) -> list[Dataset]:
+        site.told(report(transaction, [uid for uid in uids if uid != lost], [(lost, 0x0112)] if lost in uids else []))
+        return []
+
+    archive.reports = by_another_association
+    site.run(passes=1)
+    assert site.states() == ["queued", "proven", "proven"]
+    assert site.store.deliveries.planned(1, 1)["pacs"] == site.clock.now()
 
 
 def test_each_object_tells_how_and_when_it_was_proven(site: Site, tmp_path: Path) -> None:

@@ -61,15 +61,21 @@ class Deliverer:
             return  # the settings have changed since
         where = place(section, self._settings, f"E{exam:05d}-v{version}")
         self._send(self._due(exam, version, name, UNSENT), section, where)
+        self._tell(exam, version)
         self._prover.prove(self._due(exam, version, name, (DeliveryState.STORED,)), section, where)
-        if any(row.next_at for row in self._store.deliveries.of_exam(exam, version)):
-            self._store.exams.progress(exam, told(self._store.deliveries.of_exam(exam, version)), of_version=version)
+        self._tell(exam, version)
 
     def put_off(self, exam: int, version: int, name: str, delay_s: float | None) -> None:
         """Do nothing for a destination for a time, or never again by itself."""
         at = None if delay_s is None else self._store.clock.now() + timedelta(seconds=delay_s)
         rows = [row for row in self._store.deliveries.of_exam(exam, version, name) if row.next_at is not None]
         self._store.deliveries.plan(name, [row.sop_instance_uid for row in rows], at)
+
+    def _tell(self, exam: int, version: int) -> None:
+        """Progress, while something is left to do: afterwards it would say that something is owed."""
+        rows = self._store.deliveries.of_exam(exam, version)
+        if any(row.next_at for row in rows):
+            self._store.exams.progress(exam, told(rows), of_version=version)
 
     def _due(self, exam: int, version: int, name: str, states: Collection[DeliveryState]) -> list[DeliveryRow]:
         now = self._store.clock.now()

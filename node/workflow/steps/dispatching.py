@@ -16,6 +16,7 @@ from node.workflow.states import Verb
 from node.workflow.steps.places import titles_of
 from node.workflow.steps.promising import Promiser
 from node.workflow.steps.proving import settle
+from node.workflow.steps.telling import told
 from node.workflow.store.commitments import CommitmentRow
 from node.workflow.store.database import Store
 from node.workflow.store.notices import NoticeRow
@@ -67,17 +68,20 @@ class Dispatch:
         if section is None or not self._believes(notice, section):
             log.warning("a report of storage commitment is not believed", transaction=result.transaction_uid, calling_ae=notice.calling_ae)
             return f"not believed: it comes from {notice.calling_ae} at {notice.address}, and {asked.destination} was asked"
-        told = settle(self._store, asked, result)
-        self._tell(asked, told, failed=bool(result.failed))
-        return told
+        words = settle(self._store, asked, result)
+        self._tell(asked, words, failed=bool(result.failed))
+        return words
 
     def _believes(self, notice: NoticeRow, section: Destination) -> bool:
         """Whether a report comes from the destination: under its title, that of a peer that is the same archive, or from its host."""
         return notice.calling_ae in titles_of(section, self._settings) or _host(notice.address) in _addresses(section.host)
 
-    def _tell(self, asked: CommitmentRow, told: str, *, failed: bool) -> None:
+    def _tell(self, asked: CommitmentRow, words: str, *, failed: bool) -> None:
         if failed:
-            self._store.exams.note(asked.exam, f"of version {asked.version}: {told}")
+            self._store.exams.note(asked.exam, f"of version {asked.version}: {words}")
+        rows = self._store.deliveries.of_exam(asked.exam, asked.version)
+        if any(row.next_at for row in rows):
+            self._store.exams.progress(asked.exam, told(rows), of_version=asked.version)
 
 
 def _host(address: str) -> str:

@@ -75,9 +75,9 @@ class Prover:
         """One request; returns the rows where the destination takes none, and may be queried."""
         store, uid, uids = self._store, generate_uid(prefix=None), _uids(rows)
         until = store.clock.now() + timedelta(seconds=section.prove_within_s)
+        # All of it before the request: its answer may be acted upon, by another thread, before the request has returned.
         store.commitments.ask(uid, section.name, rows[0].exam, rows[0].version, uids, until=until)
         store.deliveries.asked_in(section.name, uids, uid)
-        # Planned before the question: the answer may be here, by another process, before the question has returned.
         store.deliveries.plan(section.name, uids, until, why=f"commitment asked {local(store.clock.now())}")
         asked = place.commit(uid, [parcel(row, self._settings.node.storage) for row in rows])
         if not asked.offered or asked.away:

@@ -39,7 +39,8 @@ def _told_of(name: str, rows: Sequence[DeliveryRow]) -> str:
     words += _proof(rows, arrived)
     words += [f"{count[DeliveryState.REFUSED]} refused"] if count[DeliveryState.REFUSED] else []
     words += [f"{count[DeliveryState.HELD]} held by the gate"] if count[DeliveryState.HELD] else []
-    words += _waiting([row for row in rows if row.state in UNSENT])
+    words += [f"{count[DeliveryState.SENDING]} handed over and not answered"] if count[DeliveryState.SENDING] else []
+    words += _waiting([row for row in rows if row.state is DeliveryState.QUEUED])
     not_taken = dict.fromkeys(f"{row.detail} ({row.kind})" for row in rows if row.state is DeliveryState.NOT_TAKEN)
     return ", ".join([*words, *not_taken])
 
