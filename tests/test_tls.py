@@ -147,6 +147,48 @@ def test_files_that_change_are_taken_at_the_next_handshake(authority: Authority,
     assert "do not belong together" in logs[0]["why"]
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_no_session_outlives_five_minutes_or_a_change_of_the_files(
+    authority: Authority, mr3t: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: ssl.TLSVersion
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("node.tls.credentials.monotonic", lambda: now[0])
+    files = copied(authority.issue("node"), tmp_path)
+    credentials, client = Credentials(files), client_context(mr3t)
+    client.minimum_version = client.maximum_version = version
+    session = resumed(credentials, client, None)[0]
+    known = resumed(credentials, client, session)[1]
+    now[0] += 301
+    later, reused_later = resumed(credentials, client, session)
+    files.certificate.touch()
+    reused_after_a_change = resumed(credentials, client, later)[1]
+
+    assert known is (version is ssl.TLSVersion.TLSv1_2)
+    assert not reused_later
+    assert not reused_after_a_change
+
+
+def resumed(credentials: Credentials, client: ssl.SSLContext, session: ssl.SSLSession | None) -> tuple[ssl.SSLSession, bool]:
+    """The session of a connection, and whether it was an earlier one."""
+    ours, theirs = socket.socketpair()
+
+    def answer() -> None:
+        with credentials.server().wrap_socket(ours, server_side=True) as connection:
+            connection.sendall(b"!")
+            connection.unwrap()  # an end that is not said spoils the session
+
+    answering = threading.Thread(target=answer)
+    answering.start()
+    try:
+        with client.wrap_socket(theirs, server_hostname="127.0.0.1", session=session) as connection:
+            connection.recv(1)
+            session, reused = connection.session, connection.session_reused
+            connection.unwrap()
+            return session, reused
+    finally:
+        answering.join()
+
+
 def test_a_file_that_vanishes_keeps_the_former_ones_in_force(authority: Authority, mr3t: Files, tmp_path: Path) -> None:
     files = copied(authority.issue("node"), tmp_path)
     credentials = Credentials(files)

@@ -13,8 +13,8 @@ Decisions
 *TLS 1.2 and 1.3; ephemeral elliptic curves with AES-GCM or ChaCha20 only.* RFC 9325 wants forward secrecy and AEAD, and advises against
 finite-field Diffie-Hellman; every toolkit since 2014 has the suites that are left. No renegotiation, no compression.
 
-*No session is resumed.* A certificate that was taken back an hour ago must not come in on a ticket of this morning; an association lasts
-longer than the handshake that this saves.
+*A session is resumed for five minutes at most*, in TLS 1.2 alone, and never past a change of the files: a certificate that was taken back
+an hour ago must not come in on a session of this morning. Tickets, which outlive all that, are not given out.
 
 *A list of revoked certificates that has run out turns everybody away*, as OpenSSL does, because it says nothing about today; `ember check`
 tells before. The list must hold one from each authority that issues certificates to callers, since a caller whose authority has none in

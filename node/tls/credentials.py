@@ -25,6 +25,9 @@ OCSP_TIMEOUT_S = 2.0
 
 COMPLAINT_EVERY_S = 60.0
 
+LONGEST_S = 300.0
+"""A context is made again after this, and with it what it remembers of sessions: TLS 1.2 resumes them without looking at a certificate."""
+
 Stamp = tuple[tuple[int, int, int], ...]
 """Inode, size and time of change of each file."""
 
@@ -32,6 +35,7 @@ Stamp = tuple[tuple[int, int, int], ...]
 @dataclass(frozen=True)
 class _Loaded:
     stamp: Stamp
+    until: float
     context: ssl.SSLContext
     authorities: Sequence[x509.Certificate]
     own: Certificate
@@ -88,7 +92,7 @@ class Credentials:
     def _current(self) -> _Loaded:
         with self._lock:
             stamp = self._stamp()
-            if stamp != self._loaded.stamp:
+            if stamp != self._loaded.stamp or monotonic() > self._loaded.until:
                 self._take(stamp)
             return self._loaded
 
@@ -96,17 +100,20 @@ class Credentials:
         """New files where they are whole; else the old ones stay, and that is told once a minute."""
         if stamp == self._broken and monotonic() < self._complained + COMPLAINT_EVERY_S:
             return
+        former = self._loaded
         try:
             self._loaded = self._load(stamp)
         except SettingsError as error:
             self._broken, self._complained = stamp, monotonic()
             log.error("the changed TLS files are not taken; the former ones stay in force", why=str(error))
-        else:
+            return
+        if former.stamp != stamp:
             log.info("TLS files taken", subject=self._loaded.own.subject, until=self._loaded.own.not_after.isoformat())
 
     def _load(self, stamp: Stamp) -> _Loaded:
         context = self._make(self._files)
-        return _Loaded(stamp, context, certificates_in(self._files.trusted, "tls.trusted"), own_certificate(self._files.certificate))
+        until = monotonic() + LONGEST_S
+        return _Loaded(stamp, until, context, certificates_in(self._files.trusted, "tls.trusted"), own_certificate(self._files.certificate))
 
     def _stamp(self) -> Stamp:
         files = (self._files.certificate, self._files.key, self._files.trusted, self._files.revoked)
