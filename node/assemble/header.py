@@ -7,7 +7,9 @@ lives in a row of the store (`to_json`, `from_json`).
 from __future__ import annotations
 
 import json
+import re
 import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from datetime import date, datetime, time
@@ -16,13 +18,13 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-import pydicom
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from node.assemble.attributes import date_time, encodings_of, moment, number, text, texts, whole
 from node.assemble.enhanced import frame_geometry, frame_physics, vendor_image_type
 from node.assemble.enhanced_pet import ENHANCED_PET, LEGACY_PET, classic_view, frame_times
+from node.assemble.inflating import read_header_dataset
 from node.assemble.parts import Concatenation, Counts, FrameTime, Geometry, MrPhysics, Person, PetPhysics, SegmentLabel, Selection
 from node.assemble.tags import (
     WANTED,
@@ -47,8 +49,26 @@ MULTI_FRAME = (ENHANCED_MR, ENHANCED_PET, *LEGACY_CONVERTED)
 NO_COUNTS = Counts()
 UNREAD = {"1.2.840.10008.5.1.4.1.1.4.3": "enhanced multi-frame colour MR is not read"}
 
-_UNREADABLE = (InvalidDicomError, BytesLengthException, OSError, ValueError, EOFError, NotImplementedError, struct.error)
-"""What pydicom raises on a file that is damaged, as found by damaging some thousand."""
+_UNREADABLE = (
+    InvalidDicomError,
+    BytesLengthException,
+    OSError,
+    ValueError,
+    EOFError,
+    NotImplementedError,
+    struct.error,
+    zlib.error,
+    RecursionError,
+    MemoryError,
+    OverflowError,
+    AttributeError,
+    KeyError,
+    IndexError,
+    TypeError,
+)
+"""What pydicom raises on a file that is damaged, as found by damaging some thousand, or that was made to hurt."""
+
+_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 
 
 @dataclass(frozen=True)
@@ -118,10 +138,10 @@ def read_header(path: Path) -> Header:
 
     Raises
     ------
-    DataError : the file is no DICOM file, or has no UIDs
+    DataError : the file is no DICOM file, or has no UIDs, or what is none for one
     """
     try:
-        return header_of(pydicom.dcmread(path, stop_before_pixels=True, specific_tags=WANTED))
+        return header_of(read_header_dataset(path, WANTED))
     except _UNREADABLE as error:
         raise DataError(f"expected a DICOM file (PS3.10); could not read {path.name}: {type(error).__name__}") from error
 
@@ -137,6 +157,9 @@ def header_of(dataset: Dataset) -> Header:
     if not all(uids.values()):
         missing = ", ".join(keyword for keyword, uid in uids.items() if not uid)
         raise DataError(f"instance {uids['SOPInstanceUID'] or 'without UID'}: expected four UIDs; found no {missing}")
+    wrong = [keyword for keyword, uid in uids.items() if len(uid) > 64 or not _UID.fullmatch(uid)]
+    if wrong:  # it may be anything, and is not repeated here
+        raise DataError(f"expected digits and dots in UIDs (PS3.5 9.1), up to 64; found something else in {', '.join(wrong)}")
     encodings = encodings_of(dataset)
     modality = text(dataset, "Modality")
     several = uids["SOPClassUID"] in MULTI_FRAME

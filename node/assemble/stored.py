@@ -5,6 +5,8 @@ A *slice* is one classic image or one frame of a multi-frame object: what has on
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from node.assemble.attributes import number, tag_of
 from node.assemble.enhanced import functional_groups, functional_item
 from node.assemble.enhanced_pet import ENHANCED_PET, mapped_unit
 from node.assemble.header import Header
+from node.assemble.inflating import require_bounded
 from node.assemble.slices import frames_of
 from node.domain.exam import Instance, SeriesSource
 from node.domain.volume import Array
@@ -30,7 +33,20 @@ PixelRepresentation PixelData FloatPixelData RescaleSlope RescaleIntercept Share
 SOPClassUID
 """
 _PIXEL_TAGS = [tag_of(keyword) for keyword in _PIXEL_KEYWORDS.split()]
-_UNDECODED = (OSError, ValueError, AttributeError, RuntimeError, NotImplementedError, KeyError, TypeError)
+_UNDECODED = (
+    OSError,
+    ValueError,
+    AttributeError,
+    RuntimeError,
+    NotImplementedError,
+    KeyError,
+    TypeError,
+    IndexError,
+    EOFError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -105,6 +121,7 @@ def _pixels_of(instance: Instance, wanted: Sequence[tuple[int, Header]], storage
     uid = instance.sop_instance_uid
     frames = [header.frame or 0 for _, header in wanted]
     try:
+        require_bounded(storage / instance.path)
         dataset = pydicom.dcmread(storage / instance.path, specific_tags=_PIXEL_TAGS)
         if any(frame >= (dataset.get("NumberOfFrames") or 1) for frame in frames):
             raise DataError(f"instance {uid}: expected {max(frames) + 1} frames; found {dataset.get('NumberOfFrames') or 1}")

@@ -12,8 +12,8 @@ from hashlib import file_digest
 from pathlib import Path
 
 import structlog
-from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_file_meta_info
 
 from node.dimse import is_uid
 from node.domain.filing import Register
@@ -53,12 +53,11 @@ def found_beside(storage: Path, register: Register) -> Iterator[Sequence[Receive
 def _found(file: Path, path: str) -> Received | None:
     """What can still be said of it; None where it is no file of ours."""
     try:
+        meta = read_file_meta_info(file)  # not the data set, which may be deflated
         with file.open("rb") as opened:
-            meta = dcmread(opened, specific_tags=[]).file_meta
             uid, sop_class, syntax = (
                 str(meta[name].value) for name in ("MediaStorageSOPInstanceUID", "MediaStorageSOPClassUID", "TransferSyntaxUID")
             )
-            opened.seek(0)
             digest = file_digest(opened, "sha256").hexdigest()
     except _UNREADABLE as error:
         log.error("not a file of ours", path=path, why=type(error).__name__)

@@ -71,6 +71,9 @@ class ExamIntake:
             header = read_header(self._storage / path)
         except DataError as error:
             return HeaderRow(uid, None, None, None, None, str(error))
+        if header.sop_instance_uid != uid:
+            told = f"expected instance {uid}, as it was sent; found {header.sop_instance_uid} in the data set"
+            return HeaderRow(uid, None, None, None, None, told)
         if header.sop_class_uid in ANSWERING:
             self._answers.notice()
         return HeaderRow(

@@ -6,7 +6,7 @@ import os
 from hashlib import file_digest
 from pathlib import Path
 
-from pydicom import dcmread
+from pydicom.filereader import read_file_meta_info
 
 from node.domain.filing import Known
 from node.errors import ConflictError, DataError
@@ -41,7 +41,7 @@ def _exchange(store: Store, storage: Path, row: QuarantineRow, *, author: str, r
     if former is None:
         raise ConflictError(f"instance {row.sop_instance_uid} is not here any more: nothing for it to take the place of")
     series_uid = store.quarantine.series_of(row.sop_instance_uid)
-    meta = dcmread(storage / row.path, specific_tags=[]).file_meta
+    meta = read_file_meta_info(storage / row.path)
     what = Exchange(
         number=row.id,
         former=former,
