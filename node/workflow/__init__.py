@@ -24,7 +24,8 @@ That all images are here is judged by evidence, and the reason says by whose: co
 gaps, associations of the patient still open, what peers announce (`steps.announcing`), what the source counts (`steps.asking`); a time
 without an image is the last resort, and longer. The largest count speaks, since a wait too long costs minutes and one too short half a
 head; but a count by a header alone, with no gap to be seen, ends at the deadline in a Check and not in a refusal, because consoles count
-images that they never send. What is known to be whole begins at once, instead of after a time that is right for nobody. Words of others
+images that they never send. What is known to be whole begins at once, instead of after a time that is right for nobody; but a list of
+what was sent, or a count at an archive, is of what there is so far, and leaves the shorter time without an image. Words of others
 are rows of evidence, of which a later one under the same subject takes the earlier one's place; a notice is read for its evidence and
 acted on by two readers, each with a mark of its own.
 

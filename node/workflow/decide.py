@@ -1,10 +1,11 @@
 """`decide`: what happens next to an exam, and why, as a sentence. Pure: facts in, decision out, no clock and no I/O.
 
 A *role* is filled by the one series that was chosen for it. A series is *whole* when nothing of it is known to be missing, *sure* when
-that is known by a count, and *usable* when nothing is missing but by a count. *Quiet* is the time since the last image of the exam.
+that is known by a count, *final* when that count is of all that will ever be, and *usable* when nothing is missing but by a count. A list
+of what was sent so far, or a count of what an archive has so far, is not final. *Quiet* is the time since the last image of the exam.
 
-An exam begins at once when its roles are filled with series that are sure and no association is open that brought images of the patient.
-Where no count is known it begins after the site's longer time without an image, where counts are known but more is coming after the
+An exam begins at once when its roles are filled with series that are final and no association is open that brought images of the patient.
+Where no count is known it begins after the site's longer time without an image, where counts are known but more may come after the
 shorter one. What is missing, or announced by somebody, is waited for until the site's *deadline*, counted from the last image.
 """
 
@@ -39,6 +40,7 @@ class Candidate:
     whole: bool
     told: str
     sure: bool = False
+    final: bool = False
     usable: bool = False
 
 
@@ -100,10 +102,15 @@ class Facts:
 
     @property
     def certain(self) -> bool:
-        """Whether every role is filled with the best that is known of, and each chosen series known to be whole."""
+        """Whether every role is filled with the best that is known of, and each chosen series is known to be whole."""
         roles = {candidate.role for candidate in self.chosen}
         filled = {Role.PET, Role.T1} <= roles and bool(roles & {Role.FLAIR, Role.LESION_SEG})
         return filled and not self.better and all(candidate.whole and candidate.sure for candidate in self.chosen)
+
+    @property
+    def final(self) -> bool:
+        """The same, by counts of all that will ever be."""
+        return self.certain and all(candidate.final for candidate in self.chosen)
 
     @property
     def late(self) -> bool:
@@ -165,13 +172,13 @@ def _settling(facts: Facts) -> Decision | None:
         needed_s, why = _quiet_needed(facts)
         if facts.quiet_s >= needed_s:
             return None
-        reason = f"{why}waiting for {needed_s:.0f} s without a new image; {'; '.join((_here(facts), *facts.arriving))}"
+        reason = f"{why}waiting for {needed_s:.0f} s without a new image; {'; '.join((_here(facts), *facts.arriving, *facts.awaited))}"
     return Decision(Action.WAIT, reason, passing=True)
 
 
 def _quiet_needed(facts: Facts) -> tuple[float, str]:
     """How long it must have been quiet, and why."""
-    if facts.certain and not facts.arriving:
+    if facts.final and not facts.arriving:
         return 0.0, ""
     longer_s = max(facts.quiet_needed_s, facts.uncounted_quiet_s)
     uncounted = [candidate.role.value for candidate in facts.chosen if candidate.whole and not candidate.sure]
@@ -226,7 +233,7 @@ def _lesion_source(facts: Facts) -> Decision:
         return Decision(Action.WAIT, f"waiting for lesions, {_left(facts)}: {missing}")
     if missing and seg is None:
         return Decision(Action.BEGIN, f"analysed without lesions at the site's deadline: {missing}; {_here(facts)}")
-    if not (facts.certain or facts.late) and (facts.better or facts.awaited):
+    if not (facts.final or facts.late) and (facts.better or facts.awaited):
         return Decision(Action.WAIT, f"waiting, {_left(facts)}: {'; '.join(facts.better + facts.awaited)}")
     reserved = reservations(facts)
     if reserved:
@@ -239,7 +246,7 @@ def reservations(facts: Facts) -> tuple[str, ...]:
     short = tuple(f"the {one.role.value} is not whole: {one.told}" for one in facts.chosen if not one.whole)
     roles = {candidate.role for candidate in facts.chosen}
     no_lesions = not roles & {Role.FLAIR, Role.LESION_SEG}
-    return short + facts.better + (() if facts.certain else facts.awaited) + (facts.elsewhere if no_lesions else ())
+    return short + facts.better + (() if facts.final else facts.awaited) + (facts.elsewhere if no_lesions else ())
 
 
 def _until_deadline(facts: Facts, sentence: str, then: Action, more: str = "") -> Decision:

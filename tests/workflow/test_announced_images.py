@@ -62,6 +62,8 @@ def test_a_list_of_which_all_is_here_makes_uncounted_series_sure(site: Site) -> 
     assert not site.begun
     site.tell(NoticeKind.COMMITMENT_REQUEST, commitment([*pet(), *mr_series(), *flair_series()]))
     site.sweep()
+    assert not site.begun, "a list is of what was sent so far"
+    site.sweep(after_s=4)
     assert site.begun
     assert "T1 6 of 6 images (MR3T's request for storage commitment)" in site.exam().reason
 
@@ -83,7 +85,7 @@ def test_what_a_list_names_and_comes_late_completes_it(site: Site) -> None:
     site.tell(NoticeKind.COMMITMENT_REQUEST, commitment([*pet(), *whole, *flair()]))
     site.sweep(after_s=600)
     site.receive(whole[6:])
-    site.sweep()
+    site.sweep(after_s=6)
     assert site.begun
 
 
@@ -100,7 +102,7 @@ def test_a_list_that_comes_before_its_images_is_kept_for_a_day(site: Site) -> No
     site.tell(NoticeKind.COMMITMENT_REQUEST, commitment([*pet(), *mr_series(), *flair_series()]))
     site.sweep(after_s=60)
     site.receive([*pet(), *mr_series(), *flair_series()])
-    site.sweep()
+    site.sweep(after_s=6)
     assert site.begun
     site.tell(NoticeKind.COMMITMENT_REQUEST, commitment(mr_series(series="1.2.88")))
     site.sweep(after_s=86_400)

@@ -22,7 +22,8 @@ def candidates(draw: st.DrawFn) -> tuple[Candidate, ...]:
     for role in sorted(roles, key=lambda role: role.value):
         whole = draw(st.booleans())
         sure, usable = whole and draw(st.booleans()), whole or draw(st.booleans())
-        made.append(Candidate(role, f"1.{role.value}", whole, f"some images of {role.value}", sure=sure, usable=usable))
+        final = sure and draw(st.booleans())
+        made.append(Candidate(role, f"1.{role.value}", whole, f"some images of {role.value}", sure=sure, final=final, usable=usable))
     return tuple(made)
 
 
@@ -85,12 +86,14 @@ def test_an_exam_that_begins_before_the_deadline_has_all_its_roles_whole(facts: 
 def test_where_nobody_has_counted_the_longer_time_is_kept(facts: Facts) -> None:
     if decide(facts).action is Action.BEGIN and facts.quiet_s < 30.0:
         assert all(candidate.sure for candidate in facts.chosen)
+    if decide(facts).action is Action.BEGIN and facts.quiet_s < 5.0:
+        assert all(candidate.final for candidate in facts.chosen)
 
 
 @many
 @given(gathering())
 def test_what_is_certain_begins_at_once(facts: Facts) -> None:
-    chosen = tuple(Candidate(role, f"1.{role.value}", True, "all", sure=True, usable=True) for role in (Role.PET, Role.T1, Role.FLAIR))
+    chosen = tuple(Candidate(role, f"1.{role.value}", True, "all", True, True, True) for role in (Role.PET, Role.T1, Role.FLAIR))
     free = replace(
         facts, chosen=chosen, conflicts=(), unusable="", open_from=(), unread=0, arriving=(), better=(), rests="", fetching=(), quiet_s=0.0
     )
@@ -107,7 +110,7 @@ def test_waiting_ends_at_the_deadline_whatever_is_missing(facts: Facts) -> None:
 @many
 @given(gathering())
 def test_more_evidence_that_all_is_here_never_delays(facts: Facts) -> None:
-    surer = tuple(replace(one, whole=True, sure=True, usable=True) for one in facts.chosen)
+    surer = tuple(replace(one, whole=True, sure=True, final=True, usable=True) for one in facts.chosen)
     before, after = decide(facts), decide(replace(facts, chosen=surer, awaited=(), arriving=(), better=()))
     if before.action is Action.BEGIN:
         assert after.action is Action.BEGIN

@@ -24,6 +24,9 @@ WHO = {
     EvidenceKind.AVAILABLE: "{source}'s notice of availability",
     EvidenceKind.COUNTED: "{source}'s answer",
 }
+FINAL = (EvidenceKind.PERFORMED, EvidenceKind.AVAILABLE)
+"""Said when the scan, or the archive, has all that there will be; the others say what there is so far."""
+
 IMAGES = ("MR", "PT")
 """Modalities of which series may fill a role; what else an archive holds is no matter here."""
 
@@ -33,10 +36,11 @@ KNOWN = 4096
 
 @dataclass(frozen=True)
 class Claim:
-    """That a series has so many images, by whom."""
+    """That a series has so many images, by whom; `final` where no more are to come."""
 
     who: str
     images: int
+    final: bool
 
 
 @dataclass(frozen=True)
@@ -110,20 +114,26 @@ def _claims(
             found = {uid: listed.count(uid) for uid in set(listed)} if len(listed) == len(row.instances) else {}
         for uid, images in found.items():
             if uid in series:
-                claims.setdefault(uid, []).append(Claim(_who(row), images))
+                claims.setdefault(uid, []).append(Claim(_who(row), images, row.kind in FINAL))
     return {uid: tuple(some) for uid, some in claims.items()}
 
 
 def _candidate(one: Chosen, claims: Sequence[Claim], rules: Rules) -> Candidate:
     summary = one.summary
     here, usable = summary.n_instances, _usable(summary, rules)
-    most = max(claims, key=lambda claim: claim.images, default=None)
+    most = _most(claims)
     if most is not None and most.images > here:
         return Candidate(one.role, summary.series_uid, False, _told(summary, most), usable=usable)
     if most is not None and most.images == here and usable:
-        return Candidate(one.role, summary.series_uid, True, _told(summary, most), sure=True, usable=True)
+        final = most.final or summary.sure
+        return Candidate(one.role, summary.series_uid, True, _told(summary, most), sure=True, final=final, usable=True)
     told = summary.completeness if summary.complete else _told(summary, None)
-    return Candidate(one.role, summary.series_uid, summary.complete, told, sure=summary.sure, usable=usable)
+    return Candidate(one.role, summary.series_uid, summary.complete, told, sure=summary.sure, final=summary.sure, usable=usable)
+
+
+def _most(claims: Sequence[Claim]) -> Claim | None:
+    """The claim that counts: the largest, and of several the one that is final."""
+    return max(claims, key=lambda claim: (claim.images, claim.final), default=None)
 
 
 def _usable(summary: SeriesSummary, rules: Rules) -> bool:
@@ -165,7 +175,7 @@ def told_better(one: Chosen) -> str:
 
 def _short(item: Judged, claims: Sequence[Claim]) -> str:
     """A series without a role that somebody has more of: half a series may not look like what it is."""
-    summary, most = item.summary, max(claims, key=lambda claim: claim.images, default=None)
+    summary, most = item.summary, _most(claims)
     if most is None or most.images <= summary.n_instances or summary.modality not in IMAGES:
         return ""
     return f"{summary.modality} series {summary.series_uid}: {summary.n_instances} of {most.images} images ({most.who})"
