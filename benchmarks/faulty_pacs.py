@@ -62,7 +62,7 @@ BEHAVIOURS = {
         Behaviour("commits"),
         Behaviour("has no commitment", commits="not offered"),
         Behaviour("is down", up_after_s=8.0),
-        Behaviour("takes one byte a second", byte_a_second=True, ends_well=None, patience_s=20.0),
+        Behaviour("takes one byte a second", byte_a_second=True, ends_well=None, patience_s=12.0),
         Behaviour("rejects for good", rejects_until_s=1e9, permanently=True, ends_well=None, patience_s=15.0),
         Behaviour("rejects transiently", rejects_until_s=4.0),
         Behaviour("is full half-way", status=lambda number, seconds: 0xA700 if number == 2 else SUCCESS),
