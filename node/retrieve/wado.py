@@ -43,7 +43,7 @@ def fetch_by_wado(
     with opening(inlet, _caller(peer, calling_ae)) as association:
         for one in paths:
             with get(peer, one, accept=_ACCEPT) as answer:
-                for body in parts(answer, boundary_of(answer.headers.get("Content-Type", ""))):
+                for body in parts(answer, boundary_of(answer.content_type)):
                     taken = _take(peer, wanted, inlet, association, body)
                     kept, turned_away = kept + taken, turned_away + (not taken)
                     tell(kept)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
-from typing import cast
+from time import monotonic
 from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
@@ -23,7 +23,12 @@ from node.retrieve.source import WebPeer
 LARGEST_ANSWER = 64 << 20
 """Bytes of JSON that are read of one answer."""
 
+WINDOW_S = 60.0
+SLOWEST_BYTES = 64 << 10
+"""A service that gives less than this in a window is cut off: one byte a second would hold everybody else up for days."""
+
 _JSON = "application/dicom+json"
+_PIECE = 1 << 18
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses that may be another the next time."""
 
@@ -35,8 +40,33 @@ class _Stay(HTTPRedirectHandler):
         return None
 
 
+class Answer:
+    """The body of an answer, read in pieces as they come."""
+
+    def __init__(self, peer: WebPeer, answer: HTTPResponse) -> None:
+        self._peer = peer
+        self._answer = answer
+        self._begun, self._bytes = monotonic(), 0
+        self.content_type = answer.headers.get("Content-Type", "")
+
+    def read(self, size: int, /) -> bytes:
+        """Up to so many bytes; none at the end.
+
+        Raises
+        ------
+        TemporaryError : they come too slowly
+        """
+        piece = self._answer.read1(size)
+        self._bytes += len(piece)
+        if piece and monotonic() - self._begun > WINDOW_S:
+            if self._bytes < SLOWEST_BYTES:
+                raise TemporaryError(f"{self._peer} gives {self._bytes} bytes in {WINDOW_S:g} s: cut off")
+            self._begun, self._bytes = monotonic(), 0
+        return piece
+
+
 @contextmanager
-def get(peer: WebPeer, path: str, *, accept: str) -> Iterator[HTTPResponse]:
+def get(peer: WebPeer, path: str, *, accept: str) -> Iterator[Answer]:
     """One answer with status 200 or 204, to be read in pieces.
 
     Raises
@@ -48,7 +78,7 @@ def get(peer: WebPeer, path: str, *, accept: str) -> Iterator[HTTPResponse]:
     opener = build_opener(ProxyHandler({}), _Stay(), HTTPSHandler(context=peer.tls))
     try:
         with opener.open(Request(f"{peer.url.rstrip('/')}/{path}", headers=headers), timeout=peer.timeout_s) as answer:
-            yield cast(HTTPResponse, answer)
+            yield Answer(peer, answer)
     except HTTPError as error:
         error.close()
         raise _failure(peer, error.code) from None
@@ -69,8 +99,10 @@ def search(peer: WebPeer, path: str, matching: dict[str, str], returned: tuple[s
     wanted = [(keyword, value) for keyword, value in matching.items() if value]
     wanted += [("includefield", keyword) for keyword in returned if keyword not in matching]
     with get(peer, f"{path}?{urlencode([*wanted, ('limit', str(limit + 1))], quote_via=quote)}", accept=_JSON) as answer:
-        text = answer.read(LARGEST_ANSWER + 1)
-    found = _datasets(peer, text)
+        text = bytearray()
+        while len(text) <= LARGEST_ANSWER and (piece := answer.read(_PIECE)):
+            text += piece
+    found = _datasets(peer, bytes(text)) if len(text) <= LARGEST_ANSWER else []
     if len(found) > limit or len(text) > LARGEST_ANSWER:
         raise DataError(f"{peer} has more than {limit} answers to one question: expected fewer")
     return found

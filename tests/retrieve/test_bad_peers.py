@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 from typing import Any
@@ -21,7 +22,7 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind, Stu
 from retrieve_inlet import PATIENT, STORAGE, RememberingInlet
 
 from node.errors import DataError, RefusedError, TemporaryError
-from node.retrieve import By, Question, Source, Wanted, WebPeer, fetch, find_series, find_studies, suboperations
+from node.retrieve import By, Question, Source, Wanted, WebPeer, fetch, find_series, find_studies, suboperations, web
 from node.retrieve import ask as asking
 from node.retrieve.belonging import stranger
 from node.retrieve.found import Fetched
@@ -295,3 +296,25 @@ def test_a_web_answer_that_is_none_is_told(answer: bytes, error: type[Exception]
 
 def test_a_token_is_not_shown() -> None:
     assert "secret" not in repr(WebPeer("web", "http://x", "secret"))
+
+
+def test_one_byte_at_a_time_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "WINDOW_S", 0.2)
+
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(OK + b"\r\n[")
+            for _ in range(500):
+                connection.sendall(b" ")
+                time.sleep(0.01)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,))
+        thread.start()
+        began = time.monotonic()
+        with pytest.raises(TemporaryError, match="cut off"):
+            find_series(Source("web", By.DICOMWEB, web=WebPeer("web", f"http://127.0.0.1:{server.getsockname()[1]}", timeout_s=2)), STUDY)
+        assert time.monotonic() - began < 3
+        thread.join(10)
