@@ -220,6 +220,7 @@ def web_server(settings: Settings, journal: Journal) -> WebServer:
         raise SettingsError(["web.port: there is none, so that nothing listens for DICOMweb"])
     results = ShownResults(storage, delivers=bool(settings.destination))
     index = ResultIndex(storage / "web" / "index.db", results)
+    threading.Thread(target=index.refresh, daemon=True).start()  # the first look at a large site takes a while
     stow = Stow(journal, settings.node.ae_title, section.max_request_mib * 2**20)
     application = service(stow, Qido(index, BASE), Wado(index, BASE), Tokens(section.tokens), max_requests=section.max_requests)
     credentials = Credentials(settings.tls, make=server_context_without_callers) if section.tls and settings.tls is not None else None

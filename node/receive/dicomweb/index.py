@@ -78,21 +78,15 @@ class ResultIndex:
         self._prepare()
 
     def refresh(self) -> None:
-        """Take in what is new and put out what has gone, unless it was done a moment ago."""
-        with self._lock:
-            if time.monotonic() - self._looked < LOOK_AGAIN_S:
-                return
-            wanted = self._results.versions()
-            with self._open() as connection:
-                known = {str(row[0]) for row in connection.execute("SELECT version FROM versions")}
-            for version in sorted(known - wanted):
-                self._put_out(version)
-            for version in sorted(wanted - known):
-                try:
-                    self._take_in(version)
-                except (NodeError, OSError) as error:  # tried again with the next look; the others must not wait for it
-                    log.error("results cannot be read", version=version, why=str(error))
-            self._looked = time.monotonic()
+        """Take in what is new and put out what has gone, unless it was done a moment ago, or another thread is at it."""
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            if time.monotonic() - self._looked >= LOOK_AGAIN_S:
+                self._look()
+                self._looked = time.monotonic()
+        finally:
+            self._lock.release()
 
     def series(self, *, study: str | None = None, series: str | None = None) -> Iterator[SeriesEntry]:
         """All series, or those of a study, or one; sorted by study and series."""
@@ -112,6 +106,18 @@ class ResultIndex:
         with self._open() as connection:
             for row in connection.execute(query, values):
                 yield InstanceEntry(row[0], row[1], Shown(row[2], row[3], row[4], Path(row[5])), json.loads(row[6]))
+
+    def _look(self) -> None:
+        wanted = self._results.versions()
+        with self._open() as connection:
+            known = {str(row[0]) for row in connection.execute("SELECT version FROM versions")}
+        for version in sorted(known - wanted):
+            self._put_out(version)
+        for version in sorted(wanted - known):
+            try:
+                self._take_in(version)
+            except (NodeError, OSError, sqlite3.Error) as error:  # tried again with the next look; the others must not wait for it
+                log.error("results cannot be read", version=version, why=str(error))
 
     def _take_in(self, version: str) -> None:
         rows = [_read(shown) for shown in self._results.objects(version)]

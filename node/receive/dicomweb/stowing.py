@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from node.dimse import is_uid
 from node.domain.arrivals import Arriving, Caller, Incoming, Inlet
 from node.errors import DataError, TemporaryError
 from node.receive.contexts import STORAGE_CLASSES, decodable_syntaxes
@@ -134,42 +135,52 @@ class Stowing:
             return
         rest: memoryview | None = data
         if part.incoming is None:
-            try:
-                rest = part.header.feed(data)
-            except DataError as error:
-                return self._refuse(part, Answer.STOW_CANNOT_UNDERSTAND, str(error))
-            if rest is None:
-                return None
-            self._begin(part)
+            rest = self._read_head(part, data)
         if part.incoming is not None and rest:
             part.size += len(rest)
             if part.finder is not None:
                 part.finder.feed(rest)
             part.incoming.write(rest)
-        return None
+
+    def _read_head(self, part: _Part, data: memoryview) -> memoryview | None:
+        """What follows the file's head; None where it is not whole yet, or where the part is refused for it."""
+        try:
+            rest = part.header.feed(data)
+        except DataError as error:
+            self._refuse(part, Answer.STOW_CANNOT_UNDERSTAND, str(error))
+            return None
+        if rest is not None:
+            self._begin(part)
+        return rest
 
     def _begin(self, part: _Part) -> None:
         head = part.head
         if head.sop_class_uid not in STORAGE_CLASSES:
-            return self._refuse(part, Answer.STOW_OTHER_CLASS, head.sop_class_uid)
-        if head.transfer_syntax_uid not in self._syntaxes:
-            return self._refuse(part, Answer.STOW_OTHER_SYNTAX, head.transfer_syntax_uid)
+            self._refuse(part, Answer.STOW_OTHER_CLASS, head.sop_class_uid)
+        elif head.transfer_syntax_uid not in self._syntaxes:
+            self._refuse(part, Answer.STOW_OTHER_SYNTAX, head.transfer_syntax_uid)
+        else:
+            self._open()
+            part.finder = None if self._study_uid is None else StudyFinder(head.transfer_syntax_uid)
+            uids = (head.sop_class_uid, head.sop_instance_uid, head.transfer_syntax_uid)
+            part.incoming = self._inlet.begin(Arriving(self._association, *uids))
+
+    def _open(self) -> None:
+        """The register hears of the request with its first image, as it does of an association."""
         if not self._opened:
             self._inlet.opened(self._association, self._caller)
             self._opened = True
-        part.finder = None if self._study_uid is None else StudyFinder(head.transfer_syntax_uid)
-        part.incoming = self._inlet.begin(Arriving(self._association, head.sop_class_uid, head.sop_instance_uid, head.transfer_syntax_uid))
-        return None
 
     def _finish(self, part: _Part) -> None:
         if part.refused is not None:
             return
         if part.incoming is None or part.size < SMALLEST_DATASET_BYTES:
-            return self._refuse(part, Answer.STOW_CANNOT_UNDERSTAND, "no data set")
-        if part.finder is not None and part.finder.study_uid != self._study_uid:
-            return self._refuse(part, Answer.STOW_OTHER_STUDY, part.finder.study_uid or "none found")
-        part.incoming.keep()
-        return None
+            self._refuse(part, Answer.STOW_CANNOT_UNDERSTAND, "no data set")
+        elif part.finder is not None and part.finder.study_uid != self._study_uid:
+            found = part.finder.study_uid
+            self._refuse(part, Answer.STOW_OTHER_STUDY, f"of study {found}" if is_uid(found) else "no study that is a UID")
+        else:
+            part.incoming.keep()
 
     def _refuse(self, part: _Part, answer: Answer, why: str) -> None:
         part.refused = answer
