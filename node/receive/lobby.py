@@ -79,12 +79,12 @@ class Lobby:
         """Cut off who has not asked in time, until `close`: the work of a thread of its own."""
         while True:
             with self._change:
-                oldest = next(iter(self._here), None)
                 if self._closed:
                     return
-                rest = None if oldest is None else oldest.deadline - monotonic()
-                if oldest is None or (rest is not None and rest > 0):
-                    self._change.wait(rest)
+                oldest = next(iter(self._here), None)
+                rest_s = None if oldest is None else oldest.deadline - monotonic()
+                if oldest is None or rest_s is None or rest_s > 0:
+                    self._change.wait(rest_s)
                     continue
                 self._remove(oldest)
             self._cut(oldest, "asked for no association in time")

@@ -71,6 +71,8 @@ class Strangers:
                 self._book.turned_away(tuple(waiting.values()))
             admission.accept(self._book.accepted())
         except (NodeError, OSError) as error:
+            with self._lock:
+                self._waiting = waiting | self._waiting
             if times := self._seldom.due("book"):
                 log.error("the register of callers cannot be used; who was accepted before may come in", why=str(error), times=times)
 

@@ -175,6 +175,20 @@ def test_a_register_that_fails_leaves_those_in_who_were_let_in() -> None:
     assert site.admit(caller("NEW", "10.9.9.9")) == "new"
 
 
+def test_strangers_whom_the_register_did_not_take_are_handed_over_later() -> None:
+    def fail(callers: object) -> None:
+        raise TemporaryError("the register does not answer")
+
+    book = MemoryBook()
+    strangers = Strangers(SimpleNamespace(turned_away=fail, accepted=book.accepted), Now(), ("EMBER",))
+    strangers.turned_away(caller(), UNKNOWN_TITLE)
+    strangers.turn(Site().admission)
+    strangers._book = book
+    strangers.turn(Site().admission)
+
+    assert book.seen == [("MR3T", "10.1.2.3", 1)]
+
+
 def test_what_is_told_seldom_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("node.receive.seldom.monotonic", lambda: now[0])
