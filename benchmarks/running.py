@@ -69,6 +69,7 @@ class RunningNode:
     changes : lines of ``rules.toml`` to replace, old text → new text; each must be there
     environment : variables on top of ours
     camera : of which the node is told the point spread
+    more : further sections of ``node.toml``
     """
 
     ae_title = "EMBER"
@@ -81,6 +82,7 @@ class RunningNode:
         changes: dict[str, str] | None = None,
         environment: dict[str, str] | None = None,
         camera: Camera | None = None,
+        more: str = "",
     ) -> None:
         self.folder = folder
         self.storage = folder / "storage"
@@ -88,6 +90,7 @@ class RunningNode:
         self._destination = destination
         self._changes = changes or {}
         self._camera = camera
+        self._more = more
         self._environment = {**os.environ, "TCP_NODELAY": "1", "PYTHONPATH": str(ROOT), **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -225,7 +228,7 @@ class RunningNode:
         if self._destination:
             port, ae_title = self._destination
             lines += ["[[destination]]", 'name = "pacs"', 'host = "127.0.0.1"', f"port = {port}", f'ae_title = "{ae_title}"']
-        (config / "node.toml").write_text("\n".join(lines) + "\n")
+        (config / "node.toml").write_text("\n".join([*lines, self._more]) + "\n")
 
 
 class Usage:
