@@ -28,7 +28,7 @@ from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import EnhancedPETImageStorage, ExplicitVRLittleEndian, PositronEmissionTomographyImageStorage, generate_uid
+from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, PositronEmissionTomographyImageStorage, generate_uid
 
 from benchmarks.ingest_receivers import CALLER, Ours, PlainOrthanc, Receiver, Stock, Storescp
 from benchmarks.peers import command
@@ -168,7 +168,7 @@ def slices(folder: Path, count: int) -> list[Path]:
 def enhanced(folder: Path, megabytes: int) -> Path:
     """One multi-frame object of so many MB."""
     folder.mkdir(parents=True)
-    dataset = _image(EnhancedPETImageStorage, generate_uid(), generate_uid(), 512)
+    dataset = _image(EnhancedMRImageStorage, generate_uid(), generate_uid(), 512)
     frames = megabytes * 10**6 // (512 * 512 * 2)
     dataset.NumberOfFrames = frames
     dataset.PixelData = np.zeros(frames * 512 * 512, dtype=np.uint16).tobytes()
