@@ -19,6 +19,8 @@ from node.workflow.store.rows import ExamRow
 
 log = structlog.get_logger()
 
+ARRIVING = "images are arriving"
+
 
 class Intake(Protocol):
     """What the sweep asks of the steps that look at what came in."""
@@ -74,6 +76,8 @@ class Sweep:
         match decision.action:
             case Action.WAIT if decision.passing:
                 self._arriving(exam, decision.reason)
+            case Action.WAIT if (exam.state, exam.reason, exam.progress) == (State.WAITING, decision.reason, None):
+                pass  # nothing new: a write that is made durable, twice a second, for each exam that waits
             case Action.WAIT:
                 self._move(exam, State.WAITING, decision.reason, progress=None)
             case Action.IGNORE:
@@ -92,7 +96,8 @@ class Sweep:
                 pass
 
     def _arriving(self, exam: ExamRow, reason: str) -> None:
-        self._move(exam, State.WAITING, "images are arriving")
+        if (exam.state, exam.reason) != (State.WAITING, ARRIVING):
+            self._move(exam, State.WAITING, ARRIVING)
         if exam.progress != reason:
             self._exams.progress(exam.number, reason, of_version=exam.version)
 
