@@ -15,6 +15,7 @@ from node.domain.verdict import Verdict
 from node.workflow.states import State
 from node.workflow.steps.planned import planned_series
 from node.workflow.store.quarantine import Exchange
+from node.workflow.store.rows import Posting
 from tests.assemble.assemble_dicom import STUDY, flair_series, mr_series, pet_series, write
 from tests.workflow.small_site import Site, small_site
 
@@ -110,12 +111,21 @@ def test_images_whose_retention_ended_in_the_archive_count_as_before(site: Site)
 
 def test_a_result_that_is_being_sent_is_withdrawn_when_it_has_been(site: Site) -> None:
     site.deliver("9.1")
+    site.store.deliveries.post([Posting("9.2", "pacs", 1, 1, "lesions", "1.2.3", "1.2.4", "x", "cc")])
     site.store.exams.move(1, State.ENCODED, "one of two is stored")
     site.receive([note(flair_series())])
     site.settle()
     assert (site.exam().state, site.exam().version) == (State.ENCODED, 1)
 
     site.deliver("9.1", "9.2")
+    site.settle()
+    assert site.exam().state is State.WITHDRAWN
+
+
+def test_a_result_of_which_proof_alone_is_missing_is_withdrawn_at_once(site: Site) -> None:
+    site.deliver("9.1")
+    site.store.exams.move(1, State.ENCODED, "commitment asked")
+    site.receive([note(flair_series())])
     site.settle()
     assert site.exam().state is State.WITHDRAWN
 

@@ -153,6 +153,20 @@ def test_two_patients_whose_mr_were_swapped_are_both_held_by_their_names(site: S
     assert not any("Ann" in exam.reason or "P-2" in exam.reason for exam in site.store.exams.all())
 
 
+@pytest.mark.parametrize(("state", "version"), [(State.DELIVERED, 1), (State.ALIGNED, 2)])
+def test_a_swap_that_the_other_patients_images_show_later_holds_what_was_begun(site: Site, state: State, version: int) -> None:
+    site.receive([*pet(PatientName="One^Ann"), *mrs("2.25.2", PatientName="Two^Bea")])
+    site.settle()
+    assert begun(site)[1]["T1"] == f"2.25.2.{T1}"
+    site.store.exams.reached(1, state, "so far", of_version=1)
+
+    site.receive(pet("2.25.2", PatientID="P-2", PatientName="Two^Bea"))
+    site.settle()
+    site.settle()
+    assert (site.exam().state, site.exam().version) == (State.HELD, version)
+    assert "bears the name of another patient ID here" in site.exam().reason
+
+
 def test_a_name_that_is_written_otherwise_holds_nothing(site: Site) -> None:
     site.receive([*pet(PatientName="One^Ann"), *mrs(PatientName="Oneh^Ann")])
     site.settle()

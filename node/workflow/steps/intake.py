@@ -28,6 +28,7 @@ from node.workflow.steps.looking import Look
 from node.workflow.steps.reading_back import ANSWERING, ReadingBack
 from node.workflow.steps.routing import routing
 from node.workflow.steps.seeking import Seeking
+from node.workflow.steps.swapped import Swapped
 from node.workflow.steps.updating import Updating
 from node.workflow.steps.weighing import Weighing
 from node.workflow.store.database import Store
@@ -53,6 +54,7 @@ class ExamIntake:
         self._seeking = Seeking(settings, store, clock)
         self._late = Late(store, self._look, self._gathering, limit=rules.automatic_versions)
         self._updating = Updating(store, self._storage)
+        self._swapped = Swapped(store, belonging)
         self._answers = ReadingBack(store, self._look.at_series, self._gathering.choose_for)
 
     def read_headers(self) -> int:
@@ -94,6 +96,7 @@ class ExamIntake:
         self._updating.take()
         for study in self._store.register.studies_without_exam():
             self._open(study)
+            self._swapped.look(study)
         self._late.take()
 
     def _open(self, study: StudyRow) -> None:

@@ -26,6 +26,8 @@ BATCH = 200
 """Duplicates that are looked at in one pass."""
 
 UNDER_WAY = frozenset(state for state, _, _ in PATH)
+"""States in which a version is being made or sent."""
+
 HELD_FROM = (State.DELIVERED, State.HELD, State.FAILED)
 """States in which a result may stand at a destination, and nothing is under way."""
 

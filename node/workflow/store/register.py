@@ -56,6 +56,7 @@ class StudyRow:
     study_uid: str
     patient_key: str
     issuer: str
+    name_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -238,7 +239,8 @@ class InstanceRegister:
         return tuple(row.study_uid for row in found)
 
     def _studies(self, condition: sa.ColumnElement[bool]) -> tuple[StudyRow, ...]:
-        query = sa.select(studies.c.study_uid, studies.c.patient_key, studies.c.issuer).where(condition).order_by(sa.text("rowid"))
+        columns = (studies.c[name] for name in StudyRow.__dataclass_fields__)
+        query = sa.select(*columns).where(condition).order_by(sa.text("rowid"))
         with self._reading.begin() as connection:
             return tuple(StudyRow(*row) for row in connection.execute(query))
 
