@@ -52,6 +52,7 @@ class DeliveryState(Enum):
     REFUSED = "refused"  #: refused for good
     NOT_TAKEN = "not taken"  #: the destination takes no objects of its class, and the site did not ask for it by name: no fault
     HELD = "held"  #: it did not pass the gate: shown, and never sent
+    DROPPED = "dropped"  #: never sent: its version was withdrawn, or replaced by another, before it could be
 
 
 RELEASED = frozenset((DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.REFUSED))

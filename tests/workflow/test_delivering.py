@@ -240,7 +240,8 @@ def test_what_was_not_sent_of_an_overtaken_version_is_not_sent_any_more(site: Si
     site.run()
 
     assert archive.stored == []
-    assert site.states() == ["queued"] * 3
+    assert site.states() == ["dropped"] * 3
+    assert site.store.deliveries.unattended() == ()
 
 
 def test_what_may_be_there_of_an_overtaken_version_is_asked_after(site: Site) -> None:

@@ -100,10 +100,8 @@ class Deliverer:
         """What of an earlier version, or of a withdrawn one, was not handed over is not sent any more. Their notes are."""
         overtaken = [row for row in rows if row.state is DeliveryState.QUEUED and row.kind != REJECTION and self._is_overtaken(row)]
         if overtaken:
-            uids = [row.sop_instance_uid for row in overtaken]
-            self._store.deliveries.plan(
-                overtaken[0].destination, uids, None, why="withdrawn, or replaced by another version, before it was sent"
-            )
+            why = "withdrawn, or replaced by another version, before it was sent"
+            self._store.deliveries.drop(overtaken[0].destination, [row.sop_instance_uid for row in overtaken], why)
         return [row for row in rows if row not in overtaken]
 
     def _is_overtaken(self, row: DeliveryRow) -> bool:

@@ -29,7 +29,7 @@ def accept(store: Store, exam: ExamRow, *, author: str, reason: str) -> None:
     DataError : nobody says so, or no reason is given
     """
     said = _said(exam, Verdict.ACCEPTED, author, reason)
-    if exam.state is not State.DELIVERED and not _lacks_proof_alone(exam, store.deliveries.of_exam(exam.number, exam.version)):
+    if exam.state is not State.DELIVERED and not lacks_proof_alone(exam, store.deliveries.of_exam(exam.number, exam.version)):
         more = f"; `ember release {exam.name}` lets it go on" if exam.state is State.HELD else ""
         raise ConflictError(f"{exam.name} is {exam.state.value}, not DELIVERED: there is no result to accept{more}")
     before = [row for row in store.verdicts.of_exam(exam.number) if row.version == exam.version][-1:]
@@ -55,7 +55,7 @@ def reject(store: Store, exam: ExamRow, *, author: str, reason: str, verdict: Ve
     said = _said(exam, verdict, author, reason)
     rows = store.deliveries.of_exam(exam.number, exam.version)
     stored = any(row.state in ARRIVED for row in rows)
-    if stored and (exam.state in JUDGED or _lacks_proof_alone(exam, rows)):
+    if stored and (exam.state in JUDGED or lacks_proof_alone(exam, rows)):
         text = f"withdrawn, {verdict.value} by {author}: {reason}"
         store.verdicts.record(exam, said, text, to=State.WITHDRAWN, progress="rejection note owed")
         return State.WITHDRAWN
@@ -72,7 +72,7 @@ def reject(store: Store, exam: ExamRow, *, author: str, reason: str, verdict: Ve
     raise ConflictError(f"{exam.name} is {exam.state.value}: there is no result to reject")
 
 
-def _lacks_proof_alone(exam: ExamRow, rows: Sequence[DeliveryRow]) -> bool:
+def lacks_proof_alone(exam: ExamRow, rows: Sequence[DeliveryRow]) -> bool:
     """Whether all was sent and answered, so that a reader may have seen it, and what is waited for is proof."""
     return exam.state is State.ENCODED and any(row.state in ARRIVED for row in rows) and not any(row.state in UNSENT for row in rows)
 

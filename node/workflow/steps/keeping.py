@@ -82,7 +82,7 @@ class Keeper:
     def _settled(self, row: DeliveryRow) -> bool:
         if row.state is DeliveryState.STORED:
             return row.destination in self._unproven  # the site says that no proof can be had there
-        return row.state in (DeliveryState.PROVEN, DeliveryState.NOT_TAKEN)
+        return row.state in (DeliveryState.PROVEN, DeliveryState.NOT_TAKEN, DeliveryState.DROPPED)
 
     def _is_claimed(self, kept: Sequence[Kept]) -> bool:
         """Whether a scanner waits for our word on an image, or other bytes under its UID wait for a person."""

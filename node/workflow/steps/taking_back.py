@@ -14,7 +14,7 @@ from node.domain.ports import ARRIVED, DeliveryState
 from node.domain.verdict import Verdict
 from node.errors import ConflictError
 from node.workflow.states import State
-from node.workflow.steps.judging import JUDGED
+from node.workflow.steps.judging import JUDGED, lacks_proof_alone
 from node.workflow.steps.planned import planned_series
 from node.workflow.store.database import Store
 from node.workflow.store.rows import ExamRow
@@ -50,13 +50,14 @@ def _take_back(store: Store, exam: ExamRow, said: Said, series: Sequence[str]) -
     """Whether it changed anything."""
     mine = [uid for uid in series if uid in planned_series(exam).values()]
     text = f"images of series {', '.join(mine)} were {said.reason}"
-    states = {row.state for row in store.deliveries.of_exam(exam.number, exam.version)}
+    rows = store.deliveries.of_exam(exam.number, exam.version)
+    states, is_out = {row.state for row in rows}, exam.state in JUDGED or lacks_proof_alone(exam, rows)
     stored = bool(states & ARRIVED)
     if exam.state in (State.WITHDRAWN, State.IGNORED):
         return False
-    if exam.state is State.ENCODED and (stored or DeliveryState.SENDING in states):
+    if exam.state is State.ENCODED and not is_out and (stored or DeliveryState.SENDING in states):
         raise ConflictError(f"{exam.name} is being sent; {text}")  # what arrives must be known before it can be taken back
-    if exam.state in JUDGED and stored:
+    if is_out and stored:
         store.verdicts.record(exam, said, f"withdrawn: {text}", to=State.WITHDRAWN, progress="rejection note owed")
     else:
         store.exams.again(exam.number, f"{text}; made again without them")

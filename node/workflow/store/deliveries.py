@@ -12,7 +12,7 @@ from node.domain.ports import Clock, DeliveryState, Parcel
 from node.workflow.states import OWING, State
 from node.workflow.store.exams import let_go
 from node.workflow.store.receipts import DestinationReceipts, proven, set_state
-from node.workflow.store.rows import REJECTION, DeliveryRow, ExamRow, Posting, delivery_row
+from node.workflow.store.rows import DeliveryRow, ExamRow, Posting, delivery_row
 from node.workflow.store.tables import deliveries, exams
 
 __all__ = ["Deliveries", "DestinationReceipts", "parcel"]
@@ -67,15 +67,10 @@ class Deliveries:
             return {name: datetime.fromisoformat(at) for name, at in connection.execute(query)}
 
     def unattended(self) -> tuple[tuple[int, int], ...]:
-        """Exams and versions for which something is due that the sweep does not see to: of an earlier version, or of an exam that ended.
-
-        What an overtaken version has not handed over is not sent any more, but for its rejection notes: the next version takes its place.
-        """
+        """Exams and versions for which something is due that the sweep does not see to: of an earlier version, or of an exam that ended."""
         table, now = deliveries.c, self._clock.now().isoformat()
-        overtaken = table.version != exams.c.version
-        dropped = sa.and_(overtaken, table.state == DeliveryState.QUEUED.value, table.kind != REJECTION)
-        seen_to = sa.and_(~overtaken, exams.c.state.in_(GOING))
-        due = sa.and_(table.next_at.is_not(None), table.next_at <= now, ~dropped, ~seen_to)
+        seen_to = sa.and_(table.version == exams.c.version, exams.c.state.in_(GOING))
+        due = sa.and_(table.next_at.is_not(None), table.next_at <= now, ~seen_to)
         query = sa.select(table.exam, table.version).distinct().join_from(deliveries, exams, table.exam == exams.c.number).where(due)
         with self._reading.begin() as connection:
             return tuple((row.exam, row.version) for row in connection.execute(query.order_by(table.exam, table.version)))
@@ -113,6 +108,10 @@ class Deliveries:
     def refused(self, destination: str, uids: Iterable[str], why: str) -> None:
         """The destination will not keep these, whatever it answered when they were sent."""
         self._set(destination, uids, DeliveryState.REFUSED, why, {"next_at": None})
+
+    def drop(self, destination: str, uids: Iterable[str], why: str) -> None:
+        """These are not sent any more."""
+        self._set(destination, uids, DeliveryState.DROPPED, why, {"next_at": None})
 
     def away(self, destination: str, until: datetime) -> None:
         """A destination cannot be spoken with: nothing that is to be sent there is tried before, of any exam."""
