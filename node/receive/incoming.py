@@ -12,7 +12,8 @@ from zlib import crc32
 
 from node.domain.arrivals import Arriving
 from node.receive.part10 import head
-from node.receive.segments import Buffer, sync_folder, write_all
+from node.receive.records import Buffer
+from node.receive.segments import sync_folder, write_all
 from node.receive.space import Disk, Memory
 
 FLUSH_BYTES = 16 * 2**20

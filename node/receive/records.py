@@ -27,6 +27,9 @@ HEAD = struct.Struct("<8sB3xIQI4x")
 ALIGNMENT = 8
 
 
+Buffer = bytes | memoryview
+
+
 class Kind(IntEnum):
     """What a record tells."""
 
@@ -44,7 +47,7 @@ class Arrived:
 
     arriving: Arriving
     at: datetime
-    dataset: bytes
+    dataset: Buffer
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ def spooled(arriving: Arriving, at: datetime, name: str, size: int, digest: str)
     return _record(Kind.SPOOLED, vars(arriving) | {"at": at.isoformat(), "name": name, "size": size, "digest": digest})
 
 
-def read(kind: int, description: bytes, body: bytes) -> Told:
+def read(kind: int, description: bytes, body: Buffer) -> Told:
     """What a record says whose checksum matches."""
     said = json.loads(description)
     at = datetime.fromisoformat(said.pop("at"))
@@ -152,7 +155,7 @@ def read(kind: int, description: bytes, body: bytes) -> Told:
         case Kind.CLOSED:
             return Closed(said["association"], said["how"], at)
         case Kind.NOTICE:
-            return Noticed(Notice(**said | {"kind": NoticeKind(said["kind"])}, dataset=body), at)
+            return Noticed(Notice(**said | {"kind": NoticeKind(said["kind"])}, dataset=bytes(body)), at)
         case Kind.SPOOLED:
             file = {name: said.pop(name) for name in ("name", "size", "digest")}
             return Spooled(Arriving(**said), at, **file)

@@ -16,9 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
-from node.receive.records import HEAD, Kind, Spooled, Told, checksum, padded, read
-
-Buffer = bytes | memoryview
+from node.receive.records import HEAD, Buffer, Kind, Spooled, Told, checksum, padded, read
 
 START = 64
 """Where the records of a segment begin, in bytes."""
@@ -129,7 +127,7 @@ def record_at(descriptor: int, nonce: bytes, offset: int, *, end: int) -> Found 
     if of_record != nonce or following > end:
         return None
     bytes_ = os.pread(descriptor, description_bytes + body_bytes, offset + HEAD.size)
-    description, body = bytes_[:description_bytes], bytes_[description_bytes:]
+    description, body = bytes_[:description_bytes], memoryview(bytes_)[description_bytes:]
     if len(bytes_) != description_bytes + body_bytes or checksum(kind, description, crc32(body)) != check:
         return None
     return Found(read(kind, description, body), following)

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from node.receive.segments import Buffer, sync_folder, write_all
+from node.receive.records import Buffer
+from node.receive.segments import sync_folder, write_all
 
 
 def inbox_path(sop_instance_uid: str) -> str:
