@@ -49,14 +49,6 @@ class Rejections:
                 found |= {row[0] for row in connection.execute(query.where(instances.c.sop_instance_uid.in_(uids))) if row[0] is not None}
         return tuple(sorted(found))
 
-    def count(self) -> int:
-        """Instances here that count no longer."""
-        query = sa.select(sa.func.count()).select_from(
-            rejections.join(instances, instances.c.sop_instance_uid == rejections.c.sop_instance_uid)
-        )
-        with self._reading.begin() as connection:
-            return int(connection.execute(query).scalar_one())
-
 
 def _portions(uids: Sequence[str]) -> list[Sequence[str]]:
     return [uids[start : start + AT_ONCE] for start in range(0, len(uids), AT_ONCE)]

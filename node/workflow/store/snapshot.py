@@ -136,7 +136,7 @@ class Snapshot:
             "unread": "SELECT count(*) FROM instances WHERE study_uid IS NULL AND problem IS NULL",
             "unreadable": "SELECT count(*) FROM quarantine WHERE kind = 'unreadable' AND released_at IS NULL",
             "changed": "SELECT count(*) FROM quarantine WHERE kind = 'changed' AND released_at IS NULL",
-            "rejected": "SELECT count(*) FROM instances WHERE rejected_by IS NOT NULL",
+            "rejected": "SELECT count(DISTINCT sop_instance_uid) FROM rejections JOIN instances USING (sop_instance_uid)",
             "returned": "SELECT count(DISTINCT sop_instance_uid) FROM deliveries JOIN instances USING (sop_instance_uid)",
         }
         return {name: int(self._rows(query)[0][0]) for name, query in queries.items()}
