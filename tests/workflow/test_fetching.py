@@ -13,13 +13,16 @@ from pydicom.dataset import Dataset
 from benchmarks.peers import Orthanc, free_port, send
 from node.assemble.rules import load_rules
 from node.domain.arrivals import Arriving, Caller
+from node.receive.contexts import STORAGE_CLASSES
 from node.receive.filing import Filer
 from node.receive.journal import Journal, Limits
+from node.retrieve.get import MOST_CONTEXTS
 from node.settings import Settings, read_toml, shipped_folder
 from node.settings.network import PeerSection, RetrieveSection
 from node.workflow.decide import Action, Decision, decide
 from node.workflow.steps.fetching import Fetcher
 from node.workflow.steps.intake import ExamIntake
+from node.workflow.steps.sources import storage
 from node.workflow.store.database import Store
 from node.workflow.store.retrievals import RetrievalState
 from tests.assemble.assemble_dicom import flair_series, mr_series, pet_series, write
@@ -263,3 +266,8 @@ def test_a_fault_of_ours_costs_one_fetch_and_is_told(node: Node, monkeypatch: py
         decide_and_fetch(node)
     failed = [row for row in node.store.retrievals.of_exam(1, 1) if row.state is RetrievalState.FAILED]
     assert {(row.told, row.next_at) for row in failed} == {("failed by a fault of the node; see its log", None)}
+
+
+def test_what_we_take_fits_into_one_association() -> None:
+    assert len(storage()) < MOST_CONTEXTS
+    assert {one.sop_class_uid for one in storage()} == {str(uid) for uid in STORAGE_CLASSES}

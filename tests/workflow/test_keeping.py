@@ -17,10 +17,12 @@ from node.errors import ConflictError
 from node.settings import Settings
 from node.workflow.states import State
 from node.workflow.steps.keeping import ASIDE, Keeper, require_images
+from node.workflow.steps.releasing import release
 from node.workflow.store.database import Store
 from node.workflow.store.register import HeaderRow
 from node.workflow.store.rows import Posting
 from node.workflow.store.tables import deliveries, quarantine
+from tests.network import instance, write
 
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 UIDS = ("1.5.1", "1.5.2", "1.5.3")
@@ -233,3 +235,24 @@ def test_who_decided_on_what_was_there_before_must_decide_again(site: Site) -> N
     site.later(31)
     with pytest.raises(TemporaryError):
         site.store.filing.file(Batch("receiver", [], None, list(UIDS), known))
+
+
+def test_other_bytes_of_a_removed_image_are_let_in_by_a_person(site: Site) -> None:
+    site.exam()
+    site.later(31)
+    file = site.folder / "quarantine" / "1.5.1.dcm"
+    file.parent.mkdir()
+    small = instance()
+    small.SOPInstanceUID = "1.5.1"
+    file.write_bytes(write(small, site.folder / "sent").read_bytes())
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    came = Received("1.5.1", "1.2", "1.2.1", digest, 9, "quarantine/1.5.1.dcm", "b", "PACS", "EMBER", "h:1", site.clock.now())
+    site.store.filing.file(Batch("receiver", [Filed(came, Place.QUARANTINE)], None, ["1.5.1"], site.store.filing.known(["1.5.1"])))
+    row = site.store.quarantine.get(1)
+    release(site.store, site.folder, row, author="Dr. A", reason="the archive has coerced its names")
+    with pytest.raises(KeyError):
+        site.store.quarantine.get(2)  # nothing was there to take its place
+    now = site.store.filing.known(["1.5.1"])["1.5.1"]
+    assert (now.digest, (site.folder / now.path).is_file()) == (digest, True)
+    with pytest.raises(ConflictError, match="2 of its images"):
+        require_images(site.store, site.store.exams.get(1))

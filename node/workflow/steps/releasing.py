@@ -53,7 +53,8 @@ def _exchange(store: Store, storage: Path, row: QuarantineRow, *, author: str, r
     )
     # Both files have their new names before the rows do, and lose their old ones after: a kill leaves names too many, never one too few.
     _name(storage, row.path, what.inbox)
-    _name(storage, former.path, what.aside)
+    if (storage / former.path).exists():  # not so where it was removed after its time
+        _name(storage, former.path, what.aside)
     store.quarantine.exchange(what, author=author, told=f"replaced by quarantine number {row.id}: {reason}")
     for old, new in ((row.path, what.inbox), (former.path, what.aside)):
         if old != new:

@@ -79,9 +79,10 @@ class Quarantine:
             former = connection.execute(sa.select(instances).where(same)).one_or_none()
             if row.released_at is not None or former is None or former.digest != what.former.digest:
                 raise ConflictError(f"quarantine number {what.number} is no longer as it was: look at it again")
-            write_quarantined(connection, dict(former._mapping) | {"path": what.aside}, kind="changed", reason=told)
+            if former.removed_at is None:  # what was removed after its time has no file that could take the place
+                write_quarantined(connection, dict(former._mapping) | {"path": what.aside}, kind="changed", reason=told)
             came = {name: row._mapping[name] for name in _COLUMNS} | {"path": what.inbox}
-            read = dict.fromkeys(("patient_key", "study_uid", "series_uid", "header", "problem"))
+            read = dict.fromkeys(("patient_key", "study_uid", "series_uid", "header", "problem", "removed_at"))
             head = {"sop_class_uid": what.sop_class_uid, "transfer_syntax_uid": what.transfer_syntax_uid, "size": what.size}
             connection.execute(instances.update().where(same).values(came | read | head))
             _release(connection, what.number, author=author, told=told, at=now)
