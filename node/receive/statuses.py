@@ -57,11 +57,18 @@ class Answer(Enum):
         "disk full, or less free than the site keeps free; too much is waiting to be filed; the disk is at fault",
         "keeps the image and tries again",
     )
+    OTHER_DATASET = (
+        "C-STORE",
+        0xA900,
+        "Error: Data Set does not match SOP Class",
+        "the data set names another SOP class or instance than the request",
+        "gives up",
+    )
     CANNOT_UNDERSTAND = (
         "C-STORE",
         0xC000,
         "Error: Cannot understand",
-        "no data set, or one that is shorter than an element; no SOP Instance UID, or one that is no UID",
+        "no data set, or one that is shorter than an element; no SOP class or instance in it; an Affected SOP Instance UID that is no UID",
         "gives up",
     )
     TOLD = (_N_SERVICES, 0x0000, "Success", "what was told is durable", "goes on")

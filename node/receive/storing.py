@@ -7,6 +7,7 @@ import structlog
 from node.dimse import is_uid
 from node.domain.arrivals import Arriving, Incoming
 from node.errors import TemporaryError
+from node.receive.beginning import Beginning
 from node.receive.ending import AssociationEnd
 from node.receive.session import Reply, Request, Session
 from node.receive.statuses import Answer
@@ -61,14 +62,28 @@ def _kept(request: Request, session: Session) -> Reply:
 
 
 def _streamed(request: Request, incoming: Incoming) -> Reply:
-    size = 0
+    beginning = Beginning()
     try:
         for piece in request.pieces:
             incoming.write(piece)
-            size += len(piece)
-        if size < SMALLEST_DATASET_BYTES:
-            return Reply(Answer.CANNOT_UNDERSTAND, "no data set")
-        incoming.keep()
-        return Reply(Answer.STORED)
+            beginning.add(piece)
+        refusal = _contradiction(request, beginning)
+        if refusal is None:
+            incoming.keep()
+        return refusal or Reply(Answer.STORED)
     finally:
         incoming.drop()  # without effect where it was kept
+
+
+def _contradiction(request: Request, beginning: Beginning) -> Reply | None:
+    """Why a data set cannot be what the request says that it is, as far as its first bytes tell."""
+    if beginning.size < SMALLEST_DATASET_BYTES:
+        return Reply(Answer.CANNOT_UNDERSTAND, "no data set")
+    named = beginning.named(request.context.transfer_syntax)
+    if "" in (named.sop_class_uid, named.sop_instance_uid):
+        return Reply(Answer.CANNOT_UNDERSTAND, "no SOP class or no SOP instance in the data set")
+    if named.sop_class_uid not in (None, request.command.sop_class_uid):
+        return Reply(Answer.OTHER_DATASET, "the data set is of another SOP class than the request")
+    if named.sop_instance_uid not in (None, request.command.sop_instance_uid):
+        return Reply(Answer.OTHER_DATASET, "the data set is another SOP instance than the request")
+    return None

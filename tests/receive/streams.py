@@ -107,7 +107,13 @@ def message(request: bytes, dataset: bytes | None = None, *, context_id: int = 1
     return b"".join(parts)
 
 
-DATASET = bytes.fromhex("08001600554914 00".replace(" ", "")) + b"1.2.840.10008.5.1.4\0" + bytes(range(256))
+def explicit(tag: int, form: bytes, value: bytes) -> bytes:
+    """An element in Explicit VR Little Endian, of a short form."""
+    return struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, form, len(value)) + value
+
+
+DATASET = explicit(0x00080016, b"UI", MR.encode() + b"\0") + bytes(16) + bytes(range(256))
+"""Names its class and then is no data set any more, so that it may come under any instance UID."""
 
 
 def exchange(port: int, chunks: Iterable[bytes], *, timeout_s: float = 5.0, close: bool = True) -> list[bytes]:
