@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
 import threading
@@ -11,9 +12,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from pydicom import dcmread
 
 from node.app import SystemClock
+from node.cli import main
 from node.commands.backup import file_and_begin_anew
 from node.domain.arrivals import Arriving, Caller
 from node.errors import DataError, TemporaryError
@@ -102,8 +105,8 @@ def test_each_image_acknowledged_before_a_backup_is_in_it_while_images_come_and_
         thread.start()
     expected = []
     try:
-        for number in range(4):
-            while len(acknowledged) < 100 * (number + 1):
+        for number in range(3):
+            while len(acknowledged) < 60 * (number + 1):
                 stop.wait(0.005)
             before = list(acknowledged)
             made = take(node.storage, tmp_path / "target", CLOCK)
@@ -240,3 +243,24 @@ def test_old_backups_go_with_what_they_alone_name(node: Node, tmp_path: Path) ->
 def test_a_backup_does_not_lie_in_what_it_backs_up(node: Node) -> None:
     with pytest.raises(TemporaryError, match="another disk"):
         take(node.storage, node.storage / "backup", CLOCK)
+
+
+def test_the_commands_back_up_verify_and_restore(node: Node, tmp_path: Path) -> None:
+    node.receive(1)
+    config = tmp_path / "node.toml"
+    config.write_text(f'[node]\nstorage = "{node.storage}"\n')
+
+    def ember(*words: str, ends: int = 0) -> str:
+        done = CliRunner().invoke(main, ["--config", str(config), *words])
+        assert done.exit_code == ends, done.output
+        return done.stdout
+
+    target, fresh = str(tmp_path / "target"), str(tmp_path / "fresh")
+    made = json.loads(ember("backup", target, "--json"))
+    assert (made["complaints"], made["backup"]) == ([], manifests(tmp_path / "target")[0].file.name)
+    assert "0 damaged" in ember("backup", target, "--verify")
+    assert made["backup"] in ember("restore", target, fresh)
+    assert set(images(tmp_path / "fresh")) == {"1.9.1"}
+    ember("restore", target, fresh, ends=1)
+    next((tmp_path / "target" / "objects").glob("*/*")).write_bytes(b"rotten")
+    assert "1 damaged" in ember("backup", target, "--verify", ends=1)
