@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 from node import settings as settings_module
+from node.domain.exam import Role
 from node.domain.priority import Priority
+from node.domain.result import Provenance
 from node.errors import SettingsError
 from node.workflow.states import State
+from node.workflow.steps.assigning import By, assign
 from node.workflow.steps.choices import settings_for
+from node.workflow.steps.compute import ComputeSteps
 from node.workflow.steps.trying import try_rules
 from tests.assemble.assemble_dicom import flair_series, mr_series, pet_series
 from tests.workflow.small_site import Site, small_site
@@ -109,6 +113,37 @@ def test_an_off_peak_exam_waits_for_its_hours_and_says_so(tmp_path: Path) -> Non
     site.settle(minutes=150)
     assert (site.exam().state, site.exam().priority) == (State.RECEIVED, Priority.OFF_PEAK)
     site.store.close()
+
+
+def provenance(site: Site) -> Provenance:
+    """What a version is made by, of which its UIDs follow."""
+    exam = site.exam()
+    return ComputeSteps(settings_for(site.settings, exam), site.store, lambda text: None)._provenance(exam, ())
+
+
+def test_what_routes_only_changes_nothing_that_uids_follow_from(tmp_path: Path) -> None:
+    made = []
+    for name, rules, source in (("a", "", "MR3T"), ("b", RULES, "MR3T"), ("c", RULES, "ELSE")):
+        (tmp_path / name).mkdir()
+        site = small_site(tmp_path / name, more_rules=rules, more_settings=PEER)
+        site.receive([*pet_series(), *mr_series(), *flair_series()], source=source)
+        site.settle()
+        made.append((site.exam().rule, provenance(site)))
+        site.store.close()
+    assert [rule for rule, _ in made] == [None, "night", None]
+    assert made[0][1] == made[1][1] == made[2][1]
+
+
+def test_a_protocol_and_a_persons_word_are_part_of_what_uids_follow_from(site: Site) -> None:
+    site.receive([*pet_series(), *mr_series(), *flair_series()], called="TRIAL")
+    site.settle()
+    first = provenance(site)
+    assert first.parameters == (("protocol", "short"),)
+    assert first.settings_digest != settings_module.digest(site.settings)
+
+    assign(site.store, site.exam(), Role.FLAIR, "1.2.3.3", By("Dr. A", "looks right"))
+    site.settle()
+    assert provenance(site).parameters == (("protocol", "short"), ("assign", "FLAIR 1.2.3.3 by Dr. A: looks right"))
 
 
 # --- mistakes ----------------------------------------------------------------------------------------------------------------------------
