@@ -10,11 +10,25 @@ Words: a *parcel* is one frozen object on its way to one destination; its *fate*
 postponed or unknown. *Stored* is what the destination answered; *proven* is what it said later, asked anew whether it holds the object.
 A `Destination` is what every kind of place can do: take parcels, and say whether it holds them. Each kind is one file.
 
+`archive` is a PACS by DIMSE, `stow` a DICOMweb server, `folder` a folder; `commitment` and `holdings` are how a PACS is asked, `ledger`
+what an attempt learned, `verdict` what an answer means, `backoff` how long to wait, `compression` in which form an object may travel.
+
 Decisions
 ---------
 *Frozen bytes.* A file of the outbox goes out as it lies on disk, never decoded and encoded again, so that a second send carries the
 bytes of the first. Where the site wants compression and the peer accepts it, pages, overlays and maps travel in JPEG-LS Lossless or RLE
-Lossless instead, with the same pixels (`compression`); the file stays as it is.
+Lossless instead, with the same pixels (`compression`), and where it takes nothing else, in Implicit VR; the file stays as it is.
+
+*Success is no proof.* An archive may answer Success and lose the object, keep it out of its index, or sort it out at night. So each
+object is asked after until the archive says that it holds it: by storage commitment, which is a promise, before a query, which is a look;
+instead of counting answers. What is not shown at once is looked for with patience before it is sent again, since an index may be late,
+and the same bytes under the same UID are never a second object.
+
+*A report is believed of whoever was asked*, under its own title, a title of the same [[peer]] block, or from its host. That it holds an
+object is believed however late; that it does not, once, and of the last request alone.
+
+*Our own copy is no reason to let a scanner delete.* As the SCP of storage commitment we say yes only of what an archive shows when it is
+asked then. The answer goes over an association of ours, never over the scanner's: another process gives it, minutes later.
 
 *Negotiation is the default.* A peer that takes no objects of a class is no failure where nobody asked for them: the parcel is *not taken*,
 and the story says so. What is `required` (the site named it, or it is the page that a reader needs) is refused instead, and a person looks.
@@ -24,8 +38,8 @@ each site to list what its archive takes before the first result.
 *Ask before sending again.* A parcel is noted as SENDING before it is handed to the network. Whoever finds it so later doesn't know
 whether the peer has it, and asks by C-FIND; only a peer that says no, or can't say, is sent the same bytes again.
 
-*What may pass is tried again for ever*, at growing distances (`retry_delay_s`), because a result that is not in the PACS is a result
-that nobody reads: an unreachable peer, a lost association, a full disk at the other end, an AE title that is not known there yet.
+*What may pass is tried again for ever*, at growing distances of up to an hour (`retry_delay_s`), all of it as soon as anything gets
+through, because a result that is not in the PACS is a result that nobody reads: an unreachable peer, a lost association, a full disk at the other end, an AE title that is not known there yet.
 *What the peer says of the object itself* (its class is not supported, it can't be understood) stops that object, with the reason.
 A warning (0xB000 …) is a stored object; its text is kept.
 

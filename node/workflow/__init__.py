@@ -62,6 +62,13 @@ outbox, because the notes are made from the row of the version that they take ba
 Whatever ends for one version leaves the next one alone (`of_version`): a person corrects an exam while it is being computed or sent, and
 the end of the old work must not be taken for an end of the new.
 
+Each destination is delivered to by itself, an attempt a workflow: what waits, waits in the rows of deliveries with the time of its next
+attempt, because a workflow that sleeps holds a place that another destination needs, and because the rows outlive the engine's tables. A
+destination that is away is tried by whichever exam is first, and holds back the others; all go on when one gets through. An exam whose
+objects are all stored and not yet proven stays ENCODED, with a progress that says what was asked and when, because DELIVERED is what
+people and retention rely on; a reader may judge it all the same, since it can be seen. What was not handed over when the next version
+began, or the result was withdrawn, is DROPPED: a reader should not find two results where the second is the right one.
+
 The earlier exams that an exam is compared with are fixed when its version is aligned, and what is needed of them is copied into the
 version's folder (`steps.priors`), because an old exam may be rejected, analysed again or deleted meanwhile; instead of looking them up in
 each step. They are part of the Provenance, so that another set gives other objects. An old exam that arrives later changes nothing that was

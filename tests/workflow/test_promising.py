@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from delivery_site import PeerSection, ReceiverSection, Site
 from faulty_archive import QUERY, STORAGE, FaultyArchive, report
+from filed import record
 from network import SERIES, STUDY, serving
 from pydicom.dataset import Dataset
 from pydicom.uid import MRImageStorage, PositronEmissionTomographyImageStorage
@@ -59,7 +60,7 @@ class Hospital(Site):
 
     def receive(self, uid: str) -> None:
         classes = (str(MRImageStorage), "1.2.840.10008.1.2.1")
-        self.store.register.record(Received(uid, *classes, "aa", 10, f"inbox/{uid}", "A1", "MR3T", "EMBER", "10.1.1.1:1", self.clock.now()))
+        record(self.store, Received(uid, *classes, "aa", 10, f"inbox/{uid}", "A1", "MR3T", "EMBER", "10.1.1.1:1", self.clock.now()))
         self.store.register.headers_read([HeaderRow(uid, "P", STUDY, SERIES, "{}", None)])
 
     def ask(self, *uids: str, transaction: str = "2.25.5", sop_class: Any = MRImageStorage) -> str:
@@ -198,7 +199,7 @@ def test_a_scanner_that_stays_away_is_given_up(hospital: Hospital) -> None:
     assert hospital.store.commitments.promised() == frozenset()
 
 
-def test_a_scanner_whose_address_is_not_known_is_told_in_the_list_alone(hospital: Hospital) -> None:
+def test_a_scanner_whose_address_the_settings_do_not_say_gets_no_answer(hospital: Hospital) -> None:
     hospital.open(hospital.vna, PeerSection(name="mr3t", ae_titles=("MR3T",)))
     hospital.ask(*UIDS)
     hospital.wait(601)

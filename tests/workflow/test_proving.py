@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from delivery_site import Site
 from faulty_archive import report
-from network import dataset_bytes, digest
+from network import dataset_bytes, digest, instance, write
 from pydicom.dataset import Dataset
 
 from node.deliver import DimseDestination, commitment
 from node.settings import PeerSection
 from node.workflow.states import State
+from node.workflow.store.rows import Posting
 from node.workflow.store.snapshot import Snapshot
 from node.workflow.story import showing, showing_text
 
@@ -311,6 +312,23 @@ def test_what_is_accepted_and_not_shown_is_looked_for_sent_again_and_held(site: 
     assert len(set(archive.stored)) == 3
     assert (site.exam, site.states()) == (State.HELD, ["proven", "proven", "refused"])
     assert "answered Success 3 times, yet pacs does not show it by C-FIND" in site.reason
+
+
+def test_a_rejection_note_that_the_archive_takes_out_of_sight_is_no_failure(site: Site) -> None:
+    archive = site.add("pacs", prove_within_s=60)
+    site.run()
+    site.store.exams.move(1, State.WITHDRAWN, "by a reader", progress="rejection note owed")
+    path = write(instance(40), site.folder / "objects")
+    note = Posting(path.stem, "pacs", 1, 1, "rejection", str(instance().SOPClassUID), "1.2.840.10008.1.2.1", f"objects/{path.name}", "cc")
+    site.store.deliveries.post([note])
+    archive.hidden = {path.stem, *site.uids}
+
+    for _ in range(10):
+        site.later(60)
+
+    assert archive.uids.count(path.stem) == 1
+    assert (site.reason, site.store.exams.get(1).progress) == ("by a reader", None)
+    assert "not proven: pacs shows nothing of its series by C-FIND" in site.store.exams.events(1)[-1].text
 
 
 def test_an_index_that_is_late_costs_no_second_copy(site: Site) -> None:

@@ -138,4 +138,5 @@ class Promiser:
 
     def _end(self, row: PromiseRow, told: str) -> None:
         self._store.commitments.end_promise(row.id, told)
-        log.info("storage commitment asked of us", transaction=row.transaction_uid, calling_ae=row.calling_ae, told=told)
+        tell = log.info if told.startswith("answered") else log.warning
+        tell("storage commitment asked of us", transaction=row.transaction_uid, calling_ae=row.calling_ae, told=told)

@@ -18,11 +18,12 @@ from node.deliver import FAILURES, MOST_INSTANCES, CommitmentResult, DimseDestin
 from node.deliver import Destination as Place
 from node.domain.ports import DeliveryState
 from node.settings import Destination, Settings
+from node.workflow.states import State
 from node.workflow.steps.telling import local
 from node.workflow.store.commitments import CommitmentRow
 from node.workflow.store.database import Store
 from node.workflow.store.deliveries import parcel
-from node.workflow.store.rows import DeliveryRow
+from node.workflow.store.rows import REJECTION, DeliveryRow
 
 log = structlog.get_logger()
 
@@ -175,8 +176,12 @@ def _failed(store: Store, row: DeliveryRow, reason: int) -> None:
 
 
 def _missing(store: Store, row: DeliveryRow, why: str) -> None:
-    """It was answered Success and is not there."""
-    if row.resent < RESENDS:
+    """It was answered Success and is not there. What a rejection note takes out of sight, and the note itself, need not be shown."""
+    if row.kind == REJECTION or store.exams.get(row.exam).state is State.WITHDRAWN:
+        store.deliveries.plan(
+            row.destination, [row.sop_instance_uid], None, why=f"not proven: {why}, as archives do with what was rejected"
+        )
+    elif row.resent < RESENDS:
         store.deliveries.lost(row.destination, [row.sop_instance_uid], f"sent again: {why}")
     else:
         store.deliveries.refused(row.destination, [row.sop_instance_uid], f"answered Success {row.resent + 1} times, yet {why}")
