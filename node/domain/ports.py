@@ -34,14 +34,6 @@ class Received:
     received_at: datetime
 
 
-class Recorded(Enum):
-    """What the register says of an instance."""
-
-    NEW = "new"  #: first time seen, recorded
-    SAME = "same"  #: the same UID with the same bytes was here before: nothing to do
-    CHANGED = "changed"  #: the same UID with other bytes: kept aside, the first one stays
-
-
 class DeliveryState(Enum):
     """Where one object stands with one destination."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from filed import association_closed, association_opened, record
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
@@ -72,9 +73,9 @@ class Site:
         """An association that is open in the block."""
         self._sent += 1
         name = f"A{self._sent}"
-        self.store.register.association_opened(name, calling_ae=title or self.title, called_ae="EMBER", address="x")
+        association_opened(self.store, name, calling_ae=title or self.title)
         yield name
-        self.store.register.association_closed(name, "released")
+        association_closed(self.store, name, "released")
 
     def receive(self, datasets: Sequence[Dataset], association: str | None = None) -> None:
         """Images that came over an association, or over one of their own."""
@@ -97,7 +98,7 @@ class Site:
                 "x",
                 self.clock.at,
             )
-            self.store.register.record(Received(*row))
+            record(self.store, Received(*row))
             self.clock.at += timedelta(milliseconds=1)
         return None
 

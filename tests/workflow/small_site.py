@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from filed import record
 from pydicom.dataset import Dataset
 
 from node import settings as settings_module
@@ -61,8 +62,9 @@ class Site:
             uid = str(dataset.SOPInstanceUID)
             write(dataset, self.settings.node.storage / f"{uid}.dcm")
             syntax = "1.2.840.10008.1.2.1"
-            self.store.register.record(
-                Received(uid, dataset.SOPClassUID, syntax, "0" * 64, 10, f"{uid}.dcm", "A", source, called, "x", self.clock.now())
+            record(
+                self.store,
+                Received(uid, dataset.SOPClassUID, syntax, "0" * 64, 10, f"{uid}.dcm", "A", source, called, "x", self.clock.now()),
             )
             self.clock.at += timedelta(milliseconds=1)
 

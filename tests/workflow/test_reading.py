@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from filed import record
 from pydicom.dataset import Dataset
 
 from node import settings as settings_module
@@ -70,7 +71,8 @@ def make_site(tmp_path: Path, pet: Sequence[Dataset]) -> Site:
         path = write(dataset, settings.node.storage / f"{dataset.SOPInstanceUID}.dcm")
         header = read_header(path)
         uid = header.sop_instance_uid
-        store.register.record(
+        record(
+            store,
             Received(
                 uid,
                 header.sop_class_uid,
@@ -83,7 +85,7 @@ def make_site(tmp_path: Path, pet: Sequence[Dataset]) -> Site:
                 "EMBER",
                 "x",
                 datetime(2026, 5, 4, tzinfo=UTC),
-            )
+            ),
         )
         store.register.headers_read([HeaderRow(uid, "P-1", STUDY, header.series_uid, to_json(header), None)])
     store.exams.create(anchor=STUDY, patient_key="P-1", text="new")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
+from filed import record
 from pydicom.dataset import Dataset
 
 import node.workflow.store
@@ -170,8 +171,9 @@ def test_lesions_that_were_here_before_an_update_begin_nothing_after_it(tmp_path
         config.attributes["connection"] = connection
         command.upgrade(config, "0002")
     for uid, header in (("1.2.3.5.1", "{}"), ("1.2.3.5.2", None)):
-        store.register.record(
-            Received(uid, SEG_CLASS, "1.2.840.10008.1.2.1", "0" * 64, 10, uid, "A", "MR", "EMBER", "x", datetime(2026, 3, 1, tzinfo=UTC))
+        record(
+            store,
+            Received(uid, SEG_CLASS, "1.2.840.10008.1.2.1", "0" * 64, 10, uid, "A", "MR", "EMBER", "x", datetime(2026, 3, 1, tzinfo=UTC)),
         )
         with store._engine.begin() as connection:  # as the version of then wrote it
             connection.exec_driver_sql("UPDATE instances SET study_uid = ?, header = ? WHERE sop_instance_uid = ?", (STUDY, header, uid))

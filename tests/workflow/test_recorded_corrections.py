@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from filed import record
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,8 +58,8 @@ def receive_pet(store: Store, **changes: object) -> None:
     from node.assemble.header import header_of, to_json
 
     pt, explicit = "1.2.840.10008.5.1.4.1.1.128", "1.2.840.10008.1.2.1"
-    store.register.record(
-        Received("1.2.9.1", pt, explicit, "aa", 10, "inbox/x", "A", "PET", "EMBER", "127.0.0.1", datetime(2026, 5, 4, tzinfo=UTC))
+    record(
+        store, Received("1.2.9.1", pt, explicit, "aa", 10, "inbox/x", "A", "PET", "EMBER", "127.0.0.1", datetime(2026, 5, 4, tzinfo=UTC))
     )
     header = json.loads(to_json(header_of(_pet_dataset()))) | changes
     store.register.headers_read([HeaderRow("1.2.9.1", "P", "1.2", "1.2.9", json.dumps(header), None)])

@@ -11,8 +11,10 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from filed import association_closed, association_opened, record
 
-from node.domain.ports import DeliveryState, Received, Recorded
+from node.domain.filing import Known
+from node.domain.ports import DeliveryState, Received
 from node.workflow.states import ENDED, OWING, State
 from node.workflow.store.database import Store
 from node.workflow.store.deliveries import parcel
@@ -63,27 +65,25 @@ def test_the_migrations_make_the_tables_that_the_code_knows(store: Store) -> Non
 
 
 def test_migrating_twice_changes_nothing(store: Store) -> None:
-    store.register.record(received())
+    record(store, received())
     store.migrate()
-    assert store.register.known_digest("1.2.3") == "aa"
+    assert store.filing.known(["1.2.3"]) == {"1.2.3": Known("aa", "inbox/1.2.3")}
     store.check()
 
 
 def test_the_first_bytes_of_a_uid_stay(store: Store) -> None:
-    assert store.register.record(received()) is Recorded.NEW
-    assert store.register.record(received()) is Recorded.SAME
-    assert store.register.record(received(digest="bb")) is Recorded.CHANGED
-    store.register.record_changed(received(digest="bb"))
-    store.register.record_changed(received(digest="bb"))
-    assert store.register.known_digest("1.2.3") == "aa"
+    for digest in ("aa", "aa", "bb", "bb"):
+        record(store, received(digest=digest))
+
+    assert store.filing.known(["1.2.3"]) == {"1.2.3": Known("aa", "inbox/1.2.3")}
     assert store.register.counts() == {"instances": 1, "unread": 1, "unreadable": 0, "changed": 1}
 
 
 def test_headers_make_series_and_open_associations_are_seen(store: Store, clock: StoppedClock) -> None:
-    store.register.association_opened("A1", calling_ae="MR", called_ae="EMBER", address="127.0.0.1")
-    store.register.record(received("1.2.3"))
+    association_opened(store, "A1", calling_ae="MR")
+    record(store, received("1.2.3"))
     clock.pass_s(5)
-    store.register.record(received("1.2.4"))
+    record(store, received("1.2.4"))
     assert store.register.unread(10) == (("1.2.3", "inbox/1.2.3"), ("1.2.4", "inbox/1.2.4"))
 
     rows = [HeaderRow("1.2.3", "P", "1.2", "1.2.9", "{}", None), HeaderRow("1.2.4", None, None, None, None, "cut short")]
@@ -94,7 +94,7 @@ def test_headers_make_series_and_open_associations_are_seen(store: Store, clock:
     assert (series.series_uid, series.images) == ("1.2.9", 1)
     assert store.register.instances_of("1.2.9")[0].header == "{}"
     assert store.register.open_associations(["1.2.9"]) == ("MR",)
-    store.register.association_closed("A1", "released")
+    association_closed(store, "A1", "released")
     assert store.register.open_associations(["1.2.9"]) == ()
     assert store.register.studies_without_exam() == (StudyRow("1.2", "P", ""),)
     store.register.assign(["1.2"], 1)
@@ -103,17 +103,11 @@ def test_headers_make_series_and_open_associations_are_seen(store: Store, clock:
 
 
 def test_an_unread_image_of_the_same_association_is_seen(store: Store) -> None:
-    store.register.record(received("1.2.3"))
-    store.register.record(received("1.2.4"))
-    store.register.record(received("1.2.5", association="A2"))
+    record(store, received("1.2.3"))
+    record(store, received("1.2.4"))
+    record(store, received("1.2.5", association="A2"))
     store.register.headers_read([HeaderRow("1.2.3", "P", "1.2", "1.2.9", "{}", None)])
     assert store.register.unread_beside(["1.2.9"]) == 1
-
-
-def test_a_receiver_that_starts_closes_what_the_one_before_left_open(store: Store) -> None:
-    store.register.association_opened("A1", calling_ae="MR", called_ae="EMBER", address="127.0.0.1")
-    assert store.register.close_all_associations() == 1
-    assert store.register.close_all_associations() == 0
 
 
 def test_each_change_of_an_exam_is_told_once(store: Store) -> None:

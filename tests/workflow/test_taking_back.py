@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from filed import record_changed
 from pydicom.dataset import Dataset
 
 from node.domain.filing import Known
@@ -168,7 +169,7 @@ def come_again(site: Site, datasets: Sequence[Dataset], **changes: object) -> li
         write(changed, folder / f"{uid}.dcm")
         digest, path = "1" * 64, f"quarantine/{uid}.dcm"
         row = Received(uid, changed.SOPClassUID, "1.2.840.10008.1.2.1", digest, 10, path, "B", "MR", "EMBER", "x", site.clock.now())
-        site.store.register.record_changed(row)
+        record_changed(site.store, row)
     return list(range(1, len(datasets) + 1))
 
 

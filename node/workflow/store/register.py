@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from node.domain.ports import Clock, Received, Recorded
+from node.domain.ports import Clock
 from node.workflow.store.following import follow_patient
 from node.workflow.store.news import write_news
 from node.workflow.store.quarantine import write_unreadable
@@ -70,57 +70,12 @@ class SeriesCount:
 
 
 class InstanceRegister:
-    """The rows of instances and associations; fulfils `node.domain.ports.Register`."""
+    """The rows of instances and associations; whose images they are and what they hold."""
 
     def __init__(self, engine: sa.Engine, clock: Clock) -> None:
         self._engine = engine
         self._reading = engine.execution_options(reading=True)
         self._clock = clock
-
-    def known_digest(self, sop_instance_uid: str) -> str | None:
-        """SHA-256 of the instance kept under that UID; None where there is none."""
-        query = sa.select(instances.c.digest).where(instances.c.sop_instance_uid == sop_instance_uid)
-        with self._reading.begin() as connection:
-            return connection.execute(query).scalar()
-
-    def record(self, received: Received) -> Recorded:
-        """Record a new instance; tells when the UID was there already."""
-        values = {**vars(received), "received_at": received.received_at.isoformat()}
-        with self._engine.begin() as connection:
-            query = sa.select(instances.c.digest).where(instances.c.sop_instance_uid == received.sop_instance_uid)
-            known = connection.execute(query).scalar()
-            if known is None:
-                connection.execute(instances.insert().values(values))
-                return Recorded.NEW
-        return Recorded.SAME if known == received.digest else Recorded.CHANGED
-
-    def record_changed(self, received: Received) -> None:
-        """Record an instance that was kept aside since its UID was there with other bytes; the same bytes again are no news."""
-        names = ("sop_instance_uid", "digest", "path", "association", "calling_ae", "called_ae", "address")
-        row = {name: getattr(received, name) for name in names}
-        row |= {"kind": "changed", "reason": "its UID was here with other bytes", "received_at": received.received_at.isoformat()}
-        same = sa.and_(quarantine.c.sop_instance_uid == received.sop_instance_uid, quarantine.c.digest == received.digest)
-        with self._engine.begin() as connection:
-            if connection.execute(sa.select(quarantine.c.id).where(same)).first() is None:
-                connection.execute(quarantine.insert().values(row))
-
-    def association_opened(self, association: str, *, calling_ae: str, called_ae: str, address: str) -> None:
-        """Note that an association is open."""
-        row = {"id": association, "calling_ae": calling_ae, "called_ae": called_ae, "address": address, "opened_at": self._now()}
-        with self._engine.begin() as connection:
-            connection.execute(associations.insert().values(row))
-
-    def association_closed(self, association: str, how: str) -> None:
-        """Note that it has ended: "released", "aborted" or "lost"."""
-        query = associations.update().where(associations.c.id == association).values(closed_at=self._now(), how=how)
-        with self._engine.begin() as connection:
-            connection.execute(query)
-
-    def close_all_associations(self) -> int:
-        """A receiver that starts has no association yet: whatever is open was lost with the one before. Returns how many."""
-        query = associations.update().where(associations.c.closed_at.is_(None)).values(closed_at=self._now(), how="lost")
-        with self._engine.begin() as connection:
-            return int(connection.execute(query).rowcount)
 
     def unread(self, limit: int) -> tuple[tuple[str, str], ...]:
         """(SOP Instance UID, path) of instances whose header the worker has not read yet, oldest first."""
