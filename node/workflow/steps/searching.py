@@ -130,10 +130,16 @@ class Searching:
         series = one.series
         if series.modality != _modality(purpose) or (purpose == "PET" and series.study_uid != exam.anchor):
             return False
+        if purpose == PRIORS and self._has_ended(series.study_uid):
+            return False  # it is compared with what is here of it; fetched again, it would be the same exam and not begin anew
         words = series.description.replace("_", " ")
         never = any(pattern.search(words) for pattern in self._rules.never_descriptions) if purpose != PRIORS else False
         whole = one.here > 0 and (series.images is None or one.here >= series.images)
         return not never and not whole and series.body_part.upper() not in self._rules.never_body_parts
+
+    def _has_ended(self, study_uid: str) -> bool:
+        number = self._store.register.exam_of(study_uid)
+        return number is not None and self._store.exams.get(number).state in ENDED
 
     def _here(self, series: SeriesFound) -> int:
         return sum(count.images for count in self._store.register.series(series.series_uid))

@@ -20,14 +20,9 @@ def may_ask(settings: Settings) -> bool:
     return (settings.retrieve.missing_roles or settings.retrieve.priors) and any(peer.ask == "images" for peer in settings.peer)
 
 
-def sources(settings: Settings, *, of: tuple[str, ...] = ("images",)) -> tuple[Source, ...]:
-    """The peers that may be asked, in the order of the settings.
-
-    Parameters
-    ----------
-    of : what they must allow: "images", or "counts" too
-    """
-    return tuple(source(peer, settings) for peer in settings.peer if peer.ask in of)
+def sources(settings: Settings) -> tuple[Source, ...]:
+    """The peers from which images may be fetched, in the order of the settings."""
+    return tuple(source(peer, settings) for peer in settings.peer if peer.ask == "images")
 
 
 def source_named(settings: Settings, name: str) -> Source:
