@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,16 @@ def test_a_series_that_nobody_has_counted_is_given_time(site: Site) -> None:
     site.receive([*pet(), *mr_series(), *flair_series()])
     site.sweep(after_s=29)
     assert "no count is known of T1 and FLAIR: waiting for 30 s without a new image" in site.reason
+    site.sweep(after_s=2)
+    assert site.begun
+
+
+def test_a_clock_that_is_set_back_holds_an_exam_up_no_longer_than_its_time(site: Site) -> None:
+    site.receive([*pet(), *mr_series(), *flair_series()])
+    site.clock.at -= timedelta(days=365)
+    site.sweep()
+    site.sweep(after_s=29)
+    assert not site.begun
     site.sweep(after_s=2)
     assert site.begun
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,7 @@ def test_a_series_that_grows_while_its_exam_is_computed_stops_that_version(empty
     empty.sweep()
     assert (empty.exam().version, empty.exam().plan) == (2, None)
     assert "images of the T1 came late, while version 1 was computed; begun again as a new version" in empty.told()
+    assert empty.store.news.versions_begun(1) == 0
     empty.sweep(after_s=31)
     assert empty.begun
 
@@ -108,6 +110,24 @@ def test_a_flair_that_was_missing_fills_its_role_when_it_is_whole(empty: Site) -
     assert empty.exam().version == 2
     assert empty.begun
     assert "FLAIR" in (empty.exam().plan or {})["series"]
+
+
+def test_a_clock_that_was_set_back_hides_no_late_image(site: Site) -> None:
+    site.clock.at -= timedelta(days=1)
+    site.receive(late_t1())
+    site.sweep()
+    site.sweep(after_s=31)
+    assert site.exam().version == 2
+
+
+def test_a_clock_that_was_set_back_hides_no_role(empty: Site) -> None:
+    empty.receive([*pet(), *t1()])
+    empty.sweep(after_s=3601)
+    empty.deliver()
+    empty.clock.at -= timedelta(days=1)
+    empty.receive(flair())
+    empty.sweep()
+    assert empty.exam().version == 2
 
 
 def test_a_flair_in_another_study_fills_the_role_too(empty: Site) -> None:

@@ -37,6 +37,7 @@ class Gathering:
         self._clock = clock
         self._weighing = weighing
         self._asking = asking
+        self._ahead: dict[datetime, datetime] = {}
 
     def facts(self, exam: ExamRow) -> Facts:
         """What is known of an exam now."""
@@ -127,7 +128,11 @@ class Gathering:
         return [item.count.series_uid for item in items if self._since(item.count.last_at) < deadline_s + LONG_AGO_S]
 
     def _since(self, at: datetime) -> float:
-        return (self._clock.now() - at).total_seconds()
+        """Seconds since then; of a time to come, since it was first seen: the clock was set back, and nobody waits for it to return."""
+        now = self._clock.now()
+        if at > now:
+            at = min(self._ahead.setdefault(at, now), now)
+        return (now - at).total_seconds()
 
 
 def _short(items: Sequence[Judged]) -> list[str]:

@@ -86,27 +86,30 @@ class Late:
         if exam.state is State.IGNORED:
             self._store.exams.move(exam.number, State.RECEIVED, "new images have arrived; looked at again")
         elif (exam.plan or {}).get("unclaimed"):
-            self._store.news.again(exam, "new images have arrived; looked at again as a new version")
-        elif self._held_already(exam, item):
+            self._store.exams.again(exam.number, "new images have arrived; looked at again as a new version")
+        elif self._is_used_whole(exam, item):
             return True
         elif what := self._what_it_changes(exam, item):
             return self._changed(exam, what)
-        else:
+        elif self._came_after(exam, item):
             text = f"new images have arrived that version {exam.version} does not use (series {item.series_uid}); `ember rerun` looks again"
             self._store.news.note(exam, text)
         return True
 
-    def _held_already(self, exam: ExamRow, item: SeriesNews) -> bool:
-        """Whether the version was planned with all of the series that is here: then a kill came between its beginning and this look."""
-        last_at = max((count.last_at for count in self._store.register.series(item.series_uid)), default=None)
-        planned = self._planned_last_at(exam, item) or exam.made_at
-        return last_at is None or (planned is not None and last_at <= planned)
-
-    @staticmethod
-    def _planned_last_at(exam: ExamRow, item: SeriesNews) -> datetime | None:
+    def _is_used_whole(self, exam: ExamRow, item: SeriesNews) -> bool:
+        """Whether the version uses all of a series that is here: then a kill came between its beginning and this look."""
         entries = (exam.plan or {}).get("series", {}).values()
-        said = next((entry.get("last_at") for entry in entries if entry["series_uid"] == item.series_uid), None)
-        return None if said is None else datetime.fromisoformat(said)
+        entry = next((entry for entry in entries if entry["series_uid"] == item.series_uid and "images" in entry), None)
+        counts = self._store.register.series(item.series_uid)
+        # By number, too: the clock may have been set back since.
+        return entry is not None and all(
+            count.images <= entry["images"] and count.last_at <= datetime.fromisoformat(entry["last_at"]) for count in counts
+        )
+
+    def _came_after(self, exam: ExamRow, item: SeriesNews) -> bool:
+        """Whether images of a series have come since the version began; for the story alone, since clocks are set."""
+        counts = self._store.register.series(item.series_uid)
+        return exam.made_at is None or any(count.last_at > exam.made_at for count in counts)
 
     def _what_it_changes(self, exam: ExamRow, item: SeriesNews) -> str:
         """In words; empty where it changes nothing."""
@@ -118,7 +121,7 @@ class Late:
             return f"series {item.series_uid} came late, for a role that was empty"
         if item.series_uid in (exam.plan or {}).get("short", ()) and self._chosen(exam, item):
             return f"series {item.series_uid}, which was not whole and not used, came late"
-        return "new images have arrived" if exam.state is State.REJECTED else ""
+        return "new images have arrived" if exam.state is State.REJECTED and self._came_after(exam, item) else ""
 
     def _fills(self, exam: ExamRow, item: SeriesNews) -> bool:
         """Whether a series would be chosen for a role that the version lacks."""
@@ -136,7 +139,8 @@ class Late:
     def _changed(self, exam: ExamRow, what: str) -> bool:
         news = self._store.news
         if exam.state in COMPUTING:
-            news.again(exam, f"{what}, while version {exam.version} was computed; begun again as a new version")
+            # Not one of those that are limited: nobody has seen the version that is given up.
+            self._store.exams.again(exam.number, f"{what}, while version {exam.version} was computed; begun again as a new version")
         elif self._left_to_readers(exam):
             news.note(exam, f"{what}; a reader has rejected version {exam.version}: `ember rerun` takes them in")
         elif news.versions_begun(exam.number) >= self._limit:
