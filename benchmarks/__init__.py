@@ -3,6 +3,7 @@
 Each script prints what was found beside the truth, the limit or the peer, and ends with 1 where a claim does not hold:
 
 - `exam_accuracy`: a whole exam by C-STORE, its results in an Orthanc, the numbers beside the known truth;
+- `ingest`: images taken a second, beside pynetdicom, Orthanc and DCMTK, and what memory large ones take;
 - `kill`: the node killed at awkward moments; every result accepted once, with one digest;
 - `conformance`: dciodvfy, dcentvfy and dcmqi on the objects in a folder;
 - `many_lesions`: hundreds of simulated lesions, found and phenotyped, with intervals;

@@ -73,7 +73,6 @@ class Coming:
         self._file: int | None = None
         self._name = ""
         self._size = 0
-        self._digest = sha256()
         self._ended = False
 
     def write(self, piece: memoryview) -> None:
@@ -127,6 +126,7 @@ class Coming:
         """From now on to a file, which is what the inbox will hold: the filer only gives it its name there."""
         self._name = uuid4().hex + PART
         self._file = os.open(self._hold.spool / self._name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        self._digest = sha256()
         self._append([head(self._arriving), *self._pieces])
         self._let_go()
 

@@ -42,8 +42,9 @@ class Shelves:
     def tidy(self) -> None:
         """Remove what was being written when a filer was killed."""
         self._arriving.mkdir(parents=True, exist_ok=True)
-        for leftover in self._arriving.iterdir():
-            leftover.unlink()
+        for folder in (self._arriving, self._storage / "inbox" / ".arriving"):  # the second one is that of earlier versions
+            for leftover in folder.glob("*"):
+                leftover.unlink()
 
     def put(self, path: str, parts: Sequence[Buffer]) -> None:
         """Write a file; it has its name and is durable after `settle`."""
