@@ -39,7 +39,8 @@ def stock_acceptor() -> Iterator[Stock]:
     entity.require_called_aet = True
     entity.maximum_pdu_size = 131072
     entity.maximum_associations = 1000
-    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 1
+    entity.acse_timeout = 1  # so long it waits for the peer to close what it has turned away
+    entity.dimse_timeout = entity.network_timeout = 10
     syntaxes = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
     entity.add_supported_context(MRImageStorage, syntaxes)
     entity.add_supported_context(Verification, syntaxes)
