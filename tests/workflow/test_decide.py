@@ -14,8 +14,11 @@ PET = Candidate(Role.PET, "1.1", True, "654 of 654 images")
 T1 = Candidate(Role.T1, "1.2", True, "170 images without a gap")
 FLAIR = Candidate(Role.FLAIR, "1.3", True, "170 images without a gap")
 SEG = Candidate(Role.LESION_SEG, "1.4", True, "1 image")
+HALF = Candidate(Role.FLAIR, "1.3", False, "112 of 176 images (the scanner's count)")
 WHOLE = Facts(State.RECEIVED, (PET, T1, FLAIR), quiet_s=9.0, quiet_needed_s=5.0, deadline_s=3600.0)
 LATE = replace(WHOLE, quiet_s=3600.0)
+SO_FAR = replace(WHOLE, chosen=tuple(replace(one, sure=True, usable=True) for one in WHOLE.chosen))
+FINAL = replace(WHOLE, chosen=tuple(replace(one, final=True) for one in SO_FAR.chosen))
 
 
 @pytest.mark.parametrize(
@@ -39,6 +42,23 @@ LATE = replace(WHOLE, quiet_s=3600.0)
         (replace(WHOLE, chosen=(PET, T1)), Action.WAIT, "no FLAIR and no lesion segmentation"),
         (replace(LATE, chosen=(PET, T1)), Action.BEGIN, "without lesions"),
         (replace(WHOLE, chosen=(PET, T1, SEG)), Action.BEGIN, "complete"),
+        (replace(WHOLE, uncounted_quiet_s=30.0), Action.WAIT, "no count is known of PET and T1 and FLAIR: waiting for 30 s"),
+        (replace(WHOLE, uncounted_quiet_s=30.0, silent=("pacs does not say",)), Action.WAIT, "FLAIR; pacs does not say: waiting"),
+        (replace(FINAL, quiet_s=0.0), Action.BEGIN, "complete"),
+        (replace(FINAL, quiet_s=0.0, awaited=("a scan goes on",)), Action.BEGIN, "complete"),
+        (replace(SO_FAR, quiet_s=0.0), Action.WAIT, "waiting for 5 s without a new image"),
+        (replace(SO_FAR, awaited=("a scan goes on",)), Action.WAIT, "deadline 60 min after the last image: a scan goes on"),
+        (replace(SO_FAR, awaited=("a scan goes on",), quiet_s=3600.0), Action.BEGIN, "as it is: a scan goes on"),
+        (replace(FINAL, better=("a better T1 is coming",)), Action.WAIT, "a better T1 is coming"),
+        (
+            replace(FINAL, chosen=(*FINAL.chosen[:2], HALF), open_from=("MR3T",)),
+            Action.WAIT,
+            f"waiting for FLAIR: {HALF.told}, association",
+        ),
+        (replace(WHOLE, chosen=(PET, T1), elsewhere=("pacs has a FLAIR",)), Action.WAIT, "has arrived; pacs has a FLAIR"),
+        (replace(LATE, chosen=(PET, T1), elsewhere=("pacs has a FLAIR",)), Action.BEGIN, "pacs has a FLAIR"),
+        (replace(LATE, chosen=(PET, replace(T1, whole=False, usable=True), FLAIR)), Action.BEGIN, "as it is: the T1 is not whole"),
+        (replace(WHOLE, chosen=(PET, T1, replace(FLAIR, whole=False), SEG)), Action.WAIT, "the FLAIR is not whole"),
     ],
 )
 def test_an_exam_is_begun_only_when_it_is_whole_and_quiet(facts: Facts, action: Action, words: str) -> None:
