@@ -104,6 +104,7 @@ class Port:
     door: OpenDoor
     service: AssociationService
     threads: list[threading.Thread] = field(default_factory=list)
+    connections: list[socket.socket] = field(default_factory=list)
 
     def settle(self) -> None:
         """Wait until every association has ended."""
@@ -140,6 +141,7 @@ def _accept(listener: socket.socket, port: Port) -> None:
             return
         thread = threading.Thread(target=_serve, args=(connection, host, number, port))
         port.threads.append(thread)
+        port.connections.append(connection)
         thread.start()
 
 

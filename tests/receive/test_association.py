@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,3 +69,41 @@ def test_the_inlet_learns_how_an_association_ended(port: Port, tmp_path: Path, h
     else:
         association.dul.socket.socket.shutdown(2)
     wait_until(lambda: list(port.inlet.ends.values()) == [how])
+
+
+def test_a_node_that_stops_tells_its_peers_and_answers_what_is_under_way(port: Port, tmp_path: Path) -> None:
+    association = associated(port.number, MR)
+    stored = association.send_c_store(write(instance(), tmp_path / "sent"))
+    port.service.stop()
+    for connection in port.connections:
+        connection.shutdown(socket.SHUT_RD)
+    port.settle()
+    wait_until(lambda: association.is_aborted)
+
+    assert stored.Status == 0
+    assert list(port.inlet.ends.values()) == ["aborted"]
+
+
+def test_the_end_of_an_association_that_cannot_be_kept_harms_nobody(port: Port, tmp_path: Path) -> None:
+    association = associated(port.number, MR)
+    association.send_c_store(write(instance(), tmp_path / "sent"))
+    port.inlet.failing = "closed"
+    association.release()
+    port.settle()
+
+    assert association.is_released
+    assert port.door.inside == 0
+    assert echo(peer(port)).status == 0
+
+
+def test_a_fault_of_our_own_ends_one_connection_and_nothing_else(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(caller: object) -> str:
+        raise ValueError("a mistake")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(port.door, "admit", fail)
+        association = associated(port.number, MR)
+    port.settle()
+
+    assert not association.is_established
+    assert echo(peer(port)).status == 0
