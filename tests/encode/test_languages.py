@@ -31,7 +31,7 @@ NOT_ON_PAGES = {
 NOT_SENTENCES = re.compile(
     r".*\bet al\., |Wu and Carson|Lammertsma and Hume"  # citations
     r"|([A-Za-z]+ \([0-9a-fx,]+\)(, )?)+$|Units \{\}"  # attributes
-    r"|Philips (PET Private Group|Imaging DD 001)|expected a DICOM file|enhanced multi-frame colour"  # private creators, quarantine
+    r"|Philips (PET Private Group|Imaging DD 001)|expected a DICOM file|expected digits and dots|.*deflated data set|enhanced multi-frame colour"  # private creators, quarantine
     r"|SVCA (training|classes)|Müller-Gärtner: |partial volume: the fractions"  # said while classes are learnt, or by a bug
     r"|Study Instance UID$|accession number$|study \{\}$"  # what makes an exam HELD, and a key
     r"|lesion \{\} \{\}$|SEG series \{\} holds|expected a genotype"  # seeds of UIDs, the story of an exam, a site's list
@@ -98,6 +98,8 @@ EXAMPLES = (
     "SEG series 1.2.3: it was made by this node",
     "MR series 1.2.3",
     "instance 1.2.3: images missing",
+    "MR series 1.2.3, which differs in patient ID, birth date, was said to be of the PET's patient by A. Smith: two cards",
+    "MR series 1.2.3 is not taken: split off by A. Smith: another day",
     "Correct what is said above and send the images again, or ask the administrator of the node: `ember correct E00001` puts a wrong value "
     "of the header right, `ember rerun E00001` analyses it again.",
 )
