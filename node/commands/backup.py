@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from node.commands.opening import as_json, settings_of
+from node.errors import TemporaryError
 
 
 @click.command()
@@ -29,7 +32,8 @@ def backup(config: Path, target: Path, *, verify: bool, keep: int, as_json: bool
         count, complaints = read_all(target)
         _tell({"files": count, "complaints": complaints}, f"{count} files read, {len(complaints)} damaged", complaints, as_json=as_json)
         return
-    made = take(settings_of(config).node.storage, target, SystemClock(), keep=keep)
+    with _disk(target):
+        made = take(settings_of(config).node.storage, target, SystemClock(), keep=keep)
     table = {"backup": made.manifest.file.name, "files": made.manifest.count, "new": made.new, "new_bytes": made.new_bytes}
     told = f"{made.manifest.file.name}: {made.manifest.count} files, {made.new} of them new ({made.new_bytes / 2**20:.1f} MiB)"
     _tell(table | {"complaints": made.complaints}, told, made.complaints, as_json=as_json)
@@ -43,7 +47,8 @@ def restore(target: Path, storage: Path, at: str) -> None:
     """Make the storage folder STORAGE, which must not exist or be empty, from a backup in TARGET."""
     from node.workflow.backup import restore as make
 
-    made = make(target, storage, at=at, complete=file_and_begin_anew)
+    with _disk(storage):
+        made = make(target, storage, at=at, complete=file_and_begin_anew)
     click.echo(f"{storage}: {made.count} files of {made.file.name}. Name it as node.storage in the settings and start the node.")
 
 
@@ -63,6 +68,15 @@ def file_and_begin_anew(folder: Path) -> None:
     filer.close()
     store.close()
     begin_anew(folder)
+
+
+@contextmanager
+def _disk(folder: Path) -> Iterator[None]:
+    """A disk that is full or read-only is no fault of ours."""
+    try:
+        yield
+    except OSError as error:
+        raise TemporaryError(f"{folder}: the disk does not take it, or does not give it: {error.strerror or error}") from error
 
 
 def _tell(table: dict[str, object], told: str, complaints: tuple[str, ...], *, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import random
 import sqlite3
@@ -264,3 +265,22 @@ def test_the_commands_back_up_verify_and_restore(node: Node, tmp_path: Path) -> 
     ember("restore", target, fresh, ends=1)
     next((tmp_path / "target" / "objects").glob("*/*")).write_bytes(b"rotten")
     assert "1 damaged" in ember("backup", target, "--verify", ends=1)
+
+
+def test_a_full_disk_ends_a_backup_with_a_sentence_and_the_next_one_goes_on(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.receive(1)
+    node.file_all()
+    config = tmp_path / "node.toml"
+    config.write_text(f'[node]\nstorage = "{node.storage}"\n')
+
+    def full(*_: object) -> tuple[str, int]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("node.workflow.backup.shelf._copied", full)
+    done = CliRunner().invoke(main, ["--config", str(config), "backup", str(tmp_path / "target")])
+    assert (done.exit_code, done.output.endswith("does not give it: No space left on device\n")) == (1, True)
+    assert manifests(tmp_path / "target") == ()
+    monkeypatch.undo()
+    assert take(node.storage, tmp_path / "target", CLOCK).complaints == ()

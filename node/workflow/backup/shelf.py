@@ -27,7 +27,7 @@ class Shelf:
 
     def put(self, source: Path) -> tuple[str, int, bool]:
         """Keep a file durably; its SHA-256, its size, and whether it is new here."""
-        arriving = self._objects / f".arriving-{os.getpid()}"
+        arriving = self._objects / ".arriving"  # what an interrupted backup has left of it is written over
         with source.open("rb") as file, arriving.open("wb") as copy:
             digest, size = _copied(file, copy)
             copy.flush()
