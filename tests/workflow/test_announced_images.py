@@ -177,6 +177,15 @@ def test_a_step_whose_beginning_was_never_told_counts_by_its_series() -> None:
     assert (series.series_uid, series.modality, len(series.instances)) == (MR_SERIES, "MR", 6)
 
 
+def test_evidence_is_forgotten_when_its_time_is_over(site: Site) -> None:
+    site.tell(NoticeKind.PROCEDURE_CREATED, step("IN PROGRESS"), STEP)
+    site.sweep()
+    site.sweep(after_s=89 * 86_400)
+    assert len(site.store.evidence.of_subject(STEP)) == 1
+    site.sweep(after_s=2 * 86_400)
+    assert site.store.evidence.of_subject(STEP) == ()
+
+
 @pytest.mark.filterwarnings("ignore:.*:UserWarning:pydicom")
 @pytest.mark.parametrize("encoded", [b"", b"\x00", b"\xff" * 40, b"\x08\x00\x99\x11SQ\x00\x00\xff\xff\xff\x7f"])
 def test_a_notice_that_cannot_be_read_is_told_and_stops_nothing(site: Site, encoded: bytes) -> None:

@@ -11,7 +11,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from io import BytesIO
 
 import structlog
@@ -35,6 +35,9 @@ OURS = (NoticeKind.PROCEDURE_CREATED, NoticeKind.PROCEDURE_SET, NoticeKind.AVAIL
 
 PATIENCE = timedelta(days=1)
 """A list of which nothing has come by then is of nothing that will."""
+
+KEPT = timedelta(days=90)
+"""How long evidence is of use: longer than any deadline, and than late images are likely."""
 
 LARGEST = 64 * 2**20
 """Bytes of an inflated data set; a list of a hundred thousand images has a tenth of them."""
@@ -63,15 +66,24 @@ class Announcing:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._cleared: date | None = None
 
     def take(self) -> None:
         """Read what nobody has read. A list of which nothing is here yet is looked at again, for a day."""
+        self._clear()
         for notice in self._store.notices.unweighed((*OURS, NoticeKind.COMMITMENT_REQUEST)):
             try:
                 self._read(notice)
             except _UNREADABLE as error:
                 log.warning("a notice cannot be read", kind=notice.kind.value, calling_ae=notice.calling_ae, error=type(error).__name__)
                 self._mark(notice, f"notice {notice.id}", (), f"cannot be read: {type(error).__name__}")
+
+    def _clear(self) -> None:
+        """Once a day: lists of thousands of UIDs are not kept for ever."""
+        now = self._clock.now()
+        if self._cleared != now.date():
+            self._cleared = now.date()
+            self._store.evidence.forget(now - KEPT)
 
     def _read(self, notice: NoticeRow) -> None:
         dataset = decoded(notice.dataset, notice.transfer_syntax_uid)

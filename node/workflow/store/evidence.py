@@ -94,6 +94,11 @@ class Evidence:
         table = evidence.c
         return self._some(sa.or_(table.study_uid.in_(studies), table.series_uid.in_(series), table.patient_key == patient_key))
 
+    def forget(self, before: datetime) -> int:
+        """Remove what was said before then: its exams have begun or ended long ago. Returns how many words."""
+        with self._engine.begin() as connection:
+            return int(connection.execute(evidence.delete().where(evidence.c.said_at < before.isoformat())).rowcount)
+
     def here(self, uids: Sequence[str]) -> dict[str, tuple[str, str]]:
         """SOP Instance UID → study and series of those of these instances that are here and were read."""
         found: dict[str, tuple[str, str]] = {}
