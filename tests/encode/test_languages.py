@@ -31,7 +31,8 @@ NOT_ON_PAGES = {
 NOT_SENTENCES = re.compile(
     r".*\bet al\., |Wu and Carson|Lammertsma and Hume"  # citations
     r"|([A-Za-z]+ \([0-9a-fx,]+\)(, )?)+$|Units \{\}"  # attributes
-    r"|Philips (PET Private Group|Imaging DD 001)|expected a DICOM file|expected digits and dots|.*deflated data set|enhanced multi-frame colour"  # private creators, quarantine
+    r"|Philips (PET Private Group|Imaging DD 001)|expected a DICOM file|enhanced multi-frame colour"  # private creators, quarantine
+    r"|expected digits and dots|.*deflated data set"  # quarantine
     r"|SVCA (training|classes)|Müller-Gärtner: |partial volume: the fractions"  # said while classes are learnt, or by a bug
     r"|Study Instance UID$|accession number$|study \{\}$"  # what makes an exam HELD, and a key
     r"|lesion \{\} \{\}$|SEG series \{\} holds|expected a genotype"  # seeds of UIDs, the story of an exam, a site's list
