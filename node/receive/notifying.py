@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import structlog
-from pydicom.dataset import Dataset
 
 from node.dimse import is_uid
 from node.domain.arrivals import Notice, NoticeKind
@@ -21,7 +20,7 @@ from node.errors import DataError, TemporaryError
 from node.receive.commands import N_ACTION, N_CREATE, N_EVENT_REPORT, N_SET
 from node.receive.contexts import AVAILABILITY, COMMITMENT, PROCEDURE_STEP
 from node.receive.ending import AssociationEnd
-from node.receive.notice_content import collect, read
+from node.receive.notice_content import FAILED, REFERENCED, STEP_STATUS, TRANSACTION, Content, collect, read
 from node.receive.session import Reply, Request, Session
 from node.receive.statuses import Answer
 
@@ -53,7 +52,7 @@ class _Told:
     kind: NoticeKind
     instance_uid: str
     type_id: int
-    content: Dataset
+    content: Content
 
 
 class _Refused(Exception):
@@ -112,7 +111,7 @@ def _kept(request: Request, session: Session, steps: ProcedureSteps) -> Reply:
         log.exception("not kept", association=session.name)
         return Reply(Answer.NO_ROOM, "could not be kept")
     if told.kind in (NoticeKind.PROCEDURE_CREATED, NoticeKind.PROCEDURE_SET):
-        steps.note(told.instance_uid, str(told.content.get("PerformedProcedureStepStatus", "")))
+        steps.note(told.instance_uid, told.content.text(STEP_STATUS))
     return Reply(Answer.TOLD, instance_uid=told.instance_uid)
 
 
@@ -157,7 +156,7 @@ def _check_instance(field: int, instance_uid: str) -> None:
         raise _Refused(Answer.INVALID_INSTANCE, "the SOP Instance UID is not a UID")
 
 
-def _content(kind: NoticeKind, request: Request, encoded: bytes) -> Dataset:
+def _content(kind: NoticeKind, request: Request, encoded: bytes) -> Content:
     commitment = kind in (NoticeKind.COMMITMENT_REQUEST, NoticeKind.COMMITMENT_RESULT)
     if not encoded:
         raise _Refused(Answer.NO_ARGUMENT if commitment else Answer.MISSING, "no data set")
@@ -177,16 +176,16 @@ def _check_content(told: _Told, steps: ProcedureSteps) -> None:
 
 
 def _check_transaction(told: _Told) -> None:
-    if not is_uid(str(told.content.get("TransactionUID", ""))):
+    if not is_uid(told.content.text(TRANSACTION)):
         raise _Refused(Answer.NO_ARGUMENT, "no Transaction UID")
-    if not told.content.get("ReferencedSOPSequence") and not told.content.get("FailedSOPSequence"):
+    if not told.content.has_items(REFERENCED) and not told.content.has_items(FAILED):
         raise _Refused(Answer.NO_ARGUMENT, "no Referenced SOP Sequence")
 
 
 def _check_created(told: _Told, steps: ProcedureSteps) -> None:
     if steps.has_ended(told.instance_uid) is not None:
         raise _Refused(Answer.DUPLICATE, "the procedure step was created before")
-    status = told.content.get("PerformedProcedureStepStatus")
+    status = told.content.text(STEP_STATUS)
     if not status:
         raise _Refused(Answer.MISSING, "no Performed Procedure Step Status")
     if status != IN_PROGRESS:
@@ -196,6 +195,6 @@ def _check_created(told: _Told, steps: ProcedureSteps) -> None:
 def _check_set(told: _Told, steps: ProcedureSteps) -> None:
     if steps.has_ended(told.instance_uid):
         raise _Refused(Answer.UPDATED_NO_MORE, "the procedure step may no longer be updated")
-    status = told.content.get("PerformedProcedureStepStatus", IN_PROGRESS)
+    status = told.content.text(STEP_STATUS) or IN_PROGRESS
     if status not in (IN_PROGRESS, *ENDED):
         raise _Refused(Answer.INVALID_VALUE, "not a Performed Procedure Step Status")
