@@ -39,7 +39,8 @@ each site to list what its archive takes before the first result.
 whether the peer has it, and asks by C-FIND; only a peer that says no, or can't say, is sent the same bytes again.
 
 *What may pass is tried again for ever*, at growing distances of up to an hour (`retry_delay_s`), all of it as soon as anything gets
-through, because a result that is not in the PACS is a result that nobody reads: an unreachable peer, a lost association, a full disk at the other end, an AE title that is not known there yet.
+through, because a result that is not in the PACS is a result that nobody reads: an unreachable peer, a lost association, a full disk at
+the other end, an AE title that is not known there yet. An object whose answer is missing goes last, in case it is what ends associations.
 *What the peer says of the object itself* (its class is not supported, it can't be understood) stops that object, with the reason.
 A warning (0xB000 …) is a stored object; its text is kept.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from node.deliver.commitment import Asked, request_commitment
 from node.deliver.compression import Compression
-from node.deliver.destination import Proof
+from node.deliver.destination import Held, Proof
 from node.deliver.holdings import held_by, instance_of
 from node.deliver.ledger import Outcome
 from node.deliver.send import send
@@ -17,10 +17,16 @@ from node.domain.ports import Parcel, Receipts
 
 @dataclass(frozen=True)
 class DimseDestination:
-    """Fulfils `Destination`; what it offers besides is `commit`."""
+    """Fulfils `Destination`; what it offers besides is `commit`.
+
+    Parameters
+    ----------
+    queried : where the same archive answers queries, in case it does not where it stores
+    """
 
     peer: Peer
     compression: Compression = Compression.NONE
+    queried: Peer | None = None
 
     def send(self, parcels: Sequence[Parcel], receipts: Receipts) -> Outcome:
         """By C-STORE over one association."""
@@ -28,7 +34,11 @@ class DimseDestination:
 
     def prove(self, parcels: Sequence[Parcel]) -> tuple[Proof, ...]:
         """By C-FIND."""
-        return held_by(self.peer, [instance_of(parcel) for parcel in parcels])
+        wanted = [instance_of(parcel) for parcel in parcels]
+        proofs = held_by(self.peer, wanted)
+        if self.queried is not None and all(proof.held is Held.UNASKABLE for proof in proofs):
+            return held_by(self.queried, wanted)
+        return proofs
 
     def commit(self, transaction_uid: str, parcels: Sequence[Parcel]) -> Asked:
         """Ask it to commit to these; its result may come now, later and to another process of the node, or never."""

@@ -26,6 +26,10 @@ SLOWEST_BYTES_PER_S = 100_000
 """An object may take as long as at this rate before its answer is waited for."""
 
 
+class _LostError(TemporaryError):
+    """An association has ended in the middle: the peer is there, and something of ours may have ended it."""
+
+
 def send(parcels: Sequence[Parcel], peer: Peer, receipts: Receipts, *, compression: Compression = Compression.NONE) -> Outcome:
     """Send frozen objects over one association, their bytes unchanged, and note each one's fate.
 
@@ -54,9 +58,9 @@ def send(parcels: Sequence[Parcel], peer: Peer, receipts: Receipts, *, compressi
         _send_all(ledger.open(waiting), peer, ledger, compression)
         away = ""
     except (TemporaryError, RefusedError) as error:
-        away = str(error)
+        away = "" if isinstance(error, _LostError) else str(error)
         for parcel in ledger.open(waiting):
-            ledger.note(parcel, Verdict(_fate_unsent(parcel), away))
+            ledger.note(parcel, Verdict(_fate_unsent(parcel), str(error)))
     outcome = ledger.outcome(away=away)
     counts = {name: len(getattr(outcome, name)) for name in ("stored", "refused", "not_taken", "postponed")}
     log.info("sent", peer=peer.name, **counts)
@@ -83,7 +87,7 @@ def _send_all(parcels: Sequence[Parcel], peer: Peer, ledger: Ledger, compression
             ledger.note(parcel, reached)
             if reached.fate is Fate.UNKNOWN:
                 # The library may take a moment to see that the association is gone: the next object must not be handed to it.
-                raise TemporaryError(f"{peer} gave no answer, or ended the association")
+                raise _LostError(f"{peer} gave no answer, or ended the association")
 
 
 def _store(parcel: Parcel, syntax: UID, association: Association, ledger: Ledger, peer: Peer) -> Verdict:

@@ -190,6 +190,24 @@ def test_an_object_whose_answer_is_missing_is_asked_after_and_accepted_once(site
     assert site.exam is State.DELIVERED
 
 
+def test_an_object_that_ends_each_association_keeps_no_other_back(site: Site) -> None:
+    archive = site.add("pacs")
+    bad = site.uids[1]
+
+    def answer(event: Any) -> int:
+        if event.request.AffectedSOPInstanceUID == bad:
+            event.assoc.dul.socket.socket.shutdown(2)
+            return 0x0110
+        return 0x0000
+
+    archive.answer = answer
+    site.run()
+    assert archive.stored == []
+    site.later(10)
+
+    assert site.states() == ["proven", "sending", "proven"]
+
+
 @pytest.mark.parametrize("died_in", ["sending", "stored"])
 def test_a_node_that_dies_between_two_objects_sends_none_twice(site: Site, died_in: str) -> None:
     archive = site.add("pacs")

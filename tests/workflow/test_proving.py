@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from delivery_site import Site
-from faulty_archive import report
-from network import dataset_bytes, digest, instance, write
+from faulty_archive import QUERY, report
+from network import dataset_bytes, digest, instance, serving, write
 from pydicom.dataset import Dataset
 
 from node.deliver import DimseDestination, commitment
@@ -349,6 +349,15 @@ def test_without_any_means_of_proof_stored_is_the_end_and_said_so(site: Site) ->
     site.run()
     assert (site.exam, site.states()) == (State.DELIVERED, ["stored"] * 3)
     assert site.reason == "3 of 3 objects stored by pacs, not proven: pacs offers no C-FIND"
+
+
+def test_an_archive_that_answers_queries_at_another_door_is_asked_there(site: Site) -> None:
+    archive = site.add("pacs", query=False)
+    with serving([QUERY], archive.handlers(), ae_title="PACS_QR") as port:
+        door = PeerSection(name="vna", ae_titles=("PACS",), host="127.0.0.1", port=port, ae_title="PACS_QR", archive=True, timeout_s=2)
+        site.set(peer=(door,))
+        site.run()
+    assert (site.exam, site.states()) == (State.DELIVERED, ["proven"] * 3)
 
 
 def test_a_site_that_wants_no_proof_gets_none(site: Site) -> None:

@@ -81,7 +81,7 @@ class Deliverer:
         now = self._store.clock.now()
         rows = [row for row in self._store.deliveries.of_exam(exam, version, name) if row.state in states]
         due = [row for row in rows if row.next_at is not None and row.next_at <= now]
-        return sorted(due, key=lambda row: (ORDER.index(row.kind) if row.kind in ORDER else len(ORDER), row.path))
+        return sorted(due, key=_turn)
 
     def _send(self, rows: Sequence[DeliveryRow], section: Destination, where: Place) -> None:
         rows = self._without_overtaken(rows)
@@ -150,3 +150,8 @@ class Deliverer:
         reason = exam.reason if exam.reason.endswith(by_hand) else f"{exam.reason}{by_hand}"  # told once, however often this is done
         self._store.exams.move(exam.number, State.WITHDRAWN, reason, of_version=exam.version, progress=None)
         self._store.exams.note(exam.number, f"the rejection note: {told(notes)}")
+
+
+def _turn(row: DeliveryRow) -> tuple[bool, int, str]:
+    """What goes first. An object whose answer is missing goes last: it may be what ends each association."""
+    return row.state is DeliveryState.SENDING, ORDER.index(row.kind) if row.kind in ORDER else len(ORDER), row.path

@@ -20,7 +20,7 @@ def place(section: Section, settings: Settings, label: str) -> Destination:
     """
     match section.kind:
         case "dimse":
-            return DimseDestination(peer(section, settings), Compression(section.compression))
+            return DimseDestination(peer(section, settings), Compression(section.compression), _queried(section, settings))
         case "stow":
             return stow_at(section, settings)
         case "folder":
@@ -59,8 +59,20 @@ def peer(section: Section | PeerSection, settings: Settings) -> Peer:
 
 def titles_of(section: Section, settings: Settings) -> frozenset[str]:
     """AE titles under which a destination may call us: its own, and those of the peers that have its title or its host."""
-    same = [one for one in settings.peer if section.ae_title in (one.ae_title, *one.ae_titles) or (one.host and one.host == section.host)]
+    same = _same_archive(section, settings)
     return frozenset(title for one in same for title in one.ae_titles) | ({section.ae_title} if section.ae_title else set())
+
+
+def _same_archive(section: Section, settings: Settings) -> list[PeerSection]:
+    """The peers that have a destination's title or its host."""
+    return [one for one in settings.peer if section.ae_title in (one.ae_title, *one.ae_titles) or (one.host and one.host == section.host)]
+
+
+def _queried(section: Section, settings: Settings) -> Peer | None:
+    """Another door of a destination's archive, which answers queries."""
+    doors = [one for one in _same_archive(section, settings) if one.host and one.port and one.ae_title]
+    other = [one for one in doors if (one.host, one.port, one.ae_title) != (section.host, section.port, section.ae_title)]
+    return next((peer(one, settings) for one in other if one.archive or one.ask != "nothing"), None)
 
 
 def _tls(settings: Settings) -> SSLContext:
