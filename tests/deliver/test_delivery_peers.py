@@ -11,7 +11,7 @@ import pytest
 from deliver_pictures import map_slice, page
 from network import Receipts, dataset_bytes, instance, parcel, wait_until, write
 from pydicom import dcmread
-from pydicom.uid import UID, JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.uid import UID, ImplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless, RLELossless
 
 from benchmarks.peers import Orthanc, find, free_port
 from node.deliver import Compression, send
@@ -95,6 +95,27 @@ def test_dcmtk_storescp_that_prefers_a_lossless_syntax_gets_it_and_decodes_the_s
         got, sent = dcmread(plain), dcmread(paths[str(dcmread(file, stop_before_pixels=True).SOPInstanceUID)])
         assert dcmread(file, stop_before_pixels=True).file_meta.TransferSyntaxUID == syntax
         assert np.array_equal(got.pixel_array, sent.pixel_array)
+
+
+@pytest.mark.peer("storescu")
+def test_dcmtk_storescp_that_takes_implicit_vr_alone_gets_the_same_pixels(tmp_path: Path) -> None:
+    paths = {path.stem: path for path in (write(page(), tmp_path / "outbox"), write(map_slice(1), tmp_path / "outbox"))}
+    arrived, port = tmp_path / "arrived", free_port()
+    arrived.mkdir()
+    words = [str(find("storescp")), "+xi", "-uf", "-aet", "PACS", "-od", str(arrived), str(port)]
+    scp = subprocess.Popen(words, env={**os.environ, "TCP_NODELAY": "1"})
+    try:
+        pacs = Peer("storescp", "127.0.0.1", port, "PACS", "EMBER", connect_timeout_s=5, answer_timeout_s=5)
+        wait_until(lambda: is_up(pacs))
+        outcome = send([parcel(path) for path in paths.values()], pacs, Receipts())
+    finally:
+        scp.terminate()
+        scp.wait()
+
+    got = [dcmread(file) for file in arrived.iterdir()]
+    assert [how for _, how in outcome.stored] == ["answered 0x0000, sent in Implicit VR Little Endian"] * 2
+    assert {one.file_meta.TransferSyntaxUID for one in got} == {ImplicitVRLittleEndian}
+    assert all(np.array_equal(one.pixel_array, dcmread(paths[one.SOPInstanceUID]).pixel_array) for one in got)
 
 
 @pytest.mark.peer("Orthanc")
