@@ -10,6 +10,7 @@ from email import message_from_bytes
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
+from ssl import SSLContext
 from typing import Any
 
 from pydicom import dcmread
@@ -72,7 +73,7 @@ def stow_answer(stored: list[str], failed: dict[str, int]) -> bytes:
 
 
 @contextmanager
-def serving_http(server: ScriptedServer) -> Iterator[str]:
+def serving_http(server: ScriptedServer, tls: SSLContext | None = None) -> Iterator[str]:
     """The server at work; its address."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -99,10 +100,12 @@ def serving_http(server: ScriptedServer) -> Iterator[str]:
             pass
 
     listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        listener.socket = tls.wrap_socket(listener.socket, server_side=True)
     thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{listener.server_address[1]}/dicom-web"
+        yield f"{'http' if tls is None else 'https'}://127.0.0.1:{listener.server_address[1]}/dicom-web"
     finally:
         listener.shutdown()
         thread.join()

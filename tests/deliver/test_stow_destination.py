@@ -7,8 +7,10 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from ssl import SSLContext
 
 import pytest
+from authority import Authority
 from network import Receipts, instance, parcel, write
 from stow_server import ScriptedServer, serving_http, stow_answer
 
@@ -17,6 +19,7 @@ from node.deliver.exchange import HttpServer
 from node.deliver.stow import BATCH_OBJECTS, StowDestination
 from node.domain.ports import DeliveryState
 from node.errors import RefusedError, TemporaryError
+from node.tls import client_context, server_context, server_context_without_callers
 
 
 @pytest.fixture
@@ -35,8 +38,8 @@ def paths(tmp_path: Path) -> list[Path]:
     return [write(instance(number), tmp_path / "outbox") for number in range(3)]
 
 
-def destination(url: str, *, token: Path | None = None, timeout_s: float = 2.0) -> StowDestination:
-    return StowDestination("archive", HttpServer("archive", url, token=token, tls=None, timeout_s=timeout_s))
+def destination(url: str, *, token: Path | None = None, tls: SSLContext | None = None, timeout_s: float = 2.0) -> StowDestination:
+    return StowDestination("archive", HttpServer("archive", url, token=token, tls=tls, timeout_s=timeout_s))
 
 
 def fates(outcome: Outcome) -> tuple[int, int, int, int]:
@@ -256,3 +259,17 @@ def test_a_check_asks_for_one_study(archive: StowDestination, server: ScriptedSe
         archive.check()
     with pytest.raises(TemporaryError, match="unreachable"):
         destination("http://127.0.0.1:9").check()
+
+
+def test_tls_is_spoken_with_whom_the_authority_vouches_for_alone(server: ScriptedServer, paths: list[Path], tmp_path: Path) -> None:
+    authority, rogue = Authority(tmp_path / "ca"), Authority(tmp_path / "rogue", "Rogue")
+    context = client_context(authority.issue("node"))
+    with serving_http(server, server_context(authority.issue("archive"))) as url:
+        good = destination(url, tls=context).send([parcel(paths[0])], Receipts())
+    with serving_http(server, server_context_without_callers(rogue.issue("archive"))) as url:
+        bad = destination(url, tls=context).send([parcel(paths[1])], Receipts())
+
+    assert fates(good) == (1, 0, 0, 0)
+    assert fates(bad) == (0, 0, 0, 1)
+    assert "unreachable" in bad.away
+    assert server.uids == [[paths[0].stem]]

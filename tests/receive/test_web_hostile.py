@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
+from authority import Authority
 from memory_inlet import MemoryInlet
 from network import STUDY, instance, wait_until, write
 from web_site import HEADERS, WebSite, multipart, serving_web
@@ -23,6 +23,7 @@ from web_site import HEADERS, WebSite, multipart, serving_web
 from node.errors import SettingsError
 from node.receive.dicomweb import server as server_module
 from node.receive.dicomweb.tokens import Tokens, new_token, read_tokens
+from node.tls import Credentials, server_context_without_callers
 
 TYPE = HEADERS["Content-Type"]
 
@@ -178,23 +179,18 @@ def test_a_client_that_vanishes_leaves_nothing(site: WebSite) -> None:
 
 
 def test_a_client_that_takes_nothing_of_its_answer_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "UNREAD_TIMEOUT_S", 0.5)
-    large = write(instance(size=2048), tmp_path / "outbox")
+    monkeypatch.setattr(server_module, "UNREAD_TIMEOUT_S", 1.0)
+    large = [write(instance(number, size=2048), tmp_path / "outbox") for number in range(3)]
     with serving_web(tmp_path) as site, ExitStack() as lines:
-        site.results.put("E00001/v1", [large])
+        site.results.put("E00001/v1", large)
         for _ in range(6):
-            line = lines.enter_context(socket.create_connection(("127.0.0.1", site.port)))
+            line = lines.enter_context(socket.socket())
             line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            line.connect(("127.0.0.1", site.port))
             line.sendall(f"GET /dicom-web/studies/{STUDY} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-        wait_until(lambda: open_here(site) == 6)
+        wait_until(lambda: site.connections > 0)
         assert is_served(site)
-        wait_until(lambda: open_here(site) == 0, seconds=10)
-
-
-def open_here(site: WebSite) -> int:
-    """How many connections the port holds."""
-    found = psutil.Process().net_connections("tcp")
-    return sum(one.laddr.port == site.port and one.status != psutil.CONN_LISTEN for one in found)
+        wait_until(lambda: site.connections == 0, seconds=server_module.HEAD_TIMEOUT_S - 2)
 
 
 def test_ten_thousand_tiny_parts_cost_no_more_than_their_bytes(tmp_path: Path) -> None:
@@ -274,44 +270,23 @@ def test_a_name_that_is_none_gets_no_token() -> None:
         new_token("two words")
 
 
-def test_a_client_that_is_silent_in_the_handshake_blocks_nobody(tmp_path: Path, hurried: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_is_silent_in_the_handshake_blocks_nobody_and_a_new_certificate_needs_no_restart(
+    tmp_path: Path, hurried: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(server_module, "HANDSHAKE_TIMEOUT_S", 0.5)
-    certificates = [own_certificate(tmp_path, name) for name in ("first", "second")]
-    current = [certificates[0]]
-    with serving_web(tmp_path, tls=lambda: current[0][1]) as site, ExitStack() as lines:
+    authority, other = Authority(tmp_path / "ca"), Authority(tmp_path / "other", "Other CA")
+    files = authority.issue("node")
+    credentials = Credentials(files, make=server_context_without_callers)
+    with serving_web(tmp_path, tls=credentials.server) as site, ExitStack() as lines:
         silent = [lines.enter_context(socket.create_connection(("127.0.0.1", site.port), timeout=5)) for _ in range(20)]
-        assert requests.get(f"{site.url}/studies", verify=str(certificates[0][0]), timeout=5).status_code == 200
+        assert requests.get(f"{site.url}/studies", verify=str(authority.file), timeout=5).status_code == 200
         assert silent[0].recv(1) == b""
-        current[0] = certificates[1]
-        assert requests.get(f"{site.url}/studies", verify=str(certificates[1][0]), timeout=5).status_code == 200
+        renewed = other.issue("node")
+        files.certificate.write_bytes(renewed.certificate.read_bytes())
+        files.key.write_bytes(renewed.key.read_bytes())
+        assert requests.get(f"{site.url}/studies", verify=str(other.file), timeout=5).status_code == 200
         with pytest.raises(requests.exceptions.SSLError):
-            requests.get(f"{site.url}/studies", verify=str(certificates[0][0]), timeout=5)
-
-
-def own_certificate(folder: Path, name: str) -> tuple[Path, ssl.SSLContext]:
-    """A certificate for this machine that signs itself, and the context of a port that shows it."""
-    import datetime
-    import ipaddress
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number(), now, now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file, private = folder / f"{name}.crt", folder / f"{name}.key"
-    file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file, private)
-    return file, context
+            requests.get(f"{site.url}/studies", verify=str(authority.file), timeout=5)
 
 
 def test_a_thousand_silent_connections_keep_nobody_out_and_do_not_outlast_their_time(site: WebSite) -> None:

@@ -54,7 +54,13 @@ class WebSite:
     inlet: Any
     results: MadeResults
     index: ResultIndex
+    server: WebServer
     scheme: str = "http"
+
+    @property
+    def connections(self) -> int:
+        """How many it holds."""
+        return len(self.server._server.server_state.connections)
 
     @property
     def url(self) -> str:
@@ -82,7 +88,7 @@ def serving_web(
     thread.start()
     try:
         wait_until(lambda: server.port > 0)
-        yield WebSite(server.port, inlet, results, index, "http" if tls is None else "https")
+        yield WebSite(server.port, inlet, results, index, server, "http" if tls is None else "https")
     finally:
         server.stop()
         thread.join(20)

@@ -25,6 +25,8 @@ from node.receive.dicomweb.attributes import ALL_KEYWORDS, INSTANCE_KEYWORDS, At
 log = structlog.get_logger()
 
 LOOK_AGAIN_S = 1.0
+PATIENCE_S = 5.0
+"""A new version is read in less; a large site's first look, which is not waited for, takes minutes."""
 _FORM = 1
 """Of the tables; a file of another form is made anew."""
 
@@ -78,8 +80,8 @@ class ResultIndex:
         self._prepare()
 
     def refresh(self) -> None:
-        """Take in what is new and put out what has gone, unless it was done a moment ago, or another thread is at it."""
-        if not self._lock.acquire(blocking=False):
+        """Take in what is new and put out what has gone, unless it was done a moment ago; who else is at it is waited for."""
+        if not self._lock.acquire(timeout=PATIENCE_S):
             return
         try:
             if time.monotonic() - self._looked >= LOOK_AGAIN_S:
