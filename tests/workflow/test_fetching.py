@@ -233,6 +233,7 @@ def test_an_earlier_exam_is_fetched_and_waited_for_no_longer_than_the_site_says(
     node.intake, node.fetcher._settings = ExamIntake(settings, node.store, node.clock), settings
     node.fetcher._searching._settings = settings
     node.receive([*pet(), *_mrs()])
+    assert node.intake.facts(node.store.exams.get(1)).rests == "asking peers for earlier exams", "also of an exam that begins at once"
     assert "asking peers for earlier exams" in node.later(61).reason
     for _ in range(6):
         decide_and_fetch(node)

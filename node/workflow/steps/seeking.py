@@ -38,9 +38,9 @@ class Seeking:
         """The same facts with `fetching` and `rests`, and the questions that follow from them."""
         if not self._may or facts.begun or facts.state in ENDED or not _ours(facts):
             return facts
-        if facts.quiet_s < self._section.after_quiet_s or facts.unread or facts.open_from:
-            return replace(facts, fetching=self._told_of_active(exam))
-        fetching = self._roles(exam, facts)
+        arriving = facts.quiet_s < self._section.after_quiet_s or facts.unread or facts.open_from
+        fetching = self._told_of_active(exam) if arriving else self._roles(exam, facts)
+        # An exam that is complete begins at once: its earlier ones are sought as soon as there is a PET.
         rests = "; ".join(text for text in (facts.rests, self._priors(exam, facts)) if text)
         return replace(facts, fetching=fetching, rests=rests)
 
@@ -74,11 +74,12 @@ class Seeking:
         if self._is_open(search):
             return "asking peers for earlier exams"
         mine = [row for row in self._store.retrievals.of_exam(exam.number, exam.version) if row.purpose == PRIORS]
-        active = [_told(row) for row in mine if row.state in ACTIVE]
+        active = [row for row in mine if row.state in ACTIVE]
+        fetching = f"{len(active)} series of earlier exams are being fetched" if active else ""
         came = {row.study_uid for row in mine if row.kept and row.state not in ACTIVE}
         going = [study for study in sorted(came) if self._is_going(study)]
         waiting = f"waiting for {len(going)} earlier exams to be analysed" if going else ""
-        return "; ".join([*active[:1], *([waiting] if waiting else [])])
+        return "; ".join(text for text in (fetching, waiting) if text)
 
     def _is_going(self, study_uid: str) -> bool:
         """Whether the exam of a study that was fetched is still to end."""
@@ -121,5 +122,4 @@ def _lacking(facts: Facts) -> tuple[Role, ...]:
 def _told(row: RetrievalRow) -> str:
     count = f"{row.kept} of {row.expected} images" if row.expected else f"{row.kept} images"
     waits = f" ({row.told})" if row.told and row.state is RetrievalState.WANTED else ""
-    what = "an earlier exam" if row.purpose == PRIORS else f"the {row.purpose}"
-    return f"fetching {what} from {row.peer}: {count}{waits}"
+    return f"fetching the {row.purpose} from {row.peer}: {count}{waits}"
