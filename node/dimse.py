@@ -7,10 +7,11 @@ acknowledgement (20 images/s instead of 180).
 
 Some settings of pynetdicom are changed for the process when this file is imported, because it has no narrower place for them. A file is
 sent as the bytes that lie on disk, instead of being decoded and encoded again: a result must reach the PACS with the bytes that were
-frozen. Its own logs of events and queries are off, since they name patients. And two mistakes of its are repaired there: it closes a
+frozen. Its own logs of events and queries are off, since they name patients. And three mistakes of its are repaired there: it closes a
 socket only when it could shut it down first, which fails when the peer was quicker or never reached, and leaves the socket to the
-garbage collector; and an association that it gives up waits for ever for a peer that takes or gives a byte a second, where here its
-socket is shut.
+garbage collector; an association that it gives up waits for ever for a peer that takes or gives a byte a second, where here its
+socket is shut; and its thread that looks for requests of the peer takes an answer away, once in some thousand, from the thread that
+waits for it, which then waits until its time-out: here it takes requests alone.
 
 A peer that rejects an association for good raises `RefusedError`; whatever may pass (no answer, busy, aborted) raises `TemporaryError`.
 """
@@ -30,6 +31,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
+from pynetdicom.dimse import DIMSEServiceProvider
+from pynetdicom.dimse_primitives import C_CANCEL
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind, Verification
@@ -69,6 +72,17 @@ def _kill_for_sure(association: Association) -> None:
 
 
 Association.kill = _kill_for_sure
+
+_get_msg = DIMSEServiceProvider.get_msg
+
+
+def _leave_answers(provider: DIMSEServiceProvider, block: bool = False) -> tuple[int, object] | tuple[None, None]:  # noqa: FBT001, FBT002
+    _, message = provider.peek_msg()
+    is_request = message is not None and (message.MessageIDBeingRespondedTo is None or isinstance(message, C_CANCEL))
+    return _get_msg(provider, block) if block or is_request else (None, None)
+
+
+DIMSEServiceProvider.get_msg = _leave_answers
 
 IMPLEMENTATION_CLASS_UID = UID("2.25.262569185279787856321899357490645351346")
 """Who wrote a file or proposed an association (PS3.7 D.3.3.2). Never changed: it is part of each received file's digest."""

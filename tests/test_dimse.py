@@ -5,14 +5,16 @@ from __future__ import annotations
 import gc
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from network import serving
+from network import serving, wait_until
 from pydicom.dataset import Dataset
 from pydicom.uid import ImplicitVRLittleEndian
 from pynetdicom import evt
+from pynetdicom.dimse_primitives import C_ECHO, C_STORE
 from pynetdicom.presentation import build_context
 from pynetdicom.sop_class import MRImageStorage, StudyRootQueryRetrieveInformationModelFind, Verification
 
@@ -166,3 +168,20 @@ def test_a_peer_that_does_not_answer_a_query_in_time_cannot_say() -> None:
 )
 def test_a_uid_is_digits_and_single_dots(text: str, expected: bool) -> None:
     assert is_uid(text) is expected
+
+
+def test_an_answer_is_left_to_the_thread_that_waits_for_it(pacs: Peer) -> None:
+    answer, request = C_STORE(), C_ECHO()
+    answer.MessageIDBeingRespondedTo, request.MessageID = 1, 1
+    with associate(pacs, [build_context(Verification)]) as association:
+        association._reactor_checkpoint.clear()  # the library's own thread, which asks as it does below
+        wait_until(lambda: association._is_paused)
+        time.sleep(0.01)
+        provider = association.dimse
+        assert provider.get_msg(block=False) == (None, None)
+        provider.msg_queue.put((1, answer))
+        provider.msg_queue.put((1, request))
+        assert provider.get_msg(block=False) == (None, None)
+        assert provider.get_msg(block=True) == (1, answer)
+        assert provider.get_msg(block=False) == (1, request)
+        association._reactor_checkpoint.set()
