@@ -89,9 +89,11 @@ class AssociationService:
         host, port : of the peer
         certificate : the peer's, verified; none on the plain port
         """
-        wire = Wire(connection, self._settings.handshake_timeout_s)
         try:
+            wire = Wire(connection, self._settings.handshake_timeout_s)
             wire.finish(self._served(wire, Caller("", "", host, port, certificate=certificate)))
+        except AssociationEnd as end:
+            log.debug("no association", host=host, why=end.why)
         except Exception:
             # One connection's misfortune, which must not end the listener.
             log.exception("association failed", address=f"{host}:{port}")

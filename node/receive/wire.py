@@ -39,14 +39,16 @@ class Wire:
         self._connection = connection
         self._view = memoryview(bytearray(BUFFER_BYTES))
         self._start = self._end = 0
-        connection.settimeout(timeout_s)
-        self._timeout_s = timeout_s
         self._deadline = monotonic() + timeout_s
+        self.set_timeout(timeout_s)
 
     def set_timeout(self, timeout_s: float) -> None:
         """Wait so long for the next bytes from now on."""
         self._timeout_s = timeout_s
-        self._connection.settimeout(timeout_s)
+        try:
+            self._connection.settimeout(timeout_s)
+        except OSError as error:
+            raise lost(f"connection broke: {error.strerror or error}") from None
 
     def header(self) -> tuple[int, int]:
         """Type and length of the next PDU (PS3.8 9.3.1); it must be complete before its deadline."""
