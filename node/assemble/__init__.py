@@ -76,6 +76,8 @@ Decisions
   twice means the second; and a program that runs again must not undo what a reader drew. Whether a person drew is told from the
   segments' algorithm type, from a named creator, or from our own tracking identifier on another maker's object. A person's SEG without a
   voxel says that there is no lesion; a program's is a fault.
+- **A deflated file is never inflated whole for its header** (`inflating`), and for its pixels up to 1 GiB only, because two megabytes may
+  become two thousand. UIDs must be digits and dots: they become UIDs of results and names of files.
 
 Not read: colour MR, PET in two units, gated frames at one place and time, FRACTIONAL lesion SEGs; the reason says so each time.
 """

@@ -77,6 +77,11 @@ sent: its follow-up is analysed again where a person asks for it.
 The site's list of genotypes (`genotypes`) is read when an exam is assembled and not when the node starts, because it grows every week; a
 mistake in it stops that exam with the line of the mistake, instead of leaving a genotype out in silence.
 
+What is quarantined is let in by a person alone (`steps.releasing`). Changed bytes that are let in change places with the former ones, in
+one transaction, and every exam that used these is told; instead of overwriting, because a result must be traceable to the bytes it was made
+from. An image whose data set is another than its sender announced is quarantined when its header is read, because rows and files go by the
+announced UID.
+
 The engine is DBOS on the node's own SQLite file, behind `engine` alone, because it resumed every workflow in kill tests and needs no
 broker; instead of a queue of our own.
 
