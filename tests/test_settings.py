@@ -185,3 +185,26 @@ def test_an_analysis_is_read_as_it_was_written(**written: object) -> None:
     analysis = settings.AnalysisSection.model_validate(tomllib.loads(text))
     assert analysis.model_dump(mode="json", include=set(written)) == written
     assert settings.AnalysisSection.model_validate(analysis.model_dump()) == analysis
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("[receiver]\ncommitment = true\n", "needs a .*peer.* with archive = true"),
+        ('[[destination]]\nname = "a"\nhost = "h"\nport = 104\nae_title = "A"\nproof = "commitment"\n', "its report is turned away"),
+        ('[[peer]]\nname = "a"\nae_titles = ["A"]\narchive = true\n', "archive = true needs host, port and ae_title"),
+    ],
+)
+def test_a_commitment_that_could_not_be_had_is_a_mistake(tmp_path: Path, more: str, words: str) -> None:
+    file = tmp_path / "node.toml"
+    file.write_text(f'[node]\nae_title = "EMBER"\nstorage = "x"\n{more}')
+    with pytest.raises(SettingsError, match=words):
+        settings.load(file, {})
+
+
+def test_a_commitment_for_which_there_is_an_archive_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "node.toml"
+    where = 'host = "h"\nport = 104\nae_title = "A"\n'
+    peer, destination = f'[[peer]]\nname = "vna"\nae_titles = ["A"]\narchive = true\n{where}', f'[[destination]]\nname = "a"\n{where}'
+    file.write_text(f'[node]\nae_title = "EMBER"\nstorage = "x"\n[receiver]\ncommitment = true\n{peer}{destination}proof = "commitment"\n')
+    assert settings.load(file, {}).peer[0].archive

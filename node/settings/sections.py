@@ -158,6 +158,18 @@ class Settings(Section):
             raise ValueError(f"{', '.join(wanting)}: TLS needs the section [tls] with our certificate and whom we trust")
         return self
 
+    @model_validator(mode="after")
+    def _commitment_can_be_had(self) -> Settings:
+        if self.receiver.commitment and not any(one.archive for one in self.peer):
+            raise ValueError("receiver.commitment: a scanner deletes on our word, which needs a [[peer]] with archive = true that we ask")
+        known = {(title, None) for one in self.peer for title in (one.ae_title, *one.ae_titles)} | {(None, one.host) for one in self.peer}
+        for one in self.destination:
+            if one.proof == "commitment" and one.kind != "dimse":
+                raise ValueError(f'destination {one.name}: proof = "commitment" is a service of kind = "dimse"; expected "auto" or "query"')
+            if one.proof == "commitment" and not {(one.ae_title, None), (None, one.host)} & known:
+                raise ValueError(f'destination {one.name}: proof = "commitment": its report is turned away without a [[peer]] of its title')
+        return self
+
     def wanted_by(self, destination: Destination) -> tuple[ObjectName, ...]:
         """The kinds of object that go to a destination: its own list, its profile, or the node's default."""
         if destination.objects is not None:
