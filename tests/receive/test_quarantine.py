@@ -11,9 +11,11 @@ from click.testing import CliRunner
 from journals import CALLER, bring, file_all, journal_in, register_in, rows
 from network import SERIES, dataset_bytes, digest, instance, write
 
+from node import check
 from node.assemble.header import read_header, to_json
 from node.cli import main
 from node.errors import ConflictError, DataError
+from node.settings import load
 from node.workflow.states import State
 from node.workflow.steps.releasing import release
 from node.workflow.store.database import Store
@@ -193,3 +195,26 @@ def test_the_command_lists_shows_and_releases(tmp_path: Path, store: Store) -> N
     assert [one["number"] for one in after] == [2]
     assert len(json.loads(ember("quarantine", "--all", "--json"))) == 2
     assert CliRunner().invoke(main, ["--config", str(config), "quarantine", "show", "7"]).exit_code == 2
+
+
+def test_what_waits_to_be_filed_is_listed_and_fails_the_check_when_it_waits_long(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = tmp_path / "storage"
+    config = tmp_path / "node.toml"
+    config.write_text(f'[node]\nae_title = "EMBER"\nstorage = "{storage}"\n')
+    journal = journal_in(storage)
+    bring(journal, "1.2.3", b"12345678")
+    journal.close()
+    settings = load(config)
+
+    waits = check._journal(settings)
+    listed = CliRunner().invoke(main, ["--config", str(config), "list"]).output
+    monkeypatch.setattr(check, "LONGEST_WAIT_S", -1.0)
+    with pytest.raises(OSError, match="the filer cannot write"):
+        check._journal(settings)
+    file_all(storage, store)
+
+    assert waits.startswith("2 entries, 0 MiB, wait to be filed")  # that the writer began is one of them
+    assert listed.rstrip().endswith("2 more wait in the journal to be filed")
+    assert check._journal(settings) == "everything that came in is filed"
