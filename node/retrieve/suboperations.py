@@ -11,7 +11,6 @@ from pydicom.dataset import Dataset
 from node.dimse import Peer
 from node.domain.arrivals import Caller, Inlet
 from node.errors import NodeError, RefusedError, TemporaryError
-from node.retrieve.answers import text
 
 Tell = Callable[[int], None]
 """Told how many images have come."""
@@ -47,7 +46,7 @@ def is_pending(answer: Dataset) -> bool:
 
 
 def failure(peer: Peer, service: str, answer: Dataset) -> NodeError | None:
-    """What a last answer means; none where images came, even if not all of them."""
+    """What a last answer means; none where images came, even if not all of them. Its Error Comment may name a patient: it is left out."""
     if "Status" not in answer:
         return TemporaryError(f"{peer} did not go on with {service} within {PATIENCE_S:g} s, or ended the association")
     status = int(answer.Status)
@@ -55,11 +54,10 @@ def failure(peer: Peer, service: str, answer: Dataset) -> NodeError | None:
         return None
     if status == _CANCELLED:
         return TemporaryError(f"{service} from {peer} was cancelled")
-    comment = f" ({text(answer, 'ErrorComment')[:64]})" if "ErrorComment" in answer else ""
     if status in _FOR_GOOD:
-        return RefusedError(f"{peer} refused {service} with 0x{status:04X}: {_FOR_GOOD[status]}{comment}")
+        return RefusedError(f"{peer} refused {service} with 0x{status:04X}: {_FOR_GOOD[status]}")
     perhaps = "; some say so of an AE title that they do not know: tell it ours, with address and port" if service == "C-MOVE" else ""
-    return TemporaryError(f"{peer} answered {service} with 0x{status:04X}{comment}{perhaps}")
+    return TemporaryError(f"{peer} answered {service} with 0x{status:04X}{perhaps}")
 
 
 def failed_of(answer: Dataset) -> int:
