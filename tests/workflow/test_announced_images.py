@@ -204,7 +204,7 @@ def test_a_deflated_data_set_is_read() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*:UserWarning:pydicom")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_damaged_notices_raise_nothing_but_what_is_caught(data: st.DataObject) -> None:
     whole = bytearray(encode(step("COMPLETED", t1=mr_series()[:2])))

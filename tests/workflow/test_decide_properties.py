@@ -51,7 +51,7 @@ def gathering(draw: st.DrawFn) -> Facts:
     )
 
 
-many = settings(max_examples=250, deadline=None)
+many = settings(max_examples=150, deadline=None)
 
 
 @many
