@@ -18,10 +18,12 @@ from node.receive.contexts import offers
 from node.receive.ending import AbortReason, AssociationEnd, How, illegal
 from node.receive.messages import Messages
 from node.receive.negotiation import Agreement, accept, negotiate
+from node.receive.notice_content import NOTICES_BYTES
 from node.receive.notifying import KINDS, ProcedureSteps, notify
 from node.receive.request import APPLICATION_CONTEXT, AssociateRequest, decode_request
 from node.receive.seldom import Seldom
 from node.receive.session import Reply, Request, Session
+from node.receive.space import Memory
 from node.receive.statuses import Answer
 from node.receive.storing import store
 from node.receive.wire import Wire
@@ -69,6 +71,7 @@ class AssociationService:
         self._inlet = inlet
         self._offers = offers(commitment=settings.commitment)
         self._steps = ProcedureSteps()
+        self._memory = Memory(NOTICES_BYTES)
         self._turned_away = turned_away
         self._seldom = Seldom()
         self._stopping = Event()
@@ -176,7 +179,7 @@ class AssociationService:
         if command.field == C_ECHO:
             return _echo(request)
         if (command.field, request.context.abstract_syntax) in KINDS:
-            return notify(request, session, self._steps)
+            return notify(request, session, self._steps, self._memory)
         if command.field == C_CANCEL or command.field & IS_RESPONSE:
             return None
         return Reply(Answer.UNRECOGNIZED, f"no service for command field 0x{command.field:04X}")

@@ -7,15 +7,20 @@ the stack ends, in a thread of the network. This walk keeps a few values and a d
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from struct import Struct
 
 from pydicom.uid import ImplicitVRLittleEndian
 
 from node.errors import DataError, TemporaryError
+from node.receive.space import Memory
 
 MAX_NOTICE_BYTES = 16 << 20
 """A request for storage commitment of 100 000 instances."""
+
+NOTICES_BYTES = 64 << 20
+"""Of all notices that are coming in together."""
 
 MAX_DEPTH = 32
 """Sequences and items within each other. What peers send has four."""
@@ -47,19 +52,29 @@ class Content:
         return self.values.get(tag, b"").startswith(_TAG.pack(0xFFFE, 0xE000))
 
 
-def collect(pieces: Iterator[memoryview]) -> bytes:
-    """All pieces.
+@contextmanager
+def collected(pieces: Iterator[memoryview], memory: Memory) -> Iterator[bytes]:
+    """All pieces, for the time of the block.
+
+    Parameters
+    ----------
+    memory : what all associations may hold together
 
     Raises
     ------
-    TemporaryError : more than 16 MiB
+    TemporaryError : more than 16 MiB, or more than there is memory for
     """
-    collected = bytearray()
-    for piece in pieces:
-        collected += piece
-        if len(collected) > MAX_NOTICE_BYTES:
-            raise TemporaryError(f"a data set of more than {MAX_NOTICE_BYTES} bytes")
-    return bytes(collected)
+    held = bytearray()
+    taken = 0
+    try:
+        for piece in pieces:
+            if taken + len(piece) > MAX_NOTICE_BYTES or not memory.take(len(piece)):
+                raise TemporaryError(f"a data set of more than {taken} bytes cannot be taken now")
+            held += piece
+            taken += len(piece)
+        yield bytes(held)
+    finally:
+        memory.give(taken)
 
 
 def read(encoded: bytes, transfer_syntax_uid: str) -> Content:

@@ -20,8 +20,9 @@ from node.errors import DataError, TemporaryError
 from node.receive.commands import N_ACTION, N_CREATE, N_EVENT_REPORT, N_SET
 from node.receive.contexts import AVAILABILITY, COMMITMENT, PROCEDURE_STEP
 from node.receive.ending import AssociationEnd
-from node.receive.notice_content import FAILED, REFERENCED, STEP_STATUS, TRANSACTION, Content, collect, read
+from node.receive.notice_content import FAILED, REFERENCED, STEP_STATUS, TRANSACTION, Content, collected, read
 from node.receive.session import Reply, Request, Session
+from node.receive.space import Memory
 from node.receive.statuses import Answer
 
 log = structlog.get_logger()
@@ -83,24 +84,28 @@ class ProcedureSteps:
                 self._ended.popitem(last=False)
 
 
-def notify(request: Request, session: Session, steps: ProcedureSteps) -> Reply:
+def notify(request: Request, session: Session, steps: ProcedureSteps, memory: Memory) -> Reply:
     """Keep what an N-service tells, and say so.
+
+    Parameters
+    ----------
+    memory : what the data sets of all associations may take together
 
     Raises
     ------
     AssociationEnd : the association ended half-way; nothing is kept
     """
-    reply = _kept(request, session, steps)
+    reply = _kept(request, session, steps, memory)
     if reply.answer is not Answer.TOLD:
         log.warning("not taken", association=session.name, status=f"0x{reply.answer.code:04X}", why=reply.comment)
     return reply
 
 
-def _kept(request: Request, session: Session, steps: ProcedureSteps) -> Reply:
+def _kept(request: Request, session: Session, steps: ProcedureSteps, memory: Memory) -> Reply:
     try:
-        encoded = collect(request.pieces)
-        told = _checked(request, encoded, steps)
-        session.open().notice(_notice(request, session, told, encoded))
+        with collected(request.pieces, memory) as encoded:
+            told = _checked(request, encoded, steps)
+            session.open().notice(_notice(request, session, told, encoded))
     except _Refused as refused:
         return refused.reply
     except (TemporaryError, OSError) as error:

@@ -119,7 +119,7 @@ class Answer(Enum):
         _N_SERVICES,
         0x0213,
         "Resource limitation",
-        "the disk takes nothing; or the data set is longer than 16 MiB",
+        "the disk takes nothing; the data set is longer than 16 MiB, or all that come in together longer than 64 MiB",
         "tries again later",
     )
     STOW_OTHER_CLASS = ("STOW-RS, an instance", 0x0122, "SOP Class not supported", "a storage class that we do not take", "gives up")

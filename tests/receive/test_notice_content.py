@@ -10,8 +10,9 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from node.errors import DataError
-from node.receive.notice_content import FAILED, REFERENCED, STEP_STATUS, TRANSACTION, read
+from node.errors import DataError, TemporaryError
+from node.receive.notice_content import FAILED, REFERENCED, STEP_STATUS, TRANSACTION, collected, read
+from node.receive.space import Memory
 
 
 def item(number: int) -> Dataset:
@@ -95,3 +96,15 @@ def test_any_bytes_are_read_or_refused(text: bytes, syntax: str) -> None:
     except DataError:
         return
     assert all(len(value) <= len(text) for value in content.values.values())
+
+
+def test_all_notices_together_take_no_more_memory_than_there_is() -> None:
+    memory = Memory(1000)
+    piece = memoryview(bytes(400))
+    with collected(iter([piece, piece]), memory) as first:
+        with pytest.raises(TemporaryError), collected(iter([piece]), memory):
+            pass
+        with collected(iter([piece[:200]]), memory) as second:
+            assert (len(first), len(second)) == (800, 200)
+    with collected(iter([piece, piece]), memory) as again:
+        assert len(again) == 800
