@@ -60,11 +60,13 @@ class Asked:
     Parameters
     ----------
     offered : whether the peer takes such requests at all
+    declined : what it answered to the request where that was no Success, one sentence
     away : why it could not be asked now, one sentence; empty where it took the request, or may have taken it
     result : where it reported at once
     """
 
     offered: bool = True
+    declined: str = ""
     away: str = ""
     result: CommitmentResult | None = None
 
@@ -89,7 +91,7 @@ def request_commitment(peer: Peer, transaction_uid: str, instances: Sequence[tup
                 _request(transaction_uid, instances), REQUEST, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
             )
             if answer.get("Status", 0x0000) != 0x0000:
-                return Asked(away=f"{peer} answered the request for storage commitment with 0x{answer.Status:04X}")
+                return Asked(declined=f"{peer} answered the request for storage commitment with 0x{answer.Status:04X}")
             told.wait(ANSWER_AT_ONCE_S)
     except (TemporaryError, RefusedError) as error:
         return Asked(away=str(error))

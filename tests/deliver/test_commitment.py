@@ -79,7 +79,7 @@ def test_an_archive_without_the_service_is_told_from_one_that_is_away(archive: F
 def test_a_request_that_is_refused_was_not_taken(archive: FaultyArchive, peer: Peer) -> None:
     archive.action_status = 0x0213
 
-    assert request_commitment(peer, "2.25.1", WANTED).away.endswith("answered the request for storage commitment with 0x0213")
+    assert request_commitment(peer, "2.25.1", WANTED).declined.endswith("answered the request for storage commitment with 0x0213")
 
 
 @pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian])

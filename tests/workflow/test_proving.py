@@ -142,6 +142,13 @@ def test_an_archive_that_never_commits_is_asked_anew_and_then_queried(site: Site
     assert once(site, archive)
 
 
+def test_an_archive_that_declines_our_request_is_queried_at_once(site: Site) -> None:
+    archive = site.add("pacs", commitment=True)
+    archive.action_status = 0x0110
+    site.run()
+    assert (site.exam, site.states(), len(archive.requests)) == (State.DELIVERED, ["proven"] * 3, 1)
+
+
 def test_an_archive_known_to_be_silent_is_queried_at_once_for_a_day(site: Site) -> None:
     archive = site.add("pacs", commitment=True)
     site.run()

@@ -81,12 +81,13 @@ class Prover:
         store.deliveries.asked_in(section.name, uids, uid)
         store.deliveries.plan(section.name, uids, until, why=f"commitment asked {local(store.clock.now())}")
         asked = place.commit(uid, [parcel(row, self._settings.node.storage) for row in rows])
-        if not asked.offered or asked.away:
+        not_taken = not asked.offered or bool(asked.declined or asked.away)
+        if not_taken:
             store.commitments.forget(uid)
-        if not asked.offered and section.proof == "auto":
+        if not_taken and section.proof == "auto" and not asked.away:
             return list(rows)
-        if not asked.offered or asked.away:
-            why = asked.away or f"{section.name} offers no storage commitment, which the settings ask for"
+        if not_taken:
+            why = asked.declined or asked.away or f"{section.name} offers no storage commitment, which the settings ask for"
             self._later(rows, dict.fromkeys(uids, why))
         elif asked.result is not None:
             row = store.commitments.get(uid)
