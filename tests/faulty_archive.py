@@ -40,6 +40,7 @@ class FaultyArchive:
         self.limit = 10_000
         self.find_status = 0x0000
         self.action_status = 0x0000
+        self.hangs_up = False  # at a request for commitment
         self.reports: Callable[[str, list[str]], Sequence[Dataset]] | None = None
         self.stored: list[tuple[str, str]] = []
         self.queries: list[str] = []
@@ -76,6 +77,8 @@ class FaultyArchive:
         transaction = str(request.TransactionUID)
         uids = [str(item.ReferencedSOPInstanceUID) for item in request.ReferencedSOPSequence]
         self.requests.append((transaction, uids))
+        if self.hangs_up:
+            event.assoc.dul.socket.socket.shutdown(2)
         if self.reports is not None and self.action_status == 0x0000:
             threading.Thread(target=self._report, args=(event.assoc, self.reports(transaction, uids)), daemon=True).start()
         return self.action_status, None

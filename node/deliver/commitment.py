@@ -61,12 +61,14 @@ class Asked:
     ----------
     offered : whether the peer takes such requests at all
     declined : what it answered to the request where that was no Success, one sentence
+    unanswered : whether the request itself stayed without an answer, so that nobody knows whether it was taken
     away : why it could not be asked now, one sentence; empty where it took the request, or may have taken it
     result : where it reported at once
     """
 
     offered: bool = True
     declined: str = ""
+    unanswered: bool = False
     away: str = ""
     result: CommitmentResult | None = None
 
@@ -90,7 +92,9 @@ def request_commitment(peer: Peer, transaction_uid: str, instances: Sequence[tup
             answer, _ = association.send_n_action(
                 _request(transaction_uid, instances), REQUEST, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
             )
-            if answer.get("Status", 0x0000) != 0x0000:
+            if "Status" not in answer:
+                return Asked(unanswered=True)
+            if answer.Status != 0x0000:
                 return Asked(declined=f"{peer} answered the request for storage commitment with 0x{answer.Status:04X}")
             told.wait(ANSWER_AT_ONCE_S)
     except (TemporaryError, RefusedError) as error:

@@ -149,6 +149,16 @@ def test_an_archive_that_declines_our_request_is_queried_at_once(site: Site) -> 
     assert (site.exam, site.states(), len(archive.requests)) == (State.DELIVERED, ["proven"] * 3, 1)
 
 
+def test_an_archive_that_hangs_up_at_our_request_is_queried_and_heard_all_the_same(site: Site) -> None:
+    archive = site.add("pacs", commitment=True)
+    archive.hangs_up, archive.hidden = True, set(site.uids)
+    site.run()
+    assert (site.states(), len(archive.requests)) == (["stored"] * 3, 1)
+    site.commits(archive)
+    site.run()
+    assert site.exam is State.DELIVERED
+
+
 def test_an_archive_known_to_be_silent_is_queried_at_once_for_a_day(site: Site) -> None:
     archive = site.add("pacs", commitment=True)
     site.run()

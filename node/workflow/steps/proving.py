@@ -84,8 +84,8 @@ class Prover:
         not_taken = not asked.offered or bool(asked.declined or asked.away)
         if not_taken:
             store.commitments.forget(uid)
-        if not_taken and section.proof == "auto" and not asked.away:
-            return list(rows)
+        if section.proof == "auto" and not asked.away and (not_taken or asked.unanswered):
+            return list(rows)  # where it did take the request, its report is heard besides
         if not_taken:
             why = asked.declined or asked.away or f"{section.name} offers no storage commitment, which the settings ask for"
             self._later(rows, dict.fromkeys(uids, why))
