@@ -88,6 +88,23 @@ def test_an_answer_that_is_quicker_than_the_question_counts(site: Site, monkeypa
     assert (site.exam, site.states()) == (State.DELIVERED, ["proven"] * 3)
 
 
+def test_a_worker_killed_before_it_could_ask_asks_when_it_starts(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = site.add("pacs", commitment=True)
+
+    def killed(self: DimseDestination, *asked: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(DimseDestination, "commit", killed)
+        site.run()
+    assert archive.requests == []
+
+    site.set()  # a worker that starts
+    site.run()
+
+    assert len(archive.requests) == 1
+
+
 def test_an_archive_that_commits_on_the_same_association_is_done_at_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commitment, "ANSWER_AT_ONCE_S", 3.0)
     archive = site.add("pacs", commitment=True)

@@ -121,9 +121,11 @@ class Deliveries:
             connection.execute(deliveries.update().where(waiting).values(next_at=at))
 
     def hasten(self, destination: str | None = None) -> None:
-        """A destination is back, or the node has started: all that is to be sent there (or anywhere) may be tried at once."""
+        """A destination is back: all that is to be sent there may be tried at once. Without one, the node has started: all that is to be
+        sent anywhere, and all that is to be asked after, since the question may have died with the process that was about to put it."""
         table, now = deliveries.c, self._clock.now().isoformat()
-        waiting = sa.and_(table.state.in_(UNSENT), table.next_at > now)
+        states = UNSENT if destination is not None else (*UNSENT, DeliveryState.STORED.value)
+        waiting = sa.and_(table.state.in_(states), table.next_at > now)
         if destination is not None:
             waiting = sa.and_(waiting, table.destination == destination)
         with self._engine.begin() as connection:
