@@ -377,7 +377,8 @@ events = Table(
     Index("events_by_exam", "exam"),
 )
 
-# Questions to peers of what an exam lacks ("T1", "FLAIR", "LESION_SEG") or could be compared with ("priors"), one row a version and purpose.
+# Questions to peers of what an exam lacks ("T1", "FLAIR", "LESION_SEG") or could be compared with ("priors"), one row a version and
+# purpose.
 searches = Table(
     "searches",
     metadata,
