@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from node.deliver.verdict import RANGES
-from node.receive.contexts import STORAGE_CLASSES
+from node.receive.contexts import AVAILABILITY, COMMITMENT, PROCEDURE_STEP, STORAGE_CLASSES, offers
 from node.receive.statuses import ANSWERS
 from node.statement import conformance, integration
 from node.statement.markdown import table
@@ -39,6 +39,15 @@ def test_a_bar_in_a_cell_does_not_break_a_table() -> None:
 
 
 def test_no_actor_is_claimed_that_lacks_something() -> None:
-    claimed = integration().split("## There in part")[0]
-    assert "storage commitment" not in claimed
-    assert "AI Results" not in claimed
+    claimed, parts = integration().split("## There in part")
+    assert "AI Results (AIR)" in claimed
+    assert "Audit Trail and Node Authentication" in parts
+    assert "Audit Trail" not in claimed
+
+
+def test_what_is_said_of_commitment_and_queries_is_offered() -> None:
+    text = conformance()
+    assert f"| Storage Commitment Push Model SOP Class | {COMMITMENT} | yes | where the site switches it on |" in text
+    for uid in (COMMITMENT, PROCEDURE_STEP, AVAILABILITY):
+        assert uid in offers(commitment=True)
+        assert uid in text

@@ -8,8 +8,11 @@ from string import Template
 
 from pydicom.datadict import dictionary_description
 from pydicom.tag import Tag
-from pydicom.uid import UID, ExplicitVRLittleEndian
-from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind, Verification
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as StudyRootFind
+from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelGet as StudyRootGet
+from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove as StudyRootMove
+from pynetdicom.sop_class import Verification
 
 from node import __version__
 from node.assemble.tags import PRIVATE, PUBLIC
@@ -18,7 +21,7 @@ from node.deliver.verdict import RANGES, Fate
 from node.dimse import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, MAX_PDU_BYTES
 from node.domain.codes import PRIVATE_SCHEME
 from node.encode.objects import DEFAULT_OBJECTS, FIRST_SERIES_NUMBER, SERIES_OFFSET, SOP_CLASSES, Kind
-from node.receive.contexts import STORAGE_CLASSES, decodable_syntaxes
+from node.receive.contexts import AVAILABILITY, COMMITMENT, PROCEDURE_STEP, STORAGE_CLASSES, decodable_syntaxes
 from node.receive.statuses import ANSWERS, Answer
 from node.settings import ReceiverSection, Settings
 from node.settings.network import Section
@@ -47,7 +50,9 @@ def conformance() -> str:
 
 
 def _services() -> str:
-    rows = [(Verification, "yes", "yes"), (StudyRootQueryRetrieveInformationModelFind, "yes", "no")]
+    rows = [(Verification, "yes", "yes")]
+    rows += [(uid, "yes, where the site lets us", "no") for uid in (StudyRootFind, StudyRootGet, StudyRootMove)]
+    rows += [(COMMITMENT, "yes", "where the site switches it on"), (PROCEDURE_STEP, "no", "yes"), (AVAILABILITY, "no", "yes")]
     rows += [(uid, "yes", "yes" if uid in STORAGE_CLASSES else "no") for uid in WRITTEN]
     rows += [(uid, "no", "yes") for uid in STORAGE_CLASSES if uid not in WRITTEN]
     return table(
@@ -61,7 +66,8 @@ def _answer(answer: Answer) -> tuple[str, ...]:
 
 def _syntaxes(sop_class: UID) -> str:
     chosen = [uid.name for uid in PREFERRED] if sop_class in COMPRESSED_CLASSES else []
-    return ExplicitVRLittleEndian.name + "".join(f"; {name} where the site chose it" for name in chosen)
+    words = "".join(f"; {name} where the site chose it, or where nothing else is taken" for name in chosen)
+    return f"{ExplicitVRLittleEndian.name}; {ImplicitVRLittleEndian.name} where it is not taken{words}"
 
 
 def _entity() -> str:
@@ -72,7 +78,7 @@ def _entity() -> str:
         ("Implementation version name", IMPLEMENTATION_VERSION_NAME),
         ("Largest PDU that is taken", f"{MAX_PDU_BYTES} bytes"),
         ("Associations at one time, as acceptor", f"{settings.max_associations}, or what the site sets; more are rejected, transient"),
-        ("Associations at one time, as initiator", "one to each destination"),
+        ("Associations at one time, as initiator", "two to each destination, one to each peer that is asked"),
         ("Asynchronous operations", "not negotiated"),
         ("User identity, extended negotiation", "not used"),
         ("A connection that asks for nothing is closed after", f"{settings.handshake_timeout_s:g} s"),
