@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -16,9 +15,11 @@ import pytest
 from memory_inlet import Port, listening
 from network import dataset_bytes, instance, wait_until, write
 
-pytestmark = pytest.mark.peer
+from benchmarks.peers import command
 
 ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}
+
+pytestmark = pytest.mark.peer("storescu", "echoscu", "Orthanc")
 
 
 @pytest.fixture
@@ -33,10 +34,8 @@ def images(tmp_path: Path) -> list[Path]:
 
 
 def dcmtk(program: str, port: Port, *words: str, called: str = "EMBER") -> subprocess.CompletedProcess[str]:
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed")
-    command = [program, "-aet", "MR3T", "-aec", called, "127.0.0.1", str(port.number), *words]
-    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=60)
+    words = (str(command(program)), "-aet", "MR3T", "-aec", called, "127.0.0.1", str(port.number), *words)
+    return subprocess.run(words, capture_output=True, text=True, env=ENVIRONMENT, timeout=60)
 
 
 def test_echoscu_is_answered(port: Port) -> None:
@@ -108,8 +107,6 @@ def _free_port() -> int:
 @pytest.fixture
 def orthanc(tmp_path: Path, port: Port) -> Iterator[str]:
     """The URL of an Orthanc that knows our port as "node"."""
-    if shutil.which("Orthanc") is None:
-        pytest.skip("Orthanc is not installed")
     http = _free_port()
     settings = {
         "Name": "tests",
@@ -122,7 +119,7 @@ def orthanc(tmp_path: Path, port: Port) -> Iterator[str]:
     }
     file = tmp_path / "orthanc.json"
     file.write_text(json.dumps(settings))
-    process = subprocess.Popen(["Orthanc", str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
+    process = subprocess.Popen([command("Orthanc"), str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
     url = f"http://127.0.0.1:{http}"
     try:
         wait_until(lambda: _answers(url), 30)
