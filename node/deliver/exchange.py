@@ -7,6 +7,7 @@ be able to cut the line after a time.
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import ssl
 import threading
@@ -21,6 +22,9 @@ from node.errors import TemporaryError
 MAX_ANSWER_BYTES = 16 * 2**20
 SLOWEST_BYTES_PER_S = 100_000
 """A request's body may take as long as at this rate, beyond the time-out."""
+
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""RFC 6750 2.1. The library names anything else in full in its complaint, which would be logged."""
 
 
 class LostAnswerError(TemporaryError):
@@ -82,7 +86,7 @@ class HttpServer:
 
         Raises
         ------
-        TemporaryError : no connection, or the token's file cannot be read: nothing was handed over
+        TemporaryError : no connection, or no token in its file: nothing was handed over
         LostAnswerError : it was lost, or cut after the time that it may take, once something was
         """
         return self._exchange("POST", path, body)
@@ -132,6 +136,8 @@ class HttpServer:
             token = self._token.read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise TemporaryError(f"{self}: its token cannot be read from {self._token}") from error
+        if _TOKEN.fullmatch(token) is None:
+            raise TemporaryError(f"{self}: expected one bearer token in {self._token}, and nothing else; found other characters")
         return {"Authorization": f"Bearer {token}"}
 
 

@@ -251,6 +251,16 @@ def test_the_token_is_read_anew_for_each_request_and_never_told(server: Scripted
     assert "second" not in outcome.away
 
 
+def test_a_file_that_holds_no_token_is_told_without_what_it_holds(paths: list[Path], tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("# of the archive\nsecret\n")
+    with serving_http(ScriptedServer()) as url:
+        outcome = destination(url, token=token).send([parcel(paths[0])], Receipts())
+
+    assert fates(outcome) == (0, 0, 0, 1)
+    assert "expected one bearer token" in outcome.away and "secret" not in outcome.away
+
+
 def test_a_check_asks_for_one_study(archive: StowDestination, server: ScriptedServer) -> None:
     assert "answers QIDO-RS" in archive.check()
     assert server.searched == ["/dicom-web/studies?limit=1"]

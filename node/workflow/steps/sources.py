@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from node.dimse import Peer
@@ -13,6 +14,9 @@ from node.tls import client_context
 
 PLAIN = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.2")
 """Explicit and Implicit VR Little Endian, Explicit VR Big Endian: one context a class; the compressed ones another."""
+
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+"""RFC 6750 2.1. The library names anything else in full in its complaint, which would be logged."""
 
 
 def may_ask(settings: Settings) -> bool:
@@ -88,6 +92,11 @@ def _token(peer: PeerSection) -> str:
     if peer.token is None:
         return ""
     try:
-        return peer.token.read_text(encoding="utf-8").strip()
+        token = peer.token.read_text(encoding="ascii").strip()
     except OSError as error:
         raise SettingsError([f"peer {peer.name}: token: expected a file with the bearer token; {error.strerror}"]) from error
+    except UnicodeDecodeError:
+        token = ""
+    if _TOKEN.fullmatch(token) is None:
+        raise SettingsError([f"peer {peer.name}: token: expected one bearer token in {peer.token}, and nothing else; found other characters"])
+    return token
