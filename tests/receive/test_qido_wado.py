@@ -250,6 +250,7 @@ def test_frames_come_apart_even_within_a_byte(site: WebSite, client: DICOMwebCli
         ("/frames/1", 200),
         ("/frames/2", 404),
         ("/frames/0", 404),
+        ("/frames/1,1", 404),
         ("/frames/x", 400),
         ("/rendered", 406),
         ("/frames/1/rendered", 406),

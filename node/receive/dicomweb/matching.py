@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import translate
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
@@ -97,7 +97,7 @@ def _equals(vr: str, wanted: str, found: str) -> bool:
     return _pattern(wanted, vr == "PN").fullmatch(found.rstrip()) is not None
 
 
-@cache
+@lru_cache(maxsize=64)
 def _pattern(wanted: str, is_name: bool) -> re.Pattern[str]:  # noqa: FBT001 - a key of the cache
     literal = wanted.replace("[", "[[]")
     return re.compile(translate(literal), re.IGNORECASE if is_name else 0)

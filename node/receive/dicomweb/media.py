@@ -15,7 +15,8 @@ _TOKEN = r"[!#$%&'*+\-.0-9A-Za-z^_`|~]+"
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _KIND = re.compile(rf"\s*({_TOKEN}/{_TOKEN})\s*")
 _PARAMETER = re.compile(rf";\s*(?:({_TOKEN})\s*=\s*({_TOKEN}(?:/{_TOKEN})?|{_QUOTED})\s*)?")
-_ONE = re.compile(rf"(?:[^,\"]|{_QUOTED})+")
+_ONE = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*+(?:"|\\?\Z))++')
+"""Up to the next comma outside of quotes. A quote without an end takes the rest, or a header full of them would be read for seconds."""
 
 
 @dataclass(frozen=True)
