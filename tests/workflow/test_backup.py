@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -30,6 +31,13 @@ from tests.network import dataset_bytes, instance, write
 
 CLOCK = SystemClock()
 MR, EXPLICIT = "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.1.2.1"
+
+
+class SetBack:
+    """The machine's clock, a day late."""
+
+    def now(self) -> datetime:
+        return CLOCK.now() - timedelta(days=1)
 
 
 class Node:
@@ -239,6 +247,22 @@ def test_old_backups_go_with_what_they_alone_name(node: Node, tmp_path: Path) ->
     assert len(manifests(tmp_path / "target")) == 2
     named = {entry.digest for one in manifests(tmp_path / "target") for entry in one.entries()}
     assert {file.name for file in (tmp_path / "target" / "objects").glob("*/*")} == named
+
+
+def test_a_clock_that_was_set_back_does_not_cost_the_backup_just_made(node: Node, tmp_path: Path) -> None:
+    take(node.storage, tmp_path / "target", CLOCK, keep=1)
+    node.receive(1)
+    made = take(node.storage, tmp_path / "target", SetBack(), keep=1)
+    assert [one.file for one in manifests(tmp_path / "target")] == [made.manifest.file]
+    assert verify(tmp_path / "target")[1] == ()
+
+
+def test_what_may_be_lost_or_is_half_written_is_not_backed_up(node: Node, tmp_path: Path) -> None:
+    for path in ("web/index.db", "inbox/.filing/0"):
+        (node.storage / path).parent.mkdir(parents=True, exist_ok=True)
+        (node.storage / path).write_bytes(b"in use")
+    made = take(node.storage, tmp_path / "target", CLOCK)
+    assert not [entry.path for entry in made.manifest.entries() if "index" in entry.path or ".filing" in entry.path]
 
 
 def test_a_backup_does_not_lie_in_what_it_backs_up(node: Node) -> None:

@@ -19,8 +19,11 @@ from node.workflow.backup.shelf import Shelf
 TRIES = 4
 """How often the whole is done again where a file was moved between the register and the files."""
 
-_LEFT = ("run", "removed", ".arriving")
-"""Folders that belong to running processes, or hold what is about to be deleted."""
+_LEFT = ("run", "removed", ".arriving", ".filing")
+"""Folders that belong to running processes, or hold what is being written or about to be deleted."""
+
+_APART = ("journal", REGISTER, f"{REGISTER}-wal", f"{REGISTER}-shm", "web")
+"""What is copied in another way; and the web port's index, a database in use that is made anew where it is missing."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def take(storage: Path, target: Path, clock: Clock, *, keep: int = 7) -> Made:
             missing = copying.run()
             if not missing:
                 made = copying.made(clock)
-                _prune(target, keep)
+                _prune(target, made.manifest, keep)
                 return made
             before |= copying.entries
     raise TemporaryError(f"{len(missing)} files of {storage} are named by the register and not there, the first: {missing[0]}")
@@ -118,7 +121,7 @@ class _Copying:
     def _files(self, register: sqlite3.Connection) -> None:
         for file in _regular(self._storage):
             path = file.relative_to(self._storage)
-            if path.parts[0] in ("journal", REGISTER, f"{REGISTER}-wal", f"{REGISTER}-shm"):
+            if path.parts[0] in _APART:
                 continue
             entry, read = self._copy(file, always=False)
             if entry is not None and read and path.parts[0] == "inbox":
@@ -182,9 +185,9 @@ def _alone(target: Path) -> Iterator[None]:
         yield
 
 
-def _prune(target: Path, keep: int) -> None:
-    """Remove the oldest backups, and the files that they alone name."""
-    found = manifests(target)
+def _prune(target: Path, newest: Manifest, keep: int) -> None:
+    """Remove the oldest backups, and the files that they alone name; never the one just made, whatever a clock that was set back says."""
+    found = (*(one for one in manifests(target) if one.file != newest.file), newest)
     gone = found[: max(0, len(found) - max(1, keep))]
     for one in gone:
         one.file.unlink()
