@@ -36,7 +36,10 @@ We chose that because archives without SR or SEG are common, and a node that hol
 each site to list what its archive takes before the first result.
 
 *Ask before sending again.* A parcel is noted as SENDING before it is handed to the network. Whoever finds it so later doesn't know
-whether the peer has it, and asks by C-FIND; only a peer that says no, or can't say, is sent the same bytes again.
+whether the peer has it, and asks by C-FIND; only a peer that says no, or can't say, is sent the same bytes again, and that not before two
+of its time-outs are over: a node that was started anew asks sooner than a slow archive has stored.
+
+*What a peer writes beside a status* (Error Comment) may name a patient: it is kept in our rows for the administrator, and never logged.
 
 *What may pass is tried again for ever*, at growing distances of up to an hour (`retry_delay_s`), all of it as soon as anything gets
 through, because a result that is not in the PACS is a result that nobody reads: an unreachable peer, a lost association, a full disk at

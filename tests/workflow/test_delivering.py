@@ -227,9 +227,53 @@ def test_a_node_that_dies_between_two_objects_sends_none_twice(site: Site, died_
 
     site.set()
     site.run()
+    site.later(10)
 
     assert sorted(archive.stored) == frozen(site)
     assert site.exam is State.DELIVERED
+
+
+def test_a_node_that_is_back_before_a_slow_archive_has_stored_does_not_send_again(site: Site) -> None:
+    archive = site.add("pacs", timeout_s=1)
+    slow = site.uids[1]
+    late: list[tuple[str, str]] = []
+
+    def answer(event: Any) -> int:
+        if event.request.AffectedSOPInstanceUID == slow and not late:
+            late.append((slow, digest(event.encoded_dataset(include_meta=False))))
+            event.assoc.dul.socket.socket.shutdown(2)
+            return 0x0110
+        return 0x0000
+
+    archive.answer = answer
+    site.run()
+    site.set()
+    site.run()
+    assert "sending" in site.states()
+    archive.stored += late
+    site.later(2)
+
+    assert sorted(archive.stored) == frozen(site)
+    assert site.exam is State.DELIVERED
+
+
+def test_what_an_archive_never_shows_is_sent_again_once_it_has_had_its_time(site: Site) -> None:
+    archive = site.add("pacs", timeout_s=1, query=False)
+    cut: list[str] = []
+
+    def answer(event: Any) -> int:
+        if not cut:
+            cut.append(event.request.AffectedSOPInstanceUID)
+            event.assoc.dul.socket.socket.shutdown(2)
+            return 0x0110
+        return 0x0000
+
+    archive.answer = answer
+    site.run()
+    site.later(1)
+    assert len(archive.stored) == 0 or cut[0] not in dict(archive.stored)
+    site.later(60)
+    assert sorted(archive.stored) == frozen(site)
 
 
 class Dying:

@@ -7,24 +7,31 @@ place, and a node that dies in the middle goes on from the rows.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from node.deliver import Destination as Place
-from node.deliver import Outcome, retry_delay_s
+from node.deliver import Held, Outcome, retry_delay_s
 from node.domain.ports import ARRIVED, UNSENT, DeliveryState
 from node.settings import Destination, Settings
 from node.settings.network import PROFILES
+from node.workflow import artefacts
 from node.workflow.states import State, Verb
+from node.workflow.steps import outbox
 from node.workflow.steps.places import place
 from node.workflow.steps.proving import Prover
 from node.workflow.steps.telling import told, trouble
 from node.workflow.store.database import Store
 from node.workflow.store.deliveries import parcel
 from node.workflow.store.rows import REJECTION, DeliveryRow, ExamRow
+from node.workflow.story import version_folder
 
 log = structlog.get_logger()
+
+TIME_TO_SETTLE = 2
+"""In time-outs of the destination: an object whose answer is missing is asked after for so long before it is sent again. A worker that
+starts anew is quicker than a slow archive, which shows nothing while it still stores."""
 
 ORDER = (REJECTION, "refusal", *PROFILES["everything"])
 """What a reader needs first goes first: a withdrawal, the pages, the overlay."""
@@ -42,12 +49,18 @@ class Deliverer:
         store.deliveries.hasten()  # a start may follow what was mended
 
     def is_made(self, verb: Verb, exam: int, version: int) -> bool:
-        """Whether the page or the notes that a verb makes are in the outbox."""
-        return any(row.kind == MADE_BY[verb] for row in self._store.deliveries.of_exam(exam, version))
+        """Whether the page or the notes that a verb makes are in the outbox, or are a page that no destination takes."""
+        if any(row.kind == MADE_BY[verb] for row in self._store.deliveries.of_exam(exam, version)):
+            return True
+        row = self._store.exams.get(exam)
+        if verb is not Verb.REFUSE or row.version != version:
+            return False
+        taken = any(outbox.takes(self._settings, one, outbox.REFUSAL) for one in self._settings.destination)
+        return not taken and artefacts.exists(version_folder(self._settings.node.storage, row), "refusal")
 
     def due(self, exam: int, version: int) -> tuple[str, ...]:
         """Destinations for which something is to be done now. Where nothing ever will be, the exam ends here."""
-        planned = self._store.deliveries.planned(exam, version)
+        planned = self._store.deliveries.planned(exam, version) or self._posted_late(exam, version)
         named = [section.name for section in self._settings.destination if section.name in planned]
         if not named:
             self._close(exam, version)
@@ -64,6 +77,16 @@ class Deliverer:
         self._tell(exam, version)
         self._prover.prove(self._due(exam, version, name, (DeliveryState.STORED,)), section, where)
         self._tell(exam, version)
+
+    def _posted_late(self, exam: int, version: int) -> dict[str, datetime]:
+        """What was made while no destination was set goes to those that are there now; as `Deliveries.planned`."""
+        row = self._store.exams.get(exam)
+        folder = version_folder(self._settings.node.storage, row)
+        made = row.version == version and row.state is State.ENCODED and artefacts.exists(folder, "objects")
+        if not made or self._store.deliveries.of_exam(exam, version):
+            return {}
+        outbox.post(self._store, self._settings, row, folder, "objects")
+        return self._store.deliveries.planned(exam, version)
 
     def put_off(self, exam: int, version: int, name: str, delay_s: float | None) -> None:
         """Do nothing for a destination for a time, or never again by itself."""
@@ -84,7 +107,7 @@ class Deliverer:
         return sorted(due, key=_turn)
 
     def _send(self, rows: Sequence[DeliveryRow], section: Destination, where: Place) -> None:
-        rows = self._without_overtaken(rows)
+        rows = self._without_unsettled(self._without_overtaken(rows), section, where)
         if not rows:
             return
         first, name = rows[0], section.name
@@ -103,6 +126,24 @@ class Deliverer:
             why = "withdrawn, or replaced by another version, before it was sent"
             self._store.deliveries.drop(overtaken[0].destination, [row.sop_instance_uid for row in overtaken], why)
         return [row for row in rows if row not in overtaken]
+
+    def _without_unsettled(self, rows: Sequence[DeliveryRow], section: Destination, where: Place) -> list[DeliveryRow]:
+        """What was handed over lately and not answered may be on its way into the archive still: it is asked after, and not sent again yet.
+
+        Not so of a folder, whose files are there whole or not at all.
+        """
+        now, time = self._store.clock.now(), timedelta(seconds=TIME_TO_SETTLE * section.timeout_s)
+        sent = [] if section.kind == "folder" else [row for row in rows if row.state is DeliveryState.SENDING]
+        young = [row for row in sent if timedelta(0) <= now - row.updated_at < time]
+        proofs = where.prove([parcel(row, self._settings.node.storage) for row in young]) if young else ()
+        shown = {proof.sop_instance_uid: proof.how for proof in proofs if proof.held is Held.YES}
+        for uid, how in shown.items():
+            self._store.deliveries.receipts(section.name).stored(uid, how)
+        for row in young:
+            if row.sop_instance_uid not in shown:
+                again = now + timedelta(seconds=retry_delay_s(row.looks + 1, section.name))
+                self._store.deliveries.plan(section.name, [row.sop_instance_uid], min(again, row.updated_at + time), looked=1)
+        return [row for row in rows if row not in young]
 
     def _is_overtaken(self, row: DeliveryRow) -> bool:
         exam = self._store.exams.get(row.exam)
@@ -135,7 +176,7 @@ class Deliverer:
             return
         if now.state is State.REJECTED:
             self._store.exams.move(exam, State.REJECTED, now.reason, of_version=version, progress=None)
-            self._store.exams.note(exam, f"the page that says why: {told(rows)}")
+            self._store.exams.note(exam, f"the page that says why: {told(rows) if rows else 'no destination takes it, it stays here'}")
         elif now.state is State.WITHDRAWN:
             self._withdrawn(now, tuple(row for row in rows if row.kind == REJECTION))
         elif now.state is State.ENCODED and trouble(rows):
