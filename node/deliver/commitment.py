@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeVar
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
@@ -17,6 +17,8 @@ from pynetdicom.sop_class import StorageCommitmentPushModel, StorageCommitmentPu
 
 from node.dimse import Peer, associate
 from node.errors import DataError, RefusedError, TemporaryError
+
+T = TypeVar("T")
 
 MOST_INSTANCES = 400
 """In one request: a sequence of this size passes through every archive that we know of, and one lost answer costs no more than it."""
@@ -138,7 +140,7 @@ def read_result(encoded: bytes, transfer_syntax_uid: str) -> CommitmentResult:
     ------
     DataError : it cannot be read, or names no transaction
     """
-    return _result(_read(encoded, transfer_syntax_uid))
+    return _understood(_result, _read(encoded, transfer_syntax_uid))
 
 
 def read_request(encoded: bytes, transfer_syntax_uid: str) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -148,7 +150,10 @@ def read_request(encoded: bytes, transfer_syntax_uid: str) -> tuple[str, tuple[t
     ------
     DataError : it cannot be read, names no transaction, or no instance
     """
-    dataset = _read(encoded, transfer_syntax_uid)
+    return _understood(_wanted, _read(encoded, transfer_syntax_uid))
+
+
+def _wanted(dataset: Dataset) -> tuple[str, tuple[tuple[str, str], ...]]:
     wanted = {uid: sop_class for sop_class, uid in _references(dataset, "ReferencedSOPSequence")}
     if not wanted:
         raise DataError("a request for storage commitment names no instance; expected Referenced SOP Sequence (0008,1199)")
@@ -163,7 +168,7 @@ def _contexts() -> list[Any]:
 def _told(event: Any, transaction_uid: str, box: list[CommitmentResult], told: threading.Event) -> int:
     """The status of a report that came on the association of the request."""
     try:
-        result = _result(event.event_information)
+        result = _understood(_result, event.event_information)
     except (DataError, AttributeError, ValueError):
         return 0x0110
     if result.transaction_uid != transaction_uid:
@@ -208,6 +213,14 @@ def _read(encoded: bytes, transfer_syntax_uid: str) -> Dataset:
         return dataset
     except Exception as error:  # any of pydicom's: a stranger wrote the bytes
         raise DataError(f"the data set of a storage commitment message cannot be read: {type(error).__name__}") from error
+
+
+def _understood(look: Callable[[Dataset], T], dataset: Dataset) -> T:
+    """What is in a data set that a stranger wrote: a number where a sequence should be is a wrong message, and no fault of ours."""
+    try:
+        return look(dataset)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise DataError(f"a storage commitment message has values of the wrong kind: {type(error).__name__}") from error
 
 
 def _result(dataset: Dataset) -> CommitmentResult:

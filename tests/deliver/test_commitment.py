@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from faulty_archive import COMMITMENT, STORAGE, FaultyArchive, report
 from network import serving
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, MRImageStorage
 from pynetdicom import AE, evt
@@ -102,6 +103,17 @@ def test_a_request_names_each_instance_once() -> None:
     assert encoded is not None
 
     assert read_request(encoded, ImplicitVRLittleEndian) == ("2.25.7", ((MRImageStorage, "1.2"), (MRImageStorage, "1.3")))
+
+
+@pytest.mark.parametrize("keyword", ["FailureReason", "FailedSOPSequence", "ReferencedSOPSequence"])
+def test_a_message_with_values_of_the_wrong_kind_is_told_and_no_fault_of_ours(keyword: str) -> None:
+    wrong = report("1.2.9", UIDS[:1], [(UIDS[1], 0x0112)])
+    where = wrong.FailedSOPSequence[0] if keyword == "FailureReason" else wrong
+    where[keyword] = DataElement(keyword, "LO", "none of your business")
+    encoded = encode(wrong, is_implicit_vr=False, is_little_endian=True)
+    assert encoded is not None
+    with pytest.raises(DataError, match="wrong kind"):
+        read_result(encoded, ExplicitVRLittleEndian)
 
 
 @pytest.mark.parametrize("encoded", [b"", b"\x08", b"\x08\x00\x99\x11\xff\xff\xff\xff" * 2000, b"\x08\x00\x95\x11\x04\x00\x00\x00\xff"])
