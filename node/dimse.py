@@ -165,7 +165,7 @@ def associate(
     Raises
     ------
     RefusedError : the peer rejected the association permanently, or accepted none of the contexts
-    TemporaryError : unreachable, busy, no answer within the time-out, aborted
+    TemporaryError : unreachable, busy, no answer within the time-out, aborted, or gone before a request of the block
     """
     association = _request(peer, contexts, roles, handlers)
     if not association.is_established:
@@ -174,6 +174,10 @@ def associate(
         yield association
         if association.is_established:
             association.release()
+    except RuntimeError as error:
+        if association.is_established or type(error) is not RuntimeError:
+            raise
+        raise TemporaryError(f"{peer} ended the association before it was asked") from error  # the library's word for it
     finally:
         if association.is_established:
             association.abort()

@@ -60,6 +60,16 @@ def test_an_association_is_released_at_the_end_and_aborted_after_an_error() -> N
     assert ends == ["released", "aborted"]
 
 
+def test_a_peer_that_has_gone_before_it_is_asked_is_temporary(pacs: Peer) -> None:
+    def ask_too_late() -> None:
+        with associate(pacs, [build_context(Verification)]) as association:
+            association.abort()
+            association.send_c_echo()
+
+    with pytest.raises(TemporaryError, match="before it was asked"):
+        ask_too_late()
+
+
 def test_nobody_at_the_port_is_temporary_and_leaves_no_socket_open(pacs: Peer) -> None:
     with pytest.raises(TemporaryError, match=r"peer pacs \(PACS at 127.0.0.1:1\) unreachable"):
         echo(replace(pacs, port=1))

@@ -64,7 +64,8 @@ class Ledger:
                 self._receipts.postponed(uid, verdict.reason)
             case Fate.UNKNOWN:
                 pass
-        log.debug("delivery", sop_instance_uid=uid, fate=verdict.fate.value, reason=verdict.reason)
+        # The reason stays in our rows: it may hold a comment of the peer, and that a patient's name.
+        log.debug("delivery", sop_instance_uid=uid, fate=verdict.fate.value)
 
     def outcome(self, *, away: str = "") -> Outcome:
         """What was noted of all of them."""

@@ -205,7 +205,8 @@ def test_what_is_finished_is_left_alone(tmp_path: Path, peer: Peer, scripted: Sc
     assert (outcome.stored, outcome.refused, outcome.postponed) == ((), (), ())
 
 
-def test_no_patient_reaches_the_log(tmp_path: Path, peer: Peer) -> None:
+def test_no_patient_reaches_the_log(tmp_path: Path, peer: Peer, scripted: Scripted) -> None:
+    scripted.answer = lambda event: comment(0xC123, "SECRET^NAME is not registered")
     with capture_logs() as logs:
         send([parcel(write(instance(), tmp_path))], peer, Receipts())
 
