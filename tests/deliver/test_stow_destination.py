@@ -258,7 +258,8 @@ def test_a_file_that_holds_no_token_is_told_without_what_it_holds(paths: list[Pa
         outcome = destination(url, token=token).send([parcel(paths[0])], Receipts())
 
     assert fates(outcome) == (0, 0, 0, 1)
-    assert "expected one bearer token" in outcome.away and "secret" not in outcome.away
+    assert "expected one bearer token" in outcome.away
+    assert "secret" not in outcome.away
 
 
 def test_a_check_asks_for_one_study(archive: StowDestination, server: ScriptedServer) -> None:

@@ -98,5 +98,6 @@ def _token(peer: PeerSection) -> str:
     except UnicodeDecodeError:
         token = ""
     if _TOKEN.fullmatch(token) is None:
-        raise SettingsError([f"peer {peer.name}: token: expected one bearer token in {peer.token}, and nothing else; found other characters"])
+        what = f"expected one bearer token in {peer.token}, and nothing else; found other characters"
+        raise SettingsError([f"peer {peer.name}: token: {what}"])
     return token
