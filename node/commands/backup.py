@@ -30,12 +30,12 @@ def backup(config: Path, target: Path, *, verify: bool, keep: int, as_json: bool
 
     if verify:
         count, complaints = read_all(target)
-        _tell({"files": count, "complaints": complaints}, f"{count} files read, {len(complaints)} damaged", complaints, as_json=as_json)
+        _tell({"files": count, "complaints": complaints}, f"{_files(count)} read, {len(complaints)} damaged", complaints, as_json=as_json)
         return
     with _disk(target):
         made = take(settings_of(config).node.storage, target, SystemClock(), keep=keep)
     table = {"backup": made.manifest.file.name, "files": made.manifest.count, "new": made.new, "new_bytes": made.new_bytes}
-    told = f"{made.manifest.file.name}: {made.manifest.count} files, {made.new} of them new ({made.new_bytes / 2**20:.1f} MiB)"
+    told = f"{made.manifest.file.name}: {_files(made.manifest.count)}, {made.new} of them new ({made.new_bytes / 2**20:.1f} MiB)"
     _tell(table | {"complaints": made.complaints}, told, made.complaints, as_json=as_json)
 
 
@@ -49,7 +49,7 @@ def restore(target: Path, storage: Path, at: str) -> None:
 
     with _disk(storage):
         made = make(target, storage, at=at, complete=file_and_begin_anew)
-    click.echo(f"{storage}: {made.count} files of {made.file.name}. Name it as node.storage in the settings and start the node.")
+    click.echo(f"{storage}: {_files(made.count)} of {made.file.name}. Name it as node.storage in the settings and start the node.")
 
 
 def file_and_begin_anew(folder: Path) -> None:
@@ -59,7 +59,8 @@ def file_and_begin_anew(folder: Path) -> None:
     from node.workflow.backup.restore import begin_anew
     from node.workflow.store.database import Store
 
-    store = Store(folder, SystemClock())
+    clock = SystemClock()
+    store = Store(folder, clock)
     store.migrate()
     filer = Filer(folder, store.filing)
     filer.open()
@@ -67,7 +68,7 @@ def file_and_begin_anew(folder: Path) -> None:
         pass
     filer.close()
     store.close()
-    begin_anew(folder)
+    begin_anew(folder, clock.now())
 
 
 @contextmanager
@@ -77,6 +78,10 @@ def _disk(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise TemporaryError(f"{folder}: the disk does not take it, or does not give it: {error.strerror or error}") from error
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
 
 
 def _tell(table: dict[str, object], told: str, complaints: tuple[str, ...], *, as_json: bool) -> None:

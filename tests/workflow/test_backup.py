@@ -24,7 +24,11 @@ from node.domain.arrivals import Arriving, Caller
 from node.errors import DataError, TemporaryError
 from node.receive.filing import Filer
 from node.receive.journal import Journal, Limits
-from node.workflow.backup import manifests, restore, take, verify
+from node.settings import Settings
+from node.workflow import artefacts
+from node.workflow.backup import lately_restored, manifests, restore, take, verify
+from node.workflow.backup.restore import begin_anew
+from node.workflow.steps import outbox
 from node.workflow.store.database import Store
 from node.workflow.store.rows import Posting
 from tests.network import dataset_bytes, instance, write
@@ -187,6 +191,21 @@ def test_a_restored_node_takes_what_comes_and_asks_before_it_sends(node: Node, t
     assert set(images(tmp_path / "again" / "storage")) == {"1.9.1", "1.9.2"}
     for one in (filer, journal, store):
         one.close()
+
+
+def test_a_restored_node_asks_whether_what_it_makes_is_there_already(node: Node) -> None:
+    exam = node.store.exams.create(anchor="1.9", patient_key="P", text="new")
+    folder = node.storage / "exams" / exam.name / "v1"
+    folder.mkdir(parents=True)
+    made = [outbox.Frozen(kind, f"1.9.{kind}", MR, EXPLICIT, "page.dcm", "d", held) for kind, held in (("summary", ""), ("report", "held"))]
+    artefacts.save(folder, "objects", outbox.Outbox(tuple(made)))
+    pacs = {"name": "pacs", "host": "h", "port": 104, "ae_title": "PACS"}
+    settings = Settings.model_validate({"node": {"storage": str(node.storage)}, "destination": [pacs]})
+    begin_anew(node.storage, CLOCK.now())
+    outbox.post(node.store, settings, exam, folder, "objects")
+
+    assert {row.kind: row.state.value for row in node.store.deliveries.of_exam(exam.number)} == {"summary": "sending", "report": "held"}
+    assert not lately_restored(node.storage, CLOCK.now() + timedelta(days=31))
 
 
 def test_a_file_that_the_disk_has_changed_is_told(node: Node, tmp_path: Path) -> None:

@@ -31,15 +31,15 @@ the file would not be. With PostgreSQL (not today: the store is SQLite alone) th
 then left out, because new records must not come to lie where the register believes that all is filed.
 
 *After a restore the destinations are asked first* of every object that was still to be sent, as after a kill: what was sent since the
-backup is there already. An object that the backup did not know yet is made again from the same images, settings and date, with the same
-bytes.
+backup is there already. So they are of all that is made within 30 days: an exam that had not begun when the backup was taken is begun
+again, with the same UIDs and another date, and the archive keeps the objects that it has.
 
 The site's configuration and keys are not in the storage folder and not in the backup: they are few, and keys belong elsewhere.
 """
 
 from node.workflow.backup.manifest import Entry, Manifest, manifests
-from node.workflow.backup.restore import restore
+from node.workflow.backup.restore import lately_restored, restore
 from node.workflow.backup.take import Made, take
 from node.workflow.backup.verify import verify
 
-__all__ = ["Entry", "Made", "Manifest", "manifests", "restore", "take", "verify"]
+__all__ = ["Entry", "Made", "Manifest", "lately_restored", "manifests", "restore", "take", "verify"]

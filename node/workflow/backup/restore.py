@@ -6,11 +6,18 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from node.errors import DataError, TemporaryError
 from node.workflow.backup.manifest import REGISTER, Manifest, manifests
 from node.workflow.backup.shelf import Shelf, sync_folder
+
+RESTORED = "restored"
+"""The file of a storage folder that says when it was restored."""
+
+ASKS_FIRST = timedelta(days=30)
+"""For so long after it: images that came after the backup are sent again by people, and analysed again."""
 
 
 def restore(target: Path, folder: Path, *, at: str = "", complete: Callable[[Path], None]) -> Manifest:
@@ -46,12 +53,22 @@ def restore(target: Path, folder: Path, *, at: str = "", complete: Callable[[Pat
     return found[-1]
 
 
-def begin_anew(folder: Path) -> None:
+def begin_anew(folder: Path, now: datetime) -> None:
     """Of a restored folder whose journals were filed: journals begin empty, and destinations are asked before anything is sent."""
+    (folder / RESTORED).write_text(now.isoformat(), encoding="ascii")
     shutil.rmtree(folder / "journal", ignore_errors=True)
     with closing(sqlite3.connect(folder / REGISTER)) as register, register:
         register.execute("DELETE FROM journals")
         register.execute("UPDATE deliveries SET state = 'sending' WHERE state = 'queued'")
+
+
+def lately_restored(folder: Path, now: datetime) -> bool:
+    """Whether what is made in a storage folder now may have been made and sent once before."""
+    try:
+        at = datetime.fromisoformat((folder / RESTORED).read_text(encoding="ascii"))
+    except FileNotFoundError:
+        return False
+    return now - at < ASKS_FIRST
 
 
 def _inside(folder: Path, path: str) -> Path:

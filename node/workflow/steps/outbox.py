@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from node.settings import Destination, Settings
 from node.workflow import artefacts
+from node.workflow.backup import lately_restored
 from node.workflow.store.database import Store
 from node.workflow.store.rows import ExamRow, Posting
 
@@ -68,7 +69,8 @@ def post(store: Store, settings: Settings, row: ExamRow, folder: Path, name: str
         for item in outbox.objects
         if takes(settings, destination, item.kind)
     ]
-    store.deliveries.post(postings, held=outbox.held)
+    restored = lately_restored(settings.node.storage, store.clock.now())
+    store.deliveries.post(postings, held=outbox.held, perhaps_sent=restored)
     return f"encoded: {len(outbox.objects)} objects{_told_of_held(outbox)}"
 
 

@@ -14,6 +14,7 @@ from node.domain.result import Provenance
 from node.errors import DataError
 from node.settings import Settings
 from node.workflow import artefacts
+from node.workflow.backup import lately_restored
 from node.workflow.steps.choices import encode_options
 from node.workflow.steps.outbox import Frozen, frozen, posting
 from node.workflow.store.database import Store
@@ -55,6 +56,7 @@ def withdraw(store: Store, settings: Settings, row: ExamRow, folder: Path, prove
     store.deliveries.post(
         [posting(item, name, row, place) for notes in made.notes for name in notes.destinations for item in notes.objects],
         held={item.sop_instance_uid: item.held for notes in made.notes for item in notes.objects if item.held},
+        perhaps_sent=lately_restored(settings.node.storage, store.clock.now()),
     )
     return f"withdrawn: {sum(len(notes.objects) for notes in made.notes)} rejection notes"
 

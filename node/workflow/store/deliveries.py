@@ -30,21 +30,23 @@ class Deliveries:
         self._reading = engine.execution_options(reading=True)
         self._clock = clock
 
-    def post(self, postings: Iterable[Posting], *, held: Mapping[str, str] | None = None) -> None:
+    def post(self, postings: Iterable[Posting], *, held: Mapping[str, str] | None = None, perhaps_sent: bool = False) -> None:
         """Put objects into the outbox, all or none; those that are in it already stay as they are.
 
         Parameters
         ----------
         held : SOP Instance UIDs of those that did not pass the gate, and why: they are recorded, and never sent
+        perhaps_sent : the destination is asked first whether it has them
         """
         held = held or {}
+        ready = DeliveryState.SENDING if perhaps_sent else DeliveryState.QUEUED
         now = self._clock.now().isoformat()
         with self._engine.begin() as connection:
             for posting in postings:
                 known = connection.execute(sa.select(deliveries.c.state).where(_key(posting.sop_instance_uid, posting.destination)))
                 if known.first() is None:
                     why = held.get(posting.sop_instance_uid)
-                    state = DeliveryState.QUEUED if why is None else DeliveryState.HELD
+                    state = ready if why is None else DeliveryState.HELD
                     row = vars(posting) | {"state": state.value, "detail": why or "", "attempts": 0, "updated_at": now}
                     connection.execute(deliveries.insert().values(row | {"next_at": now if why is None else None}))
 
