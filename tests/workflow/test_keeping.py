@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from node.domain.assignment import Word
 from node.domain.filing import Batch, Filed, Place
 from node.domain.ports import DeliveryState, Received
 from node.errors import ConflictError
@@ -18,6 +19,7 @@ from node.settings import Settings
 from node.workflow.states import State
 from node.workflow.steps.keeping import ASIDE, Keeper, require_images
 from node.workflow.steps.releasing import release
+from node.workflow.store.assignments import Said
 from node.workflow.store.database import Store
 from node.workflow.store.register import HeaderRow
 from node.workflow.store.rows import Posting
@@ -256,3 +258,30 @@ def test_other_bytes_of_a_removed_image_are_let_in_by_a_person(site: Site) -> No
     assert (now.digest, (site.folder / now.path).is_file()) == (digest, True)
     with pytest.raises(ConflictError, match="2 of its images"):
         require_images(site.store, site.store.exams.get(1))
+
+
+def test_what_another_patients_exam_took_by_a_persons_word_stays_while_that_goes_on(site: Site) -> None:
+    site.exam(state=State.IGNORED)
+    taker = site.store.exams.create(anchor="1.7", patient_key="Q", text="new").number
+    site.store.assignments.record(taker, [Said(Word.MERGE, other=1)], author="A", reason="the same person", text="merged")
+    assert site.later(4000) == 0
+    site.store.exams.move(taker, State.DELIVERED, "done")
+    assert site.later(8001) == 2
+
+
+@pytest.mark.parametrize("asked", ["begins", "promise"])
+def test_what_comes_between_the_look_and_the_removal_is_respected(site: Site, monkeypatch: pytest.MonkeyPatch, asked: str) -> None:
+    site.exam()
+    remove = site.store.keeping.remove
+
+    def later(*arguments: Any, **named: Any) -> None:
+        if asked == "begins":
+            site.store.exams.create(anchor="1.7", patient_key="P", text="new")
+        else:
+            until = site.clock.now() + timedelta(minutes=10)
+            site.store.commitments.promise("1.3", "MR", [("1.2", UIDS[0])], until=until)
+        remove(*arguments, **named)
+
+    monkeypatch.setattr(site.store.keeping, "remove", later)
+    assert site.later(31) == 0
+    assert len(site.files()) == 6

@@ -2,7 +2,8 @@
 
 An exam has had its time when it ended so many days ago (DELIVERED, IGNORED, REJECTED or WITHDRAWN), everything that it made is proven at
 its destinations or not taken by them, no scanner waits for our word on its images, nothing is in quarantine under their UIDs, and no other
-exam of the patient is younger, goes on, or is held. The disk's being full is no reason: then images are refused.
+exam of the patient, or one that a person merged with it, is younger, goes on, or is held. This is asked once more when nobody else can
+write. The disk's being full is no reason: then images are refused.
 
 Order: the file is put aside, the row says so, and when that is committed the file is deleted, all within one write transaction of the
 register up to the commit. So a row never names a file that is not there; what a kill leaves aside is deleted or put back by what the row
@@ -18,7 +19,8 @@ import os
 import shutil
 import threading
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -68,11 +70,14 @@ class Keeper:
         removed = 0
         for exam in self._store.keeping.old(before):
             kept = self._store.keeping.images(exam)
-            patients = {exam.patient_key, *(one.patient_key for one in kept)}
-            young = any(one.received_at >= before for one in kept) or self._store.keeping.needed(patients, before)
-            if not young and self._is_proven(exam) and not self._is_claimed(kept):
-                removed += self._remove(exam, kept)
+            if self._has_had_its_time(exam, kept, before):
+                removed += self._remove(exam, kept, before)
         return removed
+
+    def _has_had_its_time(self, exam: ExamRow, kept: Sequence[Kept], before: datetime) -> bool:
+        patients = self._store.keeping.patients({exam.patient_key, *(one.patient_key for one in kept)})
+        young = any(one.received_at >= before for one in kept) or self._store.keeping.needed(patients, before)
+        return not young and self._is_proven(exam) and not self._is_claimed(kept)
 
     def _is_proven(self, exam: ExamRow) -> bool:
         """Whether nothing of any version is still to be sent, and all of the present one is where it belongs."""
@@ -89,14 +94,15 @@ class Keeper:
         uids = [one.sop_instance_uid for one in kept]
         return bool(self._store.commitments.promised() & set(uids) or self._store.keeping.quarantined(uids))
 
-    def _remove(self, exam: ExamRow, kept: Sequence[Kept]) -> int:
+    def _remove(self, exam: ExamRow, kept: Sequence[Kept], before: datetime) -> int:
         size = sum(one.size for one in kept)
         text = f"{len(kept)} images ({size / 2**20:.0f} MiB) and the results were removed here after {self._days} days (keeping.days)"
         (self._storage / ASIDE).mkdir(exist_ok=True)
         try:
-            self._store.keeping.remove(exam, kept, text, aside=self._aside, back=returning)
+            still = partial(self._has_had_its_time, exam, kept, before)
+            self._store.keeping.remove(exam, kept, text, still=still, aside=self._aside, back=returning)
         except ConflictError:
-            return 0  # a person has begun another version
+            return 0  # a person has begun another version, or something else needs it since
         log.info("removed", exam=exam.name, images=len(kept), size=size)
         self._settle()
         return 1

@@ -10,10 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from node.domain.ports import Clock
+from node.errors import ConflictError
 from node.workflow.states import ENDED, State
 from node.workflow.store.exams import still_so, write_event
 from node.workflow.store.rows import ExamRow, exam_row
-from node.workflow.store.tables import exams, instances, quarantine, removals, studies
+from node.workflow.store.tables import assignments, exams, instances, quarantine, removals, studies
 
 GOING = frozenset(State) - {State.DELIVERED, State.IGNORED, State.REJECTED, State.WITHDRAWN}
 """States in which an exam still needs its images, or a person may: also FAILED and HELD."""
@@ -69,6 +70,16 @@ class Keeping:
             rows = connection.execute(sa.select(*columns).where(which, instances.c.removed_at.is_(None))).all()
         return tuple(Kept(row[0], row[1], row[2], datetime.fromisoformat(row[3]), row[4] or "") for row in rows)
 
+    def patients(self, patient_keys: Iterable[str]) -> frozenset[str]:
+        """These patients, and those whose exams took images of theirs by a person's word, also where that was taken back."""
+        own = frozenset(patient_keys)
+        numbers = sa.select(exams.c.number).where(exams.c.patient_key.in_(own))
+        series = sa.select(instances.c.series_uid).where(instances.c.patient_key.in_(own))
+        taken = sa.or_(assignments.c.other.in_(numbers), assignments.c.series_uid.in_(series))
+        query = sa.select(exams.c.patient_key).join(assignments, assignments.c.exam == exams.c.number).where(taken)
+        with self._reading.begin() as connection:
+            return own | frozenset(connection.execute(query).scalars())
+
     def needed(self, patient_keys: Iterable[str], before: datetime) -> bool:
         """Whether anything of these patients is still going on, or younger: an exam that waits, is held, or ended since."""
         going = exams.c.state.in_([state.value for state in GOING])
@@ -83,23 +94,35 @@ class Keeping:
             found = connection.execute(sa.select(quarantine.c.sop_instance_uid).where(quarantine.c.released_at.is_(None)))
             return frozenset(row[0] for row in found) & frozenset(uids)
 
-    def remove(self, exam: ExamRow, kept: Iterable[Kept], text: str, *, aside: Callable[[Kept], None], back: Callable[[str], str]) -> None:
+    def remove(
+        self,
+        exam: ExamRow,
+        kept: Iterable[Kept],
+        text: str,
+        *,
+        still: Callable[[], bool],
+        aside: Callable[[Kept], None],
+        back: Callable[[str], str],
+    ) -> None:
         """One exam's images are removed, in one transaction: nothing is recorded by anybody else meanwhile.
 
         Parameters
         ----------
+        still : whether it may be removed; asked when nobody else can write any more
         aside : puts a file aside, to which nothing refers afterwards; it can be put back until the transaction has ended
         back : path → where the file comes to lie when the instance is sent again
 
         Raises
         ------
-        ConflictError : the exam has become something else meanwhile
+        ConflictError : the exam has become something else meanwhile, or it may not be removed any more
         """
         now = self._clock.now().isoformat()
         kept = tuple(kept)
         row = {"exam": exam.number, "version": exam.version, "images": len(kept), "size": sum(one.size for one in kept), "removed_at": now}
         with self._engine.begin() as connection:
             still_so(connection, exam)
+            if not still():
+                raise ConflictError(f"{exam.name} may not be removed any more")
             for one in kept:
                 mine = sa.and_(instances.c.sop_instance_uid == one.sop_instance_uid, instances.c.path == one.path)
                 if connection.execute(instances.update().where(mine).values(removed_at=now, path=back(one.path))).rowcount:
