@@ -31,6 +31,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "config"
 SAMPLE_S = 0.2
 
+SOONER = {"uncounted_quiet_s = 30": "uncounted_quiet_s = 5"}
+"""Exams that nobody counts need not be waited for so long here: no scanner is between two series."""
+
 CALLERS = ("SCANNER", "PET1", "MR1", "WORKSTATION", "PACS", "TESTPACS", "COUNTPACS")
 """The AE titles under which the benchmarks and tests send, and Orthanc calls: all of this machine."""
 
@@ -66,7 +69,7 @@ class RunningNode:
     ----------
     folder : for settings, storage and log; a second node in the same folder goes on where the first one ended
     destination : port and AE title of the PACS on this machine; None for a node without one
-    changes : lines of ``rules.toml`` to replace, old text → new text; each must be there
+    changes : lines of ``rules.toml`` to replace, old text → new text, besides `SOONER`; each must be there
     environment : variables on top of ours
     camera : of which the node is told the point spread
     more : further sections of ``node.toml``
@@ -88,7 +91,7 @@ class RunningNode:
         self.storage = folder / "storage"
         self.port = free_port()
         self._destination = destination
-        self._changes = changes or {}
+        self._changes = {**SOONER, **(changes or {})}
         self._camera = camera
         self._more = more
         self._environment = {**os.environ, "TCP_NODELAY": "1", "PYTHONPATH": str(ROOT), **(environment or {})}

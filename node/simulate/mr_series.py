@@ -68,6 +68,7 @@ def write_mr(
     pixel_module(ds, image.shape, bits=12)
     plane_module(ds, image)
     ds.SpacingBetweenSlices = ds.SliceThickness
+    ds.ImagesInAcquisition = image.shape[0]  # as GE writes it: who receives the series knows when it is whole
     ds.WindowCenter, ds.WindowWidth = ("600", "1200") if protocol in (MPRAGE, SPIN_ECHO_2D) else ("450", "900")
     place = folder / protocol.folder
     place.mkdir(parents=True)
