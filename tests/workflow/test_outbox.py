@@ -29,13 +29,13 @@ from node.encode.objects import DEFAULT_OBJECTS, OBJECT_NAMES, SOP_CLASSES, Comp
 from node.errors import ConflictError
 from node.settings import Destination, NodeSection, Settings
 from node.settings.sections import PROFILES
-from node.workflow.states import State
+from node.workflow.states import State, Verb
 from node.workflow.steps import outbox
 from node.workflow.steps.held import release
 from node.workflow.steps.sending import Worker
 from node.workflow.store.database import Store
 from node.workflow.store.snapshot import Snapshot
-from node.workflow.story import showing_text
+from node.workflow.story import showing_text, version_folder
 
 PAGES_ONLY = (SecondaryCaptureImageStorage,)
 ALL = (SecondaryCaptureImageStorage, SegmentationStorage, Comprehensive3DSRStorage)
@@ -207,6 +207,39 @@ def test_after_a_restart_posting_and_sending_again_change_nothing(store: Store, 
     assert states(store, "pacs") == before
     assert set(before.values()) == {DeliveryState.STORED, DeliveryState.HELD, DeliveryState.NOT_TAKEN}
     assert peers.got["pacs"] == sent
+
+
+def test_results_made_without_a_destination_go_out_once_there_is_one(store: Store, peers: Peers, tmp_path: Path) -> None:
+    folder = version_folder(tmp_path, store.exams.get(1))
+    objects = encoded(folder, Kind.SUMMARY, Kind.LESIONS)
+    posted(store, tmp_path, (), ())
+    outbox.freeze(folder, "objects", objects)
+    assert store.deliveries.of_exam(1, 1) == ()
+
+    pacs = peers.add("pacs", ALL, objects=("summary",))
+    deliver(store, Settings(node=NodeSection(storage=tmp_path), destination=(pacs,)))
+
+    assert peers.got == {"pacs": [objects[0].sop_instance_uid]}
+    assert store.exams.get(1).state is State.DELIVERED
+
+
+@pytest.mark.parametrize("destinations", [(), (Destination(name="maps", host="h", port=104, ae_title="A", objects=("map",)),)])
+def test_a_page_that_no_destination_takes_is_made_once_and_nothing_is_owed(
+    store: Store, tmp_path: Path, destinations: tuple[Destination, ...]
+) -> None:
+    settings = Settings(node=NodeSection(storage=tmp_path), destination=destinations)
+    store.exams.move(1, State.REJECTED, "PET series 1.0: Units are CNTS", progress="page owed")
+    worker = Worker(["false"], settings, store)
+    assert not worker.is_made(Verb.REFUSE, 1, 1)
+
+    folder = version_folder(tmp_path, store.exams.get(1))
+    outbox.freeze(folder, "refusal", encoded(folder, Kind.REFUSAL))
+    assert worker.is_made(Verb.REFUSE, 1, 1)
+    assert worker.due(1, 1) == ()
+
+    exam = store.exams.get(1)
+    assert (exam.state, exam.progress) == (State.REJECTED, None)
+    assert store.exams.events(1)[-1].text == "the page that says why: no destination takes it, it stays here"
 
 
 @pytest.mark.parametrize("seed", range(20))
