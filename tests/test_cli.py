@@ -22,7 +22,7 @@ from node.settings import shipped_folder
 from node.workflow.states import State
 from node.workflow.store.database import Store
 from node.workflow.store.rows import Posting
-from node.workflow.story import version_folder
+from node.workflow.story import columns, version_folder
 
 
 @pytest.fixture
@@ -284,3 +284,21 @@ def test_check_reads_the_classes_of_the_site(config: Path, tmp_path: Path) -> No
     found = checked(config, f'tracers = "{shipped_folder() / "tracers"}"\nsvca_classes = "classes"')["svca classes"]
     assert not found["passed"]
     assert "expected a whole file" in str(found["text"])
+
+
+def test_a_table_breaks_no_uid_and_gives_a_sentence_without_room_lines_of_its_own() -> None:
+    uid = "1.2.826.0.1.3680043.8.498." + "7" * 38
+    told = columns(("NUMBER", "SERIES"), [("1", f"{uid} of a T1"), ("2", "short")], 60)
+    assert told.splitlines() == ["NUMBER  SERIES", "1", f"    {uid}", "    of a T1", "2       short"]
+
+
+def test_to_fetch_needs_a_peer_to_ask(config: Path, store: Store) -> None:
+    done = ember(config, "fetch", "--study", "1.2.3")
+    assert done.exit_code == 2
+    assert "say whom to ask: --peer NAME" in done.output
+
+
+def test_a_name_that_can_be_no_callers_is_wrong_use_of_web_token(config: Path) -> None:
+    done = ember(config, "web-token", "two words")
+    assert done.exit_code == 2
+    assert "Error: a caller's name has 1 to 16 letters" in done.output

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from node.commands.opening import exam_name, exam_of, settings_of, store_of
+from node.commands.opening import author_of, exam_name, exam_of, settings_of, store_of
 
 if TYPE_CHECKING:
     from node.workflow.steps.assigning import By
@@ -76,4 +75,4 @@ def assign(config: Path, /, exam: str, role: str, series: str, *, by: str | None
 def _said(by: str | None, reason: str, *, undo: bool) -> By:
     from node.workflow.steps.assigning import By
 
-    return By(by or f"login name {getpass.getuser()}", reason, holds=not undo)
+    return By(author_of(by), reason, holds=not undo)

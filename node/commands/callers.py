@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from node.commands.opening import as_json, author_of, by, settings_of, store_of, width
+from node.commands.opening import as_json, author_of, by, local, settings_of, store_of, width
 from node.errors import DataError
 
 if TYPE_CHECKING:
@@ -66,18 +66,18 @@ def _told(row: CallerRow) -> dict[str, object]:
 
 
 def _table(rows: tuple[CallerRow, ...]) -> str:
+    from node.workflow.story import columns
+
     if not rows:
         return "Nobody was turned away."
-    lines = [("AE TITLE", "HOST", "TIMES", "LAST", "WHY")]
-    lines += [
-        (row.calling_ae or "(TLS)", row.host, str(row.times), f"{row.last_at.astimezone():%Y-%m-%d %H:%M}", _why(row)) for row in rows
-    ]
-    widths = [max(len(line[column]) for line in lines) for column in range(4)]
-    whole = ["  ".join([*(cell.ljust(size) for cell, size in zip(line[:4], widths, strict=True)), line[4]]) for line in lines]
-    return "\n".join(line[: max(width(), sum(widths) + 40)].rstrip() for line in whole)
+    head = ("AE TITLE", "HOST", "CALLED", "TIMES", "LAST", "WHY")
+    lines = [(row.calling_ae or "(TLS)", row.host, row.called_ae, str(row.times), local(row.last_at), _why(row)) for row in rows]
+    let_in = "Let one in: ember callers accept AE_TITLE HOST --as NAME --reason …"
+    return columns(head, lines, width()) + (f"\n\n{let_in}" if any(row.accepted_as is None for row in rows) else "")
 
 
 def _why(row: CallerRow) -> str:
-    if row.accepted_as is None:
+    if row.accepted_as is None or row.accepted_at is None:
         return row.why
-    return f"let in as {row.accepted_as} by {row.accepted_by}: {row.reason}"
+    since = f"; turned away since: {row.why}" if row.last_at > row.accepted_at else ""
+    return f"let in as {row.accepted_as} by {row.accepted_by}: {row.reason}{since}"

@@ -71,7 +71,10 @@ def peers(settings: Settings) -> str:
     accepted = sum(row.accepted_as is not None for row in rows)
     strangers = len(rows) - accepted
     if not settings.peer and not accepted:
-        raise SettingsError(["peer: there is none, so that nobody may send; add a [[peer]], or let one in with `ember callers accept`"])
+        called = f"; {strangers} called and were turned away: `ember callers`" if strangers else ""
+        raise SettingsError(
+            [f"there is none, so that nobody may send: add a [[peer]], or let in who called, by `ember callers accept`{called}"]
+        )
     told = f"{len(settings.peer)} in the settings, {accepted} let in by `ember callers accept`"
     open_doors = [peer.name for peer in settings.peer if not peer.addresses and not peer.certificates and settings.receiver.plain]
     if open_doors:

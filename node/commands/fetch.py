@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from node.commands.opening import as_json, settings_of, store_of, width
+from node.commands.opening import as_json, author_of, local, settings_of, store_of, width
 from node.errors import DataError
 
 if TYPE_CHECKING:
@@ -42,6 +41,8 @@ def fetch(
     as_json: bool,
 ) -> None:
     """Fetch studies from a peer. Without --peer: show the last fetches and what became of each."""
+    if peer is None and (studies or series or patient or dry_run):
+        raise click.UsageError('say whom to ask: --peer NAME, of a [[peer]] with ask = "images"')
     settings = settings_of(config)
     store = store_of(settings)
     if peer is None:
@@ -56,7 +57,7 @@ def fetch(
     found = _found(source, studies, patient_id)
     lines = [(study, one, _here(store, one)) for study in found for one in _series(source, study, series)]
     _print(lines, as_json=as_json)
-    offers = [_offer(source, study, one, by or f"login name {getpass.getuser()}") for study, one, here in lines if here != one.images]
+    offers = [_offer(source, study, one, author_of(by)) for study, one, here in lines if here != one.images]
     if dry_run or not studies or not offers:
         return
     numbers = store.retrievals.ask(offers)
@@ -99,20 +100,19 @@ def _print(lines: Sequence[tuple[StudyFound, SeriesFound, int]], *, as_json: boo
         return
     from node.workflow.story import columns
 
-    head = ("STUDY", "DATE", "SERIES", "", "IMAGES", "HERE", "DESCRIPTION")
-    table = [
-        (
-            study.study_uid,
-            f"{study.at:%Y-%m-%d}" if study.at else "",
-            one.series_uid,
-            one.modality,
-            str(one.images or ""),
-            str(here),
-            one.description,
-        )
-        for study, one, here in lines
+    studies = dict.fromkeys((study.study_uid, f"  {study.at:%Y-%m-%d}" if study.at else "") for study, _, _ in lines)
+    tables = [
+        f"Study {uid}{date}\n" + columns(SERIES_HEAD, [_line(one, here) for study, one, here in lines if study.study_uid == uid], width())
+        for uid, date in studies
     ]
-    click.echo(columns(head, table, width()) if table else "Nothing found.")
+    click.echo("\n\n".join(tables) or "Nothing found.")
+
+
+SERIES_HEAD = ("", "IMAGES", "HERE", "SERIES")
+
+
+def _line(one: SeriesFound, here: int) -> tuple[str, ...]:
+    return one.modality, str(one.images or "?"), str(here), f"{one.series_uid} {one.description}"
 
 
 def _show(rows: Sequence[RetrievalRow], *, as_json: bool) -> None:
@@ -123,16 +123,15 @@ def _show(rows: Sequence[RetrievalRow], *, as_json: bool) -> None:
         return
     from node.workflow.story import columns
 
-    head = ("AT", "PEER", "FOR", "STATE", "IMAGES", "SERIES", "")
+    head = ("AT", "PEER", "FOR", "STATE", "IMAGES", "SERIES")
     lines = [
         (
-            f"{row.updated_at.astimezone():%Y-%m-%d %H:%M}",
+            local(row.updated_at),
             row.peer,
             f"{row.purpose} of E{row.exam:05d}" if row.exam else row.asked_by,
             row.state.value,
             f"{row.kept} of {row.expected or '?'}",
-            row.series_uid,
-            row.told,
+            f"{row.series_uid} {row.told}",
         )
         for row in rows
     ]

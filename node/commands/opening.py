@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import shutil
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,11 @@ def exam_of(get: Callable[[int], ExamRow], name: str) -> ExamRow:
 
 def author_of(by: str | None) -> str:
     return by or f"login name {getpass.getuser()}"
+
+
+def local(at: datetime) -> str:
+    """Day, hour and minute on the clock of this machine, as tables tell times."""
+    return f"{at.astimezone():%Y-%m-%d %H:%M}"
 
 
 def width() -> int:

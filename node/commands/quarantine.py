@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-from node.commands.opening import as_json, settings_of, store_of, width
+from node.commands.opening import as_json, author_of, by, local, settings_of, store_of, width
 
 KINDS = {"changed": "other bytes", "unreadable": "unreadable"}
 
@@ -30,9 +29,9 @@ def quarantine(context: click.Context, *, everything: bool, as_json: bool) -> No
     if as_json:
         click.echo(json.dumps([_told(row) for row in found], indent=1))
         return
-    head = ("NUMBER", "SINCE", "FROM", "KIND", "INSTANCE", "REASON")
+    head = ("NUMBER", "SINCE", "FROM", "KIND", "INSTANCE AND REASON")
     rows = [
-        (str(row.id), f"{row.received_at:%Y-%m-%d %H:%M}", row.calling_ae, KINDS.get(row.kind, row.kind), row.sop_instance_uid, row.reason)
+        (str(row.id), local(row.received_at), row.calling_ae, KINDS.get(row.kind, row.kind), f"{row.sop_instance_uid}: {row.reason}")
         for row in found
     ]
     click.echo(columns(head, rows, width()) if rows else "Nothing is in quarantine.")
@@ -57,7 +56,7 @@ def show(config: Path, number: int, *, as_json: bool) -> None:
 @quarantine.command()
 @click.argument("number", type=int)
 @click.option("--reason", required=True, help="Why, for the record.")
-@click.option("--by", help="Who says so; your login name without it.")
+@by
 @click.pass_obj
 def release(config: Path, number: int, reason: str, by: str | None) -> None:
     """Let NUMBER in: changed bytes are what their UID stands for from now on; what could not be read is read again."""
@@ -69,8 +68,7 @@ def release(config: Path, number: int, reason: str, by: str | None) -> None:
         row = store.quarantine.get(number)
     except KeyError:
         raise click.UsageError(f"no quarantine number {number}; `ember quarantine` shows them all") from None
-    author = by or f"login name {getpass.getuser()}"
-    click.echo(f"{number}: {releasing.release(store, settings.node.storage, row, author=author, reason=reason)}.")
+    click.echo(f"{number}: {releasing.release(store, settings.node.storage, row, author=author_of(by), reason=reason)}.")
 
 
 def unfiled(storage: Path) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from node.commands.opening import settings_of
+from node.errors import SettingsError
 
 if TYPE_CHECKING:
     from node.settings import Settings
@@ -29,7 +30,10 @@ def web_token(config: Path, name: str) -> None:
     """Make a bearer token for a caller of the web port: the token, once, and the line for the file of tokens."""
     from node.receive.dicomweb.tokens import new_token
 
-    token, line = new_token(name)
+    try:
+        token, line = new_token(name)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
     click.echo(f"token, for {name} alone and told only now:\n  {token}\n")
     click.echo(f"line for {_file(settings_of(config, quiet=True))}:\n  {line}")
 

@@ -15,7 +15,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file as a table; SettingsError says where it is broken."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise SettingsError([f"{path}: cannot be read: {error.strerror or error}"]) from error
+    except UnicodeDecodeError as error:
         raise SettingsError([f"{path}: cannot be read: {error}"]) from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError([f"{path}: is not TOML: {error}"]) from error

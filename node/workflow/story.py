@@ -20,6 +20,11 @@ from node.workflow.store.snapshot import FetchRow, Snapshot
 
 Table = dict[str, Any]
 
+NARROWEST = 24
+"""Characters in which a sentence can be read."""
+OWN_LINE = "    "
+"""Before a cell that stands on lines of its own."""
+
 
 def version_folder(storage: Path, exam: ExamRow) -> Path:
     """Where the artefacts and objects of an exam's present version lie."""
@@ -79,7 +84,7 @@ def showing_text(store: Snapshot, storage: Path, exam: ExamRow, width: int) -> s
     events = [(_time(event.at), f"v{event.version}", event.state.value, event.text) for event in store.events(exam.number)]
     parts.append(_section("Story", events, width))
     details = [event.detail for event in store.events(exam.number) if event.detail]
-    parts += [f"Traceback\n{textwrap.indent(detail, '  ')}" for detail in details[-1:]]
+    parts += [f"Detail\n{textwrap.indent(detail, '  ')}" for detail in details[-1:]]
     deliveries = store.deliveries(exam.number)
     parts.append(_section("Deliveries", _deliveries(deliveries), width))
     parts.append(_advice(exam, deliveries))
@@ -264,9 +269,10 @@ def _time(at: Any) -> str:
 
 def _counted(counts: dict[str, int]) -> str:
     told = f"{counts['instances']} images received"
-    extra = {"unread": "not looked at yet", "unreadable": "could not be read", "changed": "kept aside: their UID was here with other bytes"}
+    extra = {"unread": "not looked at yet", "unreadable": "could not be read", "changed": "with other bytes than their UID had here"}
     extra |= {"rejected": "taken back by rejection notes", "returned": "are results of the node that came back: filed, not processed"}
-    return "; ".join([told, *(f"{counts[key]} {words}" for key, words in extra.items() if counts[key])])
+    told = "; ".join([told, *(f"{counts[key]} {words}" for key, words in extra.items() if counts[key])])
+    return f"{told}; see `ember quarantine`" if counts["unreadable"] or counts["changed"] else told
 
 
 def _section(title: str, rows: Iterable[tuple[str, ...]], width: int) -> str:
@@ -275,14 +281,23 @@ def _section(title: str, rows: Iterable[tuple[str, ...]], width: int) -> str:
 
 
 def columns(head: tuple[str, ...], rows: Sequence[tuple[str, ...]], width: int) -> str:
-    """A table for people: columns as wide as their widest cell; the last one is wrapped."""
+    """A table for people: columns as wide as their widest cell; the last one is wrapped, on lines of its own where a word has no room.
+
+    No word is broken, so that a UID can be copied.
+    """
     table = [head, *rows] if head else list(rows)
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]) - 1)]
     indent = sum(widths) + 2 * len(widths)
     lines = []
     for row in table:
         start = "".join(cell.ljust(n + 2) for cell, n in zip(row, widths, strict=False))
-        room = max(24, width - indent)
-        wrapped = textwrap.wrap(row[-1], room) or [""]
-        lines.append(start + f"\n{' ' * indent}".join(wrapped))
+        longest = max(map(len, row[-1].split()), default=0)
+        if row is head or max(NARROWEST, longest) <= width - indent:
+            lines.append(start + f"\n{' ' * indent}".join(_wrapped(row[-1], width - indent)))
+        else:
+            lines += [start, *(OWN_LINE + line for line in _wrapped(row[-1], width - len(OWN_LINE)))]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    return textwrap.wrap(text, max(room, NARROWEST), break_long_words=False, break_on_hyphens=False) or [""]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -96,7 +97,7 @@ def test_the_command_lists_lets_in_and_forgets(store: Store, tmp_path: Path) -> 
     store.callers.turned_away([caller(certificate=KEY, times=7)])
 
     listed = site.ember("callers").output.splitlines()
-    assert listed[0].split() == ["AE", "TITLE", "HOST", "TIMES", "LAST", "WHY"]
+    assert listed[0].split() == ["AE", "TITLE", "HOST", "CALLED", "TIMES", "LAST", "WHY"]
     assert listed[1].startswith("NEW")
     assert "7" in listed[1]
     assert "no peer has this AE title" in listed[1]
@@ -110,6 +111,13 @@ def test_the_command_lists_lets_in_and_forgets(store: Store, tmp_path: Path) -> 
     assert (told["accepted_as"], told["accepted_by"], told["reason"]) == ("pet", "A. Admin", "the new scanner")
     assert told["first_at"] == BEGUN.isoformat()
     assert "let in as pet by A. Admin: the new scanner" in site.ember("callers").output
+    later = replace(
+        caller(certificate=KEY), why="called AE title is not ours", called_ae="OTHER", last_at=datetime.now(UTC) + timedelta(hours=1)
+    )
+    store.callers.turned_away([later])
+    words = " ".join(site.ember("callers").output.split())
+    assert "OTHER" in words
+    assert "the new scanner; turned away since: called AE title is not ours" in words
 
     assert "may not come in any more" in site.ember("callers", "forget", "NEW", "10.1.2.3").output
     assert store.callers.all() == ()
