@@ -4,6 +4,9 @@ Two patient IDs are equal when they are the same characters in the same case, le
 PS3.5 6.2 has it. We chose no more than that, since an ID whose zeros a console drops is an ID that two people can share; a person merges
 what belongs together. An issuer that is not said fits any, unless two issuers have given out the ID here.
 
+Every image of a series counts, not the first, and each series is compared with each: a PET that is silent, or a first image that is, would
+else let two people meet. Names differ by spelling, so that they are a Check; where an ID is missing they are all there is, and count.
+
 No sentence here holds what the files say, only that they differ (rule 11): the reader has the UIDs.
 """
 
@@ -11,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from node.assemble.header import Header
 from node.assemble.parts import Person
@@ -52,8 +56,12 @@ def conflicts(pet: SeriesSummary, mrs: Sequence[SeriesSummary], *, waived: Colle
     -------
     one sentence each, none where nothing contradicts
     """
-    found = [_within(series) for series in (pet, *mrs)]
-    found += [_between(pet, mr) for mr in mrs if mr.series_uid not in waived]
+    if mixed := tuple(filter(None, (_within(series) for series in (pet, *mrs)))):
+        return mixed
+    against = {mr.series_uid: "" if mr.series_uid in waived else _between(pet, mr) for mr in mrs}
+    agreeing = [mr for mr in mrs if not against[mr.series_uid]]
+    # A PET that is silent agrees with two people at once, and what a person vouched for as one patient's may be two people's.
+    found = [*against.values(), *(_between(*pair) for pair in combinations(agreeing, 2) if _comparable(*pair, waived))]
     return tuple(sentence for sentence in found if sentence)
 
 
@@ -66,7 +74,7 @@ def unsure_issuer(pet: SeriesSummary, mrs: Sequence[SeriesSummary], issuers: Col
     """
     if len(issuers) < 2:
         return ()
-    silent = [mr for mr in mrs if mr.study_uid != pet.study_uid and not (pet.people[0].issuer and mr.people[0].issuer)]
+    silent = [mr for mr in mrs if mr.study_uid != pet.study_uid and not (_all_say_issuer(pet) and _all_say_issuer(mr))]
     told = f"{len(issuers)} issuers have given out this patient ID, and one side does not say which is its own"
     return tuple(
         f"PET series {pet.series_uid} and {mr.modality} series {mr.series_uid} cannot be told to be of one: {told}" for mr in silent
@@ -75,9 +83,9 @@ def unsure_issuer(pet: SeriesSummary, mrs: Sequence[SeriesSummary], issuers: Col
 
 def other_names(pet: SeriesSummary, mrs: Sequence[SeriesSummary]) -> tuple[tuple[SeriesSummary, str], ...]:
     """MR of other studies whose name is not the PET's, with that name made comparable: it may be another patient's."""
-    mine = pet.people[0].name_key
-    names = [(mr, mr.people[0].name_key) for mr in mrs if mr.study_uid != pet.study_uid]
-    return tuple((mr, name) for mr, name in names if mine and name and name != mine)
+    mine = {person.name_key for person in pet.people} - {""}
+    names = [(mr, name) for mr in mrs if mr.study_uid != pet.study_uid for name in dict.fromkeys(one.name_key for one in mr.people)]
+    return tuple((mr, name) for mr, name in names if mine and name and name not in mine)
 
 
 def identity_checks(pet: SeriesSummary, mrs: Sequence[SeriesSummary], *, waived: Mapping[str, str] | None = None) -> tuple[Check, ...]:
@@ -88,7 +96,7 @@ def identity_checks(pet: SeriesSummary, mrs: Sequence[SeriesSummary], *, waived:
     waived : series that a person has said are the PET's, by UID, and who and why; a Check tells what they differ in
     """
     waived = waived or {}
-    pairs = [(pet.people[0], mr.people[0]) for mr in mrs if mr.series_uid not in waived]
+    pairs = [(one, other) for mr in mrs if mr.series_uid not in waived for one in pet.people for other in mr.people]
     merged = tuple(_merged(pet, mr, waived[mr.series_uid]) for mr in mrs if mr.series_uid in waived)
     if not pairs:  # nothing but what a person has vouched for: no agreement was seen
         return merged
@@ -121,7 +129,7 @@ def identity_changes(kept: Header, came: Header) -> tuple[tuple[str, ...], tuple
 
 
 def _merged(pet: SeriesSummary, mr: SeriesSummary, told: str) -> Check:
-    differing = [a.words for a in (*_IDENTIFYING, _NAME) if _differ(a, pet.people[0], mr.people[0])]
+    differing = [a.words for a in (*_IDENTIFYING, _NAME) if _differ(a, pet.people, mr.people)]
     message = f"{mr.modality} series {mr.series_uid} was said to be of the PET's patient {told}"
     if differing:
         message = (
@@ -130,21 +138,40 @@ def _merged(pet: SeriesSummary, mr: SeriesSummary, told: str) -> Check:
     return Check("identity_merged", False, message)
 
 
+def _all_say_issuer(series: SeriesSummary) -> bool:
+    return all(person.issuer for person in series.people)
+
+
+def _comparable(one: SeriesSummary, other: SeriesSummary, waived: Collection[str]) -> bool:
+    """Whether two series that agree with the PET must agree with each other: not where a person has said that their cards differ."""
+    merged = {series.series_uid in waived for series in (one, other)}
+    return merged == {False} or (merged == {True} and one.people[0].patient_id == other.people[0].patient_id)
+
+
 def _within(series: SeriesSummary) -> str:
-    differing = [a.words for a in _IDENTIFYING if len({a.of(person) for person in series.people} - {""}) > 1]
+    differing = _differing(series.people, series.people)
     return f"the images of {series.modality} series {series.series_uid} differ in {' and '.join(differing)}" if differing else ""
 
 
-def _between(pet: SeriesSummary, mr: SeriesSummary) -> str:
-    differing = [a.words for a in _IDENTIFYING if _differ(a, pet.people[0], mr.people[0])]
+def _between(one: SeriesSummary, other: SeriesSummary) -> str:
+    differing = _differing(one.people, other.people)
     if not differing:
         return ""
-    return f"PET series {pet.series_uid} and {mr.modality} series {mr.series_uid} differ in {' and '.join(differing)}"
+    kind = "PET" if one.modality == "PT" else one.modality
+    return f"{kind} series {one.series_uid} and {other.modality} series {other.series_uid} differ in {' and '.join(differing)}"
 
 
-def _differ(attribute: _Attribute, one: Person, other: Person) -> bool:
-    a, b = attribute.of(one), attribute.of(other)
-    return bool(a and b and a != b)
+def _differing(some: Sequence[Person], others: Sequence[Person]) -> list[str]:
+    """In what two groups of images say that they are of different people, in words; the name counts where an ID is not there to tell."""
+    found = [a.words for a in _IDENTIFYING if _differ(a, some, others)]
+    without_id = [person for person in some if not person.patient_id], [person for person in others if not person.patient_id]
+    by_name = _differ(_NAME, without_id[0], others) or _differ(_NAME, some, without_id[1])
+    return [*found, *([_NAME.words] if by_name else [])]
+
+
+def _differ(attribute: _Attribute, some: Sequence[Person], others: Sequence[Person]) -> bool:
+    a, b = ({attribute.of(person) for person in people} - {""} for people in (some, others))
+    return bool(a and b and len(a | b) > 1)
 
 
 def _both_say(attribute: _Attribute, pairs: Sequence[tuple[Person, Person]]) -> Check:

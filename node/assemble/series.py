@@ -205,6 +205,8 @@ def _mixture(headers: Sequence[Header]) -> str:
     """Why these headers do not share one kind of slice; empty where they do."""
     if len({header.sop_class_uid for header in headers}) > 1:
         return "the series holds objects of different kinds"
+    if len({header.study_uid for header in headers}) > 1:
+        return "its images name different studies"
     geometries = [header.geometry for header in headers]
     known = [geometry for geometry in geometries if geometry is not None]
     if not known:

@@ -60,6 +60,37 @@ def test_series_whose_own_images_differ_are_a_conflict_whatever_was_merged() -> 
     assert "the images of MR series 1.2.3.2 differ in patient ID" in conflicts(pet(), [mixed], waived=["1.2.3.2"])[0]
 
 
+# --- every image, and each series with each ----------------------------------------------------------------------------------------------
+
+
+def test_a_first_image_that_is_silent_hides_nothing_of_what_the_others_say() -> None:
+    datasets = mr_series(PatientID="P-2", PatientBirthDate="19500101")
+    datasets[0].PatientID, datasets[0].PatientBirthDate = "", ""
+    (told,) = conflicts(pet(), [summarise(headers(datasets))])
+    assert told == "PET series 1.2.3.1 and MR series 1.2.3.2 differ in patient ID and birth date"
+
+
+def test_a_silent_pet_does_not_let_two_people_meet() -> None:
+    silent, one, other = pet(PatientID=""), mr(PatientID="P-1"), mr("1.2.3.3", PatientID="P-2")
+    assert conflicts(silent, [one, other]) == ("MR series 1.2.3.2 and MR series 1.2.3.3 differ in patient ID",)
+    assert conflicts(silent, [one, one]) == ()
+
+
+def test_names_are_compared_where_an_id_is_missing() -> None:
+    twin = {"PatientName": "Mueller^Anna", "PatientID": ""}
+    assert conflicts(pet(PatientName="Mueller^Erika"), [mr(**twin)]) == ("PET series 1.2.3.1 and MR series 1.2.3.2 differ in patient name",)
+    assert conflicts(pet(PatientName="Müller^Anna"), [mr(**twin)]) == ()
+    assert conflicts(pet(PatientName=""), [mr(**twin)]) == ()
+    assert conflicts(pet(PatientName="Mueller^Erika"), [mr(PatientName="Mueller^Anna")]) == ()  # the ID tells
+
+
+def test_what_was_merged_is_of_one_patient_all_the_same() -> None:
+    merged = ["1.2.3.2", "1.2.3.3"]
+    one, other = mr(PatientID="P-2"), mr("1.2.3.3", PatientID="P-2", PatientSex="M")
+    assert conflicts(pet(), [one, other], waived=merged) == ("MR series 1.2.3.2 and MR series 1.2.3.3 differ in sex",)
+    assert conflicts(pet(), [one, mr("1.2.3.3", PatientID="P-3")], waived=merged) == ()  # two merges, each with a person's word
+
+
 # --- issuers -----------------------------------------------------------------------------------------------------------------------------
 
 

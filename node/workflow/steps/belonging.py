@@ -82,10 +82,16 @@ class Belonging:
 def overruling(store: Store, exam: ExamRow) -> Overruling:
     """What a person says of the series of an exam's present version."""
     said = store.assignments.standing(exam.number, exam.version)
-    merged = {uid: one.told for one in said if one.word is Word.MERGE and one.other is not None for uid in series_of_exam(store, one.other)}
+    merges = [(one.told, store.exams.get(one.other)) for one in said if one.word is Word.MERGE and one.other is not None]
+    merged = {uid: told for told, other in merges for uid in _of_its_patient(store, other)}
     split = {one.series_uid: one.told for one in said if one.word is Word.SPLIT}
     roles = {one.series_uid: (Role(one.role), one.told) for one in said if one.word is Word.ASSIGN and one.role is not None}
     return Overruling(merged, split, roles)
+
+
+def _of_its_patient(store: Store, exam: ExamRow) -> list[str]:
+    """The series of an exam that a person could mean: what lies in its studies under another patient ID, they never spoke of."""
+    return [uid for uid in series_of_exam(store, exam.number) if store.register.is_of(uid, exam.patient_key)]
 
 
 def series_of_exam(store: Store, number: int) -> tuple[str, ...]:

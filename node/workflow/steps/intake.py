@@ -94,9 +94,10 @@ class ExamIntake:
         """Give every study its exam, and open those again that a reader has answered, or whose end new images may have overtaken."""
         self._answers.take(patient_key)
         self._updating.take()
-        for study in self._store.register.studies_without_exam():
+        new = self._store.register.studies_without_exam()
+        self._swapped.look(new)  # before they have exams: after a kill they are new still
+        for study in new:
             self._open(study)
-            self._swapped.look(study)
         self._late.take()
 
     def _open(self, study: StudyRow) -> None:

@@ -154,6 +154,12 @@ class InstanceRegister:
         with self._reading.begin() as connection:
             return tuple(SeriesCount(a, b, int(n), datetime.fromisoformat(at)) for a, b, n, at in connection.execute(query))
 
+    def is_of(self, series_uid: str, patient_key: str) -> bool:
+        """Whether every image of a series is of one patient."""
+        other = sa.and_(instances.c.series_uid == series_uid, instances.c.patient_key != patient_key, instances.c.rejected_by.is_(None))
+        with self._reading.begin() as connection:
+            return connection.execute(sa.select(instances.c.sop_instance_uid).where(other).limit(1)).first() is None
+
     def instances_of(self, series_uid: str) -> tuple[Row, ...]:
         """The instances of one series whose headers were read, in order of arrival; without those rejected by a note, or removed here."""
         mine = sa.and_(instances.c.series_uid == series_uid, instances.c.rejected_by.is_(None), instances.c.removed_at.is_(None))
