@@ -31,6 +31,7 @@ an image is taken for a record. A writer that starts begins a new segment: the e
 *The filer's position is a row* in the transaction of what it files (`Register.file`): nothing is filed twice or passed over, wherever it
 is killed. Files are durable before their rows. It has seen bytes that the power may yet take: the position names the segment's mark, and
 a segment that begins anew is filed from its beginning. A register that is locked, or a disk that is full, leaves the journal as it is.
+A journal that cannot be read holds up no other.
 
 *Large images* (more than 4 MiB, or any while 64 MiB are held in memory) go to a file as they come, which the journal names and the filer
 only gives its name in the inbox: memory is bounded, whatever comes.
@@ -61,7 +62,8 @@ a flood of strangers is not a flood of transactions. A person lets a caller in w
 same turn, and needs no restart. It adds to the settings, and takes nothing from them: the name is that of a [[peer]], whose limit it then
 shares, or a new one. It holds for one title at one address, and for the certificate that the caller showed, if it showed one.
 
-*Associations* are heard of by the register with their first image, so that C-ECHO leaves no trace in it.
+*Associations* are heard of by the register with their first image, so that C-ECHO leaves no trace in it. Their end is told until the disk
+takes it (`ends`), because an exam waits for whoever is still open.
 
 *The protocol is our own* (`wire`, `messages`, `association`), in one thread that reads the socket and answers. The library's acceptor
 polls, reads 4 KB at a time, passes everything between threads and holds an image in memory three times; and of damaged requests its threads

@@ -20,6 +20,7 @@ from node.domain.arrivals import Arriving, Caller, Notice
 from node.domain.ports import Clock
 from node.errors import DataError, TemporaryError
 from node.receive.bell import Bell
+from node.receive.ends import Ends
 from node.receive.incoming import Coming, Hold, Large, Small
 from node.receive.log import Log
 from node.receive.records import arrived, closed, noticed, opened, spooled, started
@@ -63,6 +64,7 @@ class Journal:
         self._clock = clock
         self._bell = Bell(folder)
         self._log = Log(self._folder, segment_bytes=limits.segment_bytes, most_bytes=limits.waiting_bytes, rings=self._bell.ring)
+        self._ends = Ends(self._log.append)
         disk = Disk(folder, min_free_bytes=limits.min_free_bytes, owed=self._log.waiting_bytes)
         self._hold = Hold(self._folder / "spool", disk, Memory(limits.buffered_bytes), limits.small_bytes)
 
@@ -81,11 +83,12 @@ class Journal:
         for file in self._hold.spool.iterdir():
             if file.name not in named:
                 log.info("removed what had come half-way", file=file.name)
-                file.unlink()
+                file.unlink(missing_ok=True)  # the filer, too, removes what it has filed
         self._log.append(started(self._clock.now()))
 
     def close(self) -> None:
         """Let go of the folder; nothing may be handed over any more."""
+        self._ends.close()
         self._log.close()
         self._bell.close()
 
@@ -114,8 +117,8 @@ class Journal:
         self._log.append(noticed(notice, self._clock.now()))
 
     def closed(self, association: str, how: str) -> None:
-        """An association that was opened has ended."""
-        self._log.append(closed(association, how, self._clock.now()))
+        """An association that was opened has ended; told again where the disk does not take it now."""
+        self._ends.tell(closed(association, how, self._clock.now()))
 
     def _keep(self, arriving: Arriving, whole: Small | Large) -> None:
         now = self._clock.now()
