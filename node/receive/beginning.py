@@ -12,10 +12,11 @@ from typing import Literal
 
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
+from node.receive.notice_content import LONG_FORM
+
 HELD_BYTES = 4096
 
 _CLASS, _INSTANCE = 0x00080016, 0x00080018
-_LONG_FORM = frozenset((b"OB", b"OW", b"SQ", b"UN", b"UC", b"UR", b"UT"))
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def _elements(encoded: bytes, order: Literal["big", "little"], transfer_syntax_u
         elif not form.isalpha():
             return
         else:
-            at, size = (8, 4) if form in _LONG_FORM else (6, 2)
+            at, size = (8, 4) if form in LONG_FORM else (6, 2)
         value = begin + at + size
         length = int.from_bytes(encoded[begin + at : value], order)
         if tag <= _INSTANCE and value + length > len(encoded):

@@ -18,6 +18,9 @@ from node.receive.space import Disk, Memory
 
 FLUSH_BYTES = 16 * 2**20
 
+PIECE_BYTES = 64
+"""What holding a piece takes besides its bytes: a sender may bring an image in pieces of two."""
+
 PART = ".part"
 """Ends the name of a file that is not whole; removed when the writer starts."""
 
@@ -69,7 +72,7 @@ class Coming:
         self._log = log
         self._pieces: list[bytes] = []
         self._checksum = 0
-        self._held = 0
+        self._held = self._taken = 0  # bytes that are held, and what they take of memory
         self._file: int | None = None
         self._name = ""
         self._size = 0
@@ -117,9 +120,11 @@ class Coming:
             self._name = ""
 
     def _fits(self, size: int) -> bool:
-        if self._held + size > self._hold.small_bytes or not self._hold.memory.take(size):
+        takes = size + PIECE_BYTES
+        if self._held + size > self._hold.small_bytes or not self._hold.memory.take(takes):
             return False
         self._held += size
+        self._taken += takes
         return True
 
     def _spill(self) -> None:
@@ -151,5 +156,5 @@ class Coming:
 
     def _let_go(self) -> None:
         self._pieces.clear()
-        self._hold.memory.give(self._held)
-        self._held = 0
+        self._hold.memory.give(self._taken)
+        self._held = self._taken = 0

@@ -39,20 +39,20 @@ class Messages:
 
     def command(self) -> tuple[int, bytes]:
         """Context ID and command set of the next message."""
-        parts: list[bytes] = []
-        size, expected = 0, None
+        encoded = bytearray()  # a list of parts would grow with empty ones, without end
+        expected = None
         while True:
             context_id, control, length = self._fragment()
             if not control & COMMAND:
                 raise illegal("a data set without a command", AbortReason.UNEXPECTED_PARAMETER)
             if expected not in (None, context_id):
                 raise illegal("a command on two presentation contexts")
-            expected, size = context_id, size + length
-            if size > MAX_COMMAND_BYTES:
+            expected = context_id
+            if len(encoded) + length > MAX_COMMAND_BYTES:
                 raise illegal(f"a command set of more than {MAX_COMMAND_BYTES} bytes")
-            parts.append(self._wire.whole(length))
+            encoded += self._wire.whole(length)
             if control & LAST:
-                return context_id, b"".join(parts)
+                return context_id, bytes(encoded)
 
     def dataset(self, context_id: int) -> Iterator[memoryview]:
         """The pieces of the data set that follows; each is valid until the next is asked for."""

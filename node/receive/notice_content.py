@@ -28,10 +28,13 @@ MAX_DEPTH = 32
 STEP_STATUS, REFERENCED, FAILED, TRANSACTION = 0x00400252, 0x00081199, 0x00081198, 0x00081195
 """Performed Procedure Step Status, Referenced and Failed SOP Sequence, Transaction UID."""
 
+VALUE_BYTES = 128
+"""Of a wanted value that are looked at: more than a UID takes, or the first header of a sequence."""
+
 _WANTED = frozenset((STEP_STATUS, REFERENCED, FAILED, TRANSACTION))
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _UNDEFINED = 0xFFFFFFFF
-_LONG_FORM = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
+LONG_FORM = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 """Value representations with a length of four bytes (PS3.5 7.1.2)."""
 
 _TAG, _SHORT, _LONG = Struct("<HH"), Struct("<H"), Struct("<I")
@@ -90,7 +93,7 @@ def read(encoded: bytes, transfer_syntax_uid: str) -> Content:
     while begin < len(encoded):
         tag, length, begin, unknown = _header(encoded, begin, implicit=open_ended[-1])
         if len(open_ended) == 1 and tag in _WANTED:
-            values[tag] = encoded[begin : begin + min(length, len(encoded))]
+            values[tag] = encoded[begin : begin + min(length, VALUE_BYTES)]
         if tag in (_ITEM_END, _SEQUENCE_END):
             open_ended.pop()
         elif length == _UNDEFINED:
@@ -112,7 +115,7 @@ def _header(encoded: bytes, begin: int, *, implicit: bool) -> tuple[int, int, in
     tag, form = group << 16 | element, encoded[begin + 4 : begin + 6]
     if implicit or group == 0xFFFE:
         return tag, _LONG.unpack_from(encoded, begin + 4)[0], begin + 8, False
-    if form not in _LONG_FORM:
+    if form not in LONG_FORM:
         return tag, _SHORT.unpack_from(encoded, begin + 6)[0], begin + 8, False
     if len(encoded) - begin < 12:
         raise DataError("the data set is cut off within an element")
