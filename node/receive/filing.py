@@ -28,6 +28,7 @@ from node.receive.reading import read_on
 from node.receive.records import Arrived, Spooled, Told
 from node.receive.recovering import found_beside
 from node.receive.segments import identity_of, segments, spooled_in
+from node.receive.seldom import Seldom
 from node.receive.shelves import Shelves, inbox_path, quarantine_path
 
 log = structlog.get_logger()
@@ -59,6 +60,7 @@ class Filer:
         self._bell = Bell(self._journals)
         self._positions: dict[str, Position | None] = {}
         self._callers: dict[str, Caller] = {}
+        self._seldom = Seldom()
         self._held: IO[bytes] | None = None
 
     def open(self) -> None:
@@ -96,18 +98,29 @@ class Filer:
                 pause_s = GATHER_S if idle and self._bell.wait(IDLE_S) else 0.0
             except (NodeError, OSError) as error:
                 pause_s = min(LONGEST_PAUSE_S, max(2 * pause_s, 0.5))
+                beside = found_beside(self._storage, self._register)  # what it found last may stand in no row yet
                 log.error("what came in cannot be filed now; it stays in the journal", why=_told(error), pause_s=pause_s)
 
     def once(self) -> int:
-        """File a batch of each journal; returns how many entries.
+        """File a batch of each journal; returns how many entries. A journal that cannot be filed holds up no other.
 
         Raises
         ------
-        TemporaryError : the register does not take it
-        OSError : the disk does not take it
+        TemporaryError : the register does not take it, and nothing was filed
+        OSError : the disk does not take it, and nothing was filed
         """
-        writers = sorted(path.parent for path in self._journals.glob("*/identity"))
-        return sum(self._file(folder) for folder in writers)
+        count = 0
+        failed: NodeError | OSError | None = None
+        for folder in sorted(path.parent for path in self._journals.glob("*/identity")):
+            try:
+                count += self._file(folder)
+            except (NodeError, OSError) as error:
+                failed = failed or error
+                if times := self._seldom.due(folder.name):
+                    log.error("a journal cannot be filed now", writer=folder.name, why=_told(error), times=times)
+        if failed is not None and not count:
+            raise failed
+        return count
 
     def _file(self, folder: Path) -> int:
         position = self._position(folder)
@@ -178,7 +191,7 @@ class Filer:
         uid = received.sop_instance_uid
         known = standing.get(uid)
         if known is not None and known.digest == received.digest:
-            if not (self._storage / known.path).exists():
+            if not self._shelves.has(known.path):
                 put(known.path)
                 yield Filed(replace(received, path=known.path), Place.RETURNED)
             return

@@ -237,6 +237,6 @@ def _new_identity(folder: Path) -> str:
         file.flush()
         os.fsync(file.fileno())
     made.rename(folder / "identity")
-    sync_folder(folder)
-    sync_folder(folder.parent)
+    for parent in (folder, folder.parent, folder.parent.parent):  # all of them may be new
+        sync_folder(parent)
     return identity

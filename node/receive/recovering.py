@@ -42,12 +42,20 @@ _UNREADABLE = (
 def found_beside(storage: Path, register: Register) -> Iterator[Sequence[Received]]:
     """Such files, some at a time; often none."""
     for folder in sorted((storage / "inbox").glob("[0-9a-f][0-9a-f]")):
-        files = sorted(file for file in folder.iterdir() if file.suffix == ".dcm" and is_uid(file.stem))
+        files = _files(folder)
         for start in range(0, len(files), AT_A_TIME):
             some = files[start : start + AT_A_TIME]
             known = register.known([file.stem for file in some])
             read = (_found(file, str(file.relative_to(storage))) for file in some if file.stem not in known)
             yield [received for received in read if received is not None]
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(file for file in folder.iterdir() if file.suffix == ".dcm" and is_uid(file.stem))
+    except OSError as error:  # the others are looked through all the same
+        log.error("a folder of the inbox cannot be read", folder=folder.name, why=error.strerror)
+        return []
 
 
 def _found(file: Path, path: str) -> Received | None:

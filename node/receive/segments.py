@@ -145,14 +145,22 @@ def later_record(descriptor: int, nonce: bytes, offset: int, *, end: int) -> int
 
 
 def spooled_in(segment: Segment) -> Iterator[tuple[Spooled, int]]:
-    """The large instances that a segment names, each with where its record ends; the bodies of other records are passed over."""
+    """The large instances that a segment names, each with where its record ends; the bodies of other records are passed over.
+
+    Behind a place that the disk has damaged it goes on, as the filer does: what is not named is removed.
+    """
     end = segment.path.stat().st_size
-    offset = START
+    before = offset = START
     with opened(segment.path, os.O_RDONLY) as descriptor:
-        while offset < end:
+        while True:
             head = os.pread(descriptor, HEAD.size, offset)
             if len(head) < HEAD.size or head[:8] != segment.nonce:
-                return
+                later = later_record(descriptor, segment.nonce, before, end=end)
+                if later is None:
+                    return
+                before = offset = later
+                continue
+            before = offset
             _, kind, description_bytes, body_bytes, _ = HEAD.unpack(head)
             if kind == Kind.SPOOLED and (found := record_at(descriptor, segment.nonce, offset, end=end)):
                 assert isinstance(found.told, Spooled)

@@ -61,6 +61,11 @@ class Shelves:
         arriving.hardlink_to(source)
         self._linked.append((arriving, path))
 
+    def has(self, path: str) -> bool:
+        """Whether a file lies there, or will after `settle`."""
+        put = any(path == one for _, _, one in self._open) or any(path == one for _, one in self._linked)
+        return put or (self._storage / path).exists()
+
     def settle(self) -> None:
         """File, then name, then folder: a name that is there stands for bytes that are there.
 

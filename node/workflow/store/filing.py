@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +24,10 @@ CHANGED = "its UID was here with other bytes"
 
 
 class Filing:
-    """Where the filer records. It is the only one that makes rows of instances and associations."""
+    """Where the filer records. It is the only one that makes rows of instances and associations.
+
+    Every method raises TemporaryError where the database does not answer.
+    """
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
@@ -32,19 +36,19 @@ class Filing:
     def position(self, writer: str) -> Position | None:
         """Up to where a writer's journal is filed; None where nothing of it is."""
         columns = [journals.c[name] for name in Position.__dataclass_fields__]
-        with self._reading.begin() as connection:
+        with _told(), self._reading.begin() as connection:
             row = connection.execute(sa.select(*columns).where(journals.c.writer == writer)).one_or_none()
         return None if row is None else Position(**row._mapping)
 
     def known(self, uids: Sequence[str]) -> Mapping[str, Known]:
         """Those of some SOP Instance UIDs that stand for something."""
-        with self._reading.begin() as connection:
+        with _told(), self._reading.begin() as connection:
             return _known(connection, uids)
 
     def callers(self, names: Sequence[str]) -> Mapping[str, Caller]:
         """Who opened these associations, as far as they are recorded."""
         found: dict[str, Caller] = {}
-        with self._reading.begin() as connection:
+        with _told(), self._reading.begin() as connection:
             for some in _some(names):
                 for row in connection.execute(sa.select(associations).where(associations.c.id.in_(some))):
                     host, _, port = row.address.rpartition(":")
@@ -58,16 +62,22 @@ class Filing:
         ------
         TemporaryError : what was known of the UIDs has changed since, or the database does not take it: nothing is recorded
         """
-        try:
-            with self._engine.begin() as connection:
-                if _known(connection, batch.uids) != batch.known:
-                    raise TemporaryError("an instance was released from quarantine meanwhile")
-                for kind, entries in _runs(batch.entries):
-                    _WRITE[kind](connection, entries, batch.writer)
-                if batch.position is not None:
-                    _move(connection, batch.writer, batch.position)
-        except sa.exc.DBAPIError as error:
-            raise TemporaryError(f"the register does not take what came in: {error.orig}") from error
+        with _told(), self._engine.begin() as connection:
+            if _known(connection, batch.uids) != batch.known:
+                raise TemporaryError("an instance was released from quarantine meanwhile")
+            for kind, entries in _runs(batch.entries):
+                _WRITE[kind](connection, entries, batch.writer)
+            if batch.position is not None:
+                _move(connection, batch.writer, batch.position)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Errors of the database as ours: the filer waits until it can be used again."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        raise TemporaryError(f"the register does not take what came in: {error.orig}") from error
 
 
 def _known(connection: sa.Connection, uids: Sequence[str]) -> dict[str, Known]:
