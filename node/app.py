@@ -251,6 +251,7 @@ def work(config: Path, settings: Settings) -> None:
     while not stop.wait(SWEEP_PAUSE_S):
         sweep.once()
         dispatch.once()
+        engine.tidy()
     worker.close()
     # The engine's threads may be in the middle of a step: everything that matters is on disk, and goes on at the next start.
     os._exit(0)

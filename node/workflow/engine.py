@@ -8,18 +8,25 @@ no exam.
 Decisions: JSON serialiser, so that nothing in the database can run code; the application version is the version of these workflows, not
 a hash of the source, so that an update resumes what was begun, and what was begun under another version is begun anew; only the worker
 launches DBOS. One workflow does one attempt at one destination and ends: what waits, waits in our rows, so that nothing sleeps in a place
-that others need; and each destination has places of its own.
+that others need; and each destination has places of its own. What DBOS remembers of runs that ended is forgotten after a day, since a
+destination that is down for weeks begins thousands of them. And a run whose end DBOS could not write (a disk that is full for a second)
+is not waited for until the next start: what it calls pending, while nobody here works on it, is begun anew.
 """
 
 from __future__ import annotations
 
+import errno
+import sqlite3
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any, Protocol
 
 import structlog
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetEnqueueOptions, SetWorkflowID, WorkflowStatus
+from sqlalchemy.exc import OperationalError
 
 from node.domain.priority import Priority
 from node.errors import ConflictError, DataError, NodeError, QualityError, TemporaryError
@@ -39,8 +46,20 @@ OWED = tuple((state, verb, state) for state, verb in OWING.items())
 """Verbs that leave the state as it is."""
 
 
-FAULT_PAUSE_S = 60.0
-"""Until sending is tried again that a fault of ours has ended."""
+OVER = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+KEPT = timedelta(days=1)
+"""How long DBOS remembers a run that has ended, from its beginning; our rows tell for good what it did."""
+
+TIDY_EVERY_S, TIDIED_AT_ONCE = 3600.0, 500
+
+ORPHANED_AFTER_S = 30.0
+"""From when a run is seen that is pending, and that nobody here works on, until it is begun anew."""
+
+FAULT_PAUSE_S, LONGEST_PAUSE_S = 5.0, 3600.0
+"""Until sending is tried again that a fault of ours has ended, three times as long after each. A disk full for a second costs few."""
+
+PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""What the machine lacks for a while, whatever is sent."""
 
 SENDS_AT_ONCE = 2
 """To one destination: an urgent exam need not wait for a large one, and no archive is asked for more than two associations of ours."""
@@ -92,6 +111,9 @@ class Engine:
         self._work = work
         self._attempts = attempts
         self._runs: dict[str, int] = {}
+        self._busy: set[str] = set()  # runs that a thread of this process works on
+        self._idle: dict[str, float] = {}  # runs that are pending, and that none works on: since when
+        self._tidy_at = monotonic()
         self._faults: Counter[tuple[int, int, str]] = Counter()  # of sending; a worker that starts anew may try anew
         config: DBOSConfig = {
             "name": "ember",
@@ -103,7 +125,7 @@ class Engine:
         }
         DBOS(config=config)
         self._functions: dict[str, Callable[..., None]] = {
-            name: DBOS.workflow(name=name, max_recovery_attempts=RECOVERIES)(_plain(function)) for name, function in self._named()
+            name: DBOS.workflow(name=name, max_recovery_attempts=RECOVERIES)(self._watched(function)) for name, function in self._named()
         }
 
     def _named(self) -> tuple[tuple[str, Callable[..., None]], ...]:
@@ -118,7 +140,7 @@ class Engine:
         DBOS.register_queue(
             "destinations", partition_worker_concurrency=SENDS_AT_ONCE, polling_interval_sec=0.2, on_conflict="always_update"
         )
-        self._end_former()
+        self._take_over()
 
     def stop(self) -> None:
         """Stop running; what is under way goes on at the next launch."""
@@ -145,18 +167,47 @@ class Engine:
     def _enqueue(self, stem: str, name: str, queue: str, *arguments: int | str) -> None:
         run = self._runs.get(stem, 1)
         while (status := DBOS.get_workflow_status(f"{stem}-{run}")) is not None:
-            if status.status in ALIVE and status.app_version == WORKFLOW_VERSION:
+            if self._is_alive(status):
                 return
             run += 1
         self._runs[stem] = run
         with SetWorkflowID(f"{stem}-{run}"):
             DBOS.enqueue_workflow(queue, self._functions[name], *arguments)
 
-    def _end_former(self) -> None:
-        """What was begun under another version of these workflows will not go on: it is begun anew when it is asked for."""
+    def _is_alive(self, run: WorkflowStatus) -> bool:
+        """Whether a run goes on; one whose end could not be written does not, although DBOS takes it for pending."""
+        uid, now = run.workflow_id, monotonic()
+        if run.status not in ALIVE or run.app_version != WORKFLOW_VERSION:
+            return False
+        if run.status != "PENDING" or uid in self._busy:
+            self._idle.pop(uid, None)
+            return True
+        if now - self._idle.setdefault(uid, now) < ORPHANED_AFTER_S:
+            return True
+        del self._idle[uid]
+        log.warning("a run has ended without a word, and is begun anew", run=uid)
+        DBOS.cancel_workflow(uid)
+        return False
+
+    def _take_over(self) -> None:
+        """What is alive keeps its number, which those before it may have lost; what was begun under another version of these workflows
+        will not go on, and is begun anew when it is asked for."""
         for old in DBOS.list_workflows(status=sorted(ALIVE), load_input=False, load_output=False):
             if old.app_version != WORKFLOW_VERSION:
                 DBOS.cancel_workflow(old.workflow_id)
+                continue
+            stem, _, run = old.workflow_id.rpartition("-")
+            self._runs[stem] = max(int(run), self._runs.get(stem, 1))
+
+    def tidy(self) -> None:
+        """Now and then, let DBOS forget the runs that ended long ago."""
+        if monotonic() < self._tidy_at:
+            return
+        before = (datetime.now(UTC) - KEPT).isoformat()
+        ended = DBOS.list_workflows(status=list(OVER), end_time=before, limit=TIDIED_AT_ONCE, load_input=False, load_output=False)
+        DBOS.delete_workflows([one.workflow_id for one in ended])
+        if len(ended) < TIDIED_AT_ONCE:
+            self._tidy_at = monotonic() + TIDY_EVERY_S
 
     def _analyse(self, exam: int, version: int) -> None:
         try:
@@ -178,6 +229,19 @@ class Engine:
     def _withdraw(self, exam: int, version: int) -> None:
         self._make(Verb.WITHDRAW, exam, version)
 
+    def _watched(self, method: Callable[..., None]) -> Callable[..., None]:
+        """A method as a function, since DBOS marks what it registers; and known to be worked on while it runs."""
+
+        def function(*arguments: Any) -> None:
+            uid = str(DBOS.workflow_id)
+            self._busy.add(uid)
+            try:
+                method(*arguments)
+            finally:
+                self._busy.discard(uid)
+
+        return function
+
     def _make(self, verb: Verb, exam: int, version: int) -> None:
         try:
             DBOS.run_step({"name": verb.value}, self._compute, exam, version, verb.value)
@@ -186,19 +250,23 @@ class Engine:
 
     def _send(self, exam: int, version: int, destination: str) -> None:
         """Deliver; a fault of ours is tried again a few times, and then told, instead of for ever and unseen."""
+        this = (exam, version, destination)
         try:
-            self._work.deliver(exam, version, destination)
-        except Exception:  # noqa: BLE001 - as in `_compute`: the node lives on
-            self._faults[exam, version, destination] += 1
-            if self._faults[exam, version, destination] < self._attempts:
+            self._work.deliver(*this)
+        except Exception as error:  # noqa: BLE001 - as in `_compute`: the node lives on
+            self._faults[this] += 1
+            if self._faults[this] < self._attempts or _may_pass(error):
+                pause_s = min(FAULT_PAUSE_S * 3.0 ** min(self._faults[this] - 1, 20), LONGEST_PAUSE_S)
+                self._work.put_off(*this, pause_s)
                 what = f"version {version} could not be sent to {destination} by a fault of the node"
-                self._exams.note(exam, f"{what}; again in {FAULT_PAUSE_S:.0f} s")
-                self._work.put_off(exam, version, destination, FAULT_PAUSE_S)
+                self._exams.note(exam, f"{what}; again in {pause_s:.0f} s")
                 return
-            del self._faults[exam, version, destination]
+            del self._faults[this]
             told = f"deliver failed at {destination} by a fault of the node; the traceback is kept"
             self._fail(exam, version, told, traceback.format_exc())
-            self._work.put_off(exam, version, destination, None)
+            self._work.put_off(*this, None)
+        else:
+            self._faults.pop(this, None)
 
     def _compute(self, exam: int, version: int, verb_name: str) -> bool:
         """One verb, tried again after an end of the compute process; whether the exam goes on."""
@@ -242,10 +310,8 @@ class Engine:
         self._exams.move(exam, State.FAILED, text, of_version=version, detail=detail, progress=None)
 
 
-def _plain(method: Callable[..., None]) -> Callable[..., None]:
-    """DBOS marks the functions that it registers, and a bound method cannot be marked."""
-
-    def function(*arguments: Any) -> None:
-        method(*arguments)
-
-    return function
+def _may_pass(error: Exception) -> bool:
+    """Whether the machine lacked something, and nothing is wrong with what is sent; a statement that SQLite does not take is ours."""
+    if isinstance(error, OperationalError):
+        return getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_FULL) != sqlite3.SQLITE_ERROR
+    return isinstance(error, OSError) and error.errno in PASSING

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from dbos import DBOS
+from dbos._dbos import _get_dbos_instance as dbos_instance
+from sqlalchemy.exc import OperationalError
 
 from node.errors import DataError, QualityError, TemporaryError
-from node.workflow.engine import Engine
+from node.workflow.engine import ALIVE, Engine
 from node.workflow.states import ENDED, State, Verb
 from node.workflow.store.database import Store
 
@@ -150,6 +155,58 @@ def test_sending_that_fails_by_our_own_fault_is_tried_again_and_then_told(
     texts = [event.text for event in store.exams.events(1)]
     assert texts.count("version 1 could not be sent to pacs by a fault of the node; again in 0 s") == 2
     assert "FileNotFoundError" in (store.exams.events(1)[-1].detail or "")
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "no space"), OperationalError("INSERT", {}, Exception("disk is full"))])
+def test_sending_waits_for_a_disk_that_is_full_however_often_it_was_tried(
+    engine: Engine, store: Store, script: Script, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr("node.workflow.engine.FAULT_PAUSE_S", 0.01)
+    script.errors[Verb.DELIVER] = [error] * 5
+    store.exams.move(1, State.ENCODED, "encoded")
+    kept(engine, Verb.DELIVER, lambda: store.exams.get(1).state is State.DELIVERED)
+
+
+def test_a_run_whose_end_could_not_be_written_is_begun_anew(
+    engine: Engine, store: Store, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.workflow.engine.ORPHANED_AFTER_S", 0.3)
+    database = type(dbos_instance()._sys_db)
+    real, full = database.update_workflow_outcome, [True]
+
+    def once_full(*arguments: Any, **named: Any) -> Any:
+        if full and full.pop():
+            raise OperationalError("UPDATE", {}, Exception("disk is full"))
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(database, "update_workflow_outcome", once_full)
+    store.exams.move(1, State.ENCODED, "encoded")
+    kept(engine, Verb.DELIVER, lambda: store.exams.get(1).state is State.DELIVERED)
+    assert full == []
+
+
+def test_runs_that_ended_long_ago_are_forgotten_and_the_live_one_is_not_begun_twice(
+    engine: Engine, store: Store, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.workflow.engine.KEPT", timedelta(0))
+    script.due_at = ("pacs",)
+    for count in range(1, 4):
+        kept(engine, Verb.DELIVER, lambda count=count: script.done.count(Verb.DELIVER) >= count)
+    until(lambda: not DBOS.list_workflows(status=sorted(ALIVE)))
+    former = len(script.done)
+    engine.tidy()
+    assert DBOS.list_workflows() == []
+
+    script.deliver = lambda *this: (script.stuck.append(1), script.slow.wait(30))  # type: ignore[method-assign, assignment]
+    engine._runs = {"deliver-E00001-v1-pacs": 7}
+    engine.ensure(Verb.DELIVER, 1, 1)
+    until(lambda: script.stuck == [1])
+    engine._runs = {}
+    engine._take_over()
+    engine.ensure(Verb.DELIVER, 1, 1)
+    assert [run.workflow_id for run in DBOS.list_workflows()] == ["deliver-E00001-v1-pacs-7"]
+    script.slow.set()
+    assert len(script.done) == former
 
 
 def test_destinations_that_are_stuck_take_nobody_elses_place(engine: Engine, script: Script) -> None:
