@@ -47,14 +47,14 @@ def fetch_by_get(
     ----------
     storage : what we take, the dearest first: what does not fit into one association is left out
     tell : called with the number of images that have come
-    stopped : asked between images; where it is true, the peer is asked to cancel
+    stopped : asked between images; where it is true, the peer is asked to cancel, and what it sends all the same is not taken
 
     Raises
     ------
     RefusedError : the peer does not do it, or no association, see `associate`
     TemporaryError : it may work later; what came until then is kept
     """
-    keeper = _Keeper(peer, wanted, inlet, tell)
+    keeper = _Keeper(peer, wanted, inlet, tell, stopped)
     contexts = [build_context(MODEL), *(_context(one) for one in storage)][:MOST_CONTEXTS]
     roles = [build_role(uid, scp_role=True) for uid in dict.fromkeys(one.abstract_syntax for one in contexts[1:])]
     caller = Caller(peer.called_ae, peer.calling_ae, peer.host, peer.port, peer=peer.name)
@@ -92,17 +92,21 @@ def _follow(peer: Peer, association: Association, answers: Iterator[tuple[Datase
 class _Keeper:
     """Takes each image that the peer sends, on the thread of the association."""
 
-    def __init__(self, peer: Peer, wanted: Wanted, inlet: Inlet, tell: Tell) -> None:
+    def __init__(self, peer: Peer, wanted: Wanted, inlet: Inlet, tell: Tell, stopped: Callable[[], bool]) -> None:
         self._peer = peer
         self._wanted = wanted
         self._inlet = inlet
         self._tell = tell
+        self._stopped = stopped
         self.association = ""
         self.kept = self.turned_away = 0
         self.error: NodeError | None = None
 
     def store(self, event: evt.Event) -> int:
         """The status to answer with."""
+        if self._stopped():
+            self.error = TemporaryError(f"C-GET from {self._peer} was cancelled")
+            return _OUT_OF_RESOURCES
         request = event.request
         syntax = str(event.context.transfer_syntax)
         with request.DataSet.getbuffer() as dataset:

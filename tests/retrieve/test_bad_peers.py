@@ -189,6 +189,13 @@ def test_a_peer_that_takes_our_storage_and_gives_nothing_is_refused() -> None:
         fetched(port, RememberingInlet())
 
 
+def test_what_a_peer_sends_after_we_have_cancelled_is_not_taken() -> None:
+    inlet = RememberingInlet()
+    with sending(*map(instance, range(5))) as port, pytest.raises(TemporaryError, match="was cancelled"):
+        fetch(source(port), WANTED, inlet, calling_ae="EMBER", storage=STORAGE, tell=lambda _: None, stopped=lambda: len(inlet.kept) > 1)
+    assert len(inlet.kept) == 2
+
+
 def test_a_full_disk_ends_the_fetch_and_keeps_what_came() -> None:
     inlet = RememberingInlet(room=1)
     with sending(instance(0), instance(1), instance(2)) as port, pytest.raises(TemporaryError, match="cannot be kept here"):

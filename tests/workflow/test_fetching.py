@@ -20,11 +20,11 @@ from node.retrieve.get import MOST_CONTEXTS
 from node.settings import Settings, read_toml, shipped_folder
 from node.settings.network import PeerSection, RetrieveSection
 from node.workflow.decide import Action, Decision, decide
-from node.workflow.steps.fetching import Fetcher
+from node.workflow.steps.fetching import TRIES, Fetcher
 from node.workflow.steps.intake import ExamIntake
 from node.workflow.steps.sources import storage
 from node.workflow.store.database import Store
-from node.workflow.store.retrievals import RetrievalState
+from node.workflow.store.retrievals import BY_HAND, Offer, RetrievalState
 from tests.assemble.assemble_dicom import flair_series, mr_series, pet_series, write
 from tests.network import dataset_bytes
 
@@ -209,6 +209,35 @@ def test_a_budget_ends_the_fetching_and_the_deadline_counts_again(node: Node) ->
     assert last.reason.startswith("waiting, deadline")
     assert {row.state for row in node.store.retrievals.of_exam(1, 1)} == {RetrievalState.LEFT}
     assert "images_an_exam = 5 would be exceeded" in node.store.retrievals.of_exam(1, 1)[0].told
+
+
+@pytest.mark.peer("Orthanc", "storescu")
+def test_a_peer_that_has_more_than_it_told_of_is_stopped_at_the_budget(node: Node) -> None:
+    node.fetcher._settings = node.settings.model_copy(update={"retrieve": RetrieveSection(missing_roles=True, images_an_exam=3)})
+    offer = Offer(None, None, "T1", "the node", "pacs", "P1", "1.7", "1.7.2", "MR", "", expected=2)
+    node.receive(pet())
+    (number,) = node.store.retrievals.ask([replace(offer, exam=1, version=1)])
+    node.fetcher.once()
+    (row,) = node.store.retrievals.some([number])
+    assert (row.state, row.kept, row.next_at) == (RetrievalState.PARTLY, 4, None)
+    assert "images_an_exam = 3 was reached" in row.told
+
+
+@pytest.mark.peer("Orthanc", "storescu")
+def test_a_fetch_that_the_node_does_not_survive_is_given_up(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    (number,) = node.store.retrievals.ask([Offer(None, None, BY_HAND, "A", "pacs", "P1", "1.7", "1.7.2", "MR", "", expected=6)])
+
+    def killed(*_: object, **__: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr("node.workflow.steps.fetching.fetch", killed)
+    for _ in range(TRIES):
+        with pytest.raises(SystemExit):
+            node.fetcher.once()
+    node.fetcher.once()
+    (row,) = node.store.retrievals.some([number])
+    assert (row.state, row.next_at) == (RetrievalState.FAILED, None)
+    assert "did not live" in row.told
 
 
 @pytest.mark.peer("Orthanc", "storescu")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
 
@@ -17,7 +18,7 @@ import structlog
 from node.assemble.rules import Rules
 from node.domain.arrivals import Inlet
 from node.domain.ports import Clock
-from node.errors import NodeError, RefusedError, SettingsError
+from node.errors import NodeError, RefusedError, SettingsError, TemporaryError
 from node.retrieve import Fetched, Wanted, fetch, find_images
 from node.settings import Settings
 from node.workflow.steps.searching import Searching
@@ -32,6 +33,20 @@ TRIES = 5
 FIRST_PAUSE_S = 30.0
 """Until a fetch that failed is tried again; doubled with each try."""
 TELL_S = 0.5
+
+
+@dataclass
+class _Allowed:
+    """How many images a fetch may bring; `most` is none where a person asked. A peer may send more than it has told of."""
+
+    most: int | None
+    came: int = 0
+    told_at: float = field(default_factory=monotonic)
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether more have come: one more tells that there are."""
+        return self.most is not None and self.came > self.most
 
 
 class Fetcher:
@@ -87,25 +102,43 @@ class Fetcher:
             self._end(row, RetrievalState.FAILED, "failed by a fault of the node; see its log")
 
     def _try(self, row: RetrievalRow, stopped: Callable[[], bool]) -> None:
+        if row.state is RetrievalState.RUNNING and row.tries >= TRIES:
+            self._end(row, RetrievalState.FAILED, f"given up after {TRIES} tries: the node did not live to the end of the last")
+            return
         wanted = self._wanted(row)
         left = "all its images are here already" if wanted is None else self._why_not(row, wanted)
         if wanted is None or left:
             self._end(row, RetrievalState.LEFT, left)
             return
         self._store.retrievals.begin(row.id)
-        self._done(row, wanted, self._run(row, wanted, stopped))
+        allowed = _Allowed(self._left(row))
+        try:
+            done = self._run(row, wanted, allowed, lambda: allowed.exceeded or stopped())
+        except TemporaryError:
+            if not allowed.exceeded:
+                raise
+        if allowed.exceeded:
+            told = f"retrieve.images_an_exam = {self._settings.retrieve.images_an_exam} was reached: the peer has more than it told of"
+            self._end(row, RetrievalState.PARTLY, told, kept=row.kept + allowed.came)
+            return
+        self._done(row, wanted, done)
 
-    def _run(self, row: RetrievalRow, wanted: Wanted, stopped: Callable[[], bool]) -> Fetched:
-        told = monotonic()
-
+    def _run(self, row: RetrievalRow, wanted: Wanted, allowed: _Allowed, stopped: Callable[[], bool]) -> Fetched:
         def tell(kept: int) -> None:
-            nonlocal told
-            if monotonic() - told > TELL_S:
-                told = monotonic()
+            allowed.came = kept
+            if monotonic() - allowed.told_at > TELL_S:
+                allowed.told_at = monotonic()
                 self._store.retrievals.progress(row.id, row.kept + kept)
 
         source = source_named(self._settings, row.peer)
         return fetch(source, wanted, self._inlet, calling_ae=self._settings.node.ae_title, storage=storage(), tell=tell, stopped=stopped)
+
+    def _left(self, row: RetrievalRow) -> int | None:
+        """How many images the site still allows for the exam; none where a person asked."""
+        if row.purpose == BY_HAND or row.exam is None or row.version is None:
+            return None
+        spent = sum(one.kept for one in self._store.retrievals.of_exam(row.exam, row.version))
+        return self._settings.retrieve.images_an_exam - spent
 
     def _wanted(self, row: RetrievalRow) -> Wanted | None:
         """The whole series, or what is missing of it; None where nothing is."""
@@ -121,11 +154,12 @@ class Fetcher:
 
     def _why_not(self, row: RetrievalRow, wanted: Wanted) -> str:
         """Why the site does not allow this fetch, one sentence; empty where it does."""
-        if row.purpose == BY_HAND or row.exam is None or row.version is None:
+        left = self._left(row)
+        if left is None:
             return ""
         limits = self._settings.retrieve
-        spent = sum(one.kept for one in self._store.retrievals.of_exam(row.exam, row.version))
-        if spent + (len(wanted.images) or row.expected or 0) > limits.images_an_exam:
+        if (len(wanted.images) or row.expected or 1) > left:
+            spent = limits.images_an_exam - left
             return f"retrieve.images_an_exam = {limits.images_an_exam} would be exceeded: {spent} images were fetched for this exam"
         today = self._store.retrievals.studies_since(self._clock.now() - timedelta(days=1))
         if row.study_uid not in today and len(today) >= limits.studies_a_day:
