@@ -7,11 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from delivery_site import Site
 from network import dataset_bytes, digest
 
@@ -303,7 +305,7 @@ def test_what_was_not_sent_of_an_overtaken_version_is_not_sent_any_more(site: Si
 
     assert archive.stored == []
     assert site.states() == ["dropped"] * 3
-    assert site.store.deliveries.unattended() == ()
+    assert site.store.deliveries.unattended(["pacs"]) == ()
 
 
 def test_what_may_be_there_of_an_overtaken_version_is_asked_after(site: Site) -> None:
@@ -311,6 +313,49 @@ def test_what_may_be_there_of_an_overtaken_version_is_asked_after(site: Site) ->
     site.run()
     site.store.exams.again(1, "a late image")
     site.commits(archive)
+    assert site.states() == ["proven"] * 3
+
+
+def test_a_destination_that_was_removed_is_not_asked_after_and_the_exam_ends(site: Site) -> None:
+    site.add("old", commitment=True, proof="commitment")
+    site.add("pacs")
+    site.run()
+    assert (site.states("old"), site.exam) == (["stored"] * 3, State.ENCODED)
+
+    site.set(destination=site.settings.destination[1:])
+    site.later(1)
+
+    assert site.exam is State.DELIVERED
+    assert "not proven: the settings no longer name old" in site.reason
+    assert "proof is next" not in site.reason
+
+
+def test_nobody_looks_for_ever_at_what_a_removed_destination_did_not_get(site: Site) -> None:
+    site.connect("old", 1)
+    site.run()
+    site.store.exams.again(1, "a late image")
+    site.set(destination=())
+    site.clock.time += timedelta(hours=2)
+    looked: list[int] = []
+    site.ensure = lambda verb, exam, version: looked.append(exam)  # type: ignore[method-assign]
+
+    site.dispatch.once()
+
+    assert looked == []
+
+
+def test_a_page_that_the_archive_has_lost_since_is_sent_again(site: Site) -> None:
+    archive = site.add("pacs")
+    site.store.exams.move(1, State.REJECTED, "no dose", progress="page owed")
+    site.run()
+    assert site.store.exams.get(1).progress is None
+
+    with sa.create_engine(site.store.url).begin() as connection:
+        connection.exec_driver_sql("UPDATE deliveries SET state = 'stored' WHERE sop_instance_uid = ?", (site.uids[0],))
+    site.store.deliveries.lost("pacs", [site.uids[0]], "sent again: it is not there")
+    site.later(1)
+
+    assert archive.uids.count(site.uids[0]) == 2
     assert site.states() == ["proven"] * 3
 
 

@@ -171,9 +171,11 @@ class Deliverer:
 
     def _close(self, exam: int, version: int) -> None:
         """Nothing is left to do: the state says how it went, unless a person has begun another version meanwhile."""
-        rows, now = self._store.deliveries.of_exam(exam, version), self._store.exams.get(exam)
+        now = self._store.exams.get(exam)
         if now.version != version:
             return
+        self._leave_removed(exam, version)
+        rows = self._store.deliveries.of_exam(exam, version)
         if now.state is State.REJECTED:
             self._store.exams.move(exam, State.REJECTED, now.reason, of_version=version, progress=None)
             self._store.exams.note(exam, f"the page that says why: {told(rows) if rows else 'no destination takes it, it stays here'}")
@@ -183,6 +185,15 @@ class Deliverer:
             self._store.exams.move(exam, State.HELD, f"{told(rows)}; {trouble(rows)}", of_version=version, progress=None)
         elif now.state is State.ENCODED:
             self._store.exams.reached(exam, State.DELIVERED, told(rows), of_version=version)
+
+    def _leave_removed(self, exam: int, version: int) -> None:
+        """A destination that the settings no longer name is not asked after what it stored, and the story does not say that it will be."""
+        named = {section.name for section in self._settings.destination}
+        rows = self._store.deliveries.of_exam(exam, version)
+        left = [row for row in rows if row.destination not in named and row.state is DeliveryState.STORED and row.next_at is not None]
+        for row in left:
+            why = f"not proven: the settings no longer name {row.destination}"
+            self._store.deliveries.plan(row.destination, [row.sop_instance_uid], None, why=why)
 
     def _withdrawn(self, exam: ExamRow, notes: tuple[DeliveryRow, ...]) -> None:
         """The notes were answered; what an archive did not take, a person must do by hand."""

@@ -52,7 +52,7 @@ class Dispatch:
             self._store.notices.handled(notice.id, heard(notice))
         for number in self._promiser.due():
             self._runner.ensure_promise(number)
-        for exam, version in self._store.deliveries.unattended():
+        for exam, version in self._store.deliveries.unattended([one.name for one in self._settings.destination]):
             self._runner.ensure(Verb.DELIVER, exam, version)
 
     def _hear(self, notice: NoticeRow) -> str:

@@ -65,7 +65,11 @@ def titles_of(section: Section, settings: Settings) -> frozenset[str]:
 
 def _same_archive(section: Section, settings: Settings) -> list[PeerSection]:
     """The peers that have a destination's title or its host."""
-    return [one for one in settings.peer if section.ae_title in (one.ae_title, *one.ae_titles) or (one.host and one.host == section.host)]
+    return [one for one in settings.peer if _has_title(one, section.ae_title) or (one.host and one.host == section.host)]
+
+
+def _has_title(one: PeerSection, ae_title: str | None) -> bool:
+    return ae_title is not None and ae_title in (one.ae_title, *one.ae_titles)
 
 
 def _queried(section: Section, settings: Settings) -> Peer | None:

@@ -18,8 +18,8 @@ from node.workflow.store.tables import deliveries, exams
 __all__ = ["Deliveries", "DestinationReceipts", "parcel"]
 
 UNSENT = (DeliveryState.QUEUED.value, DeliveryState.SENDING.value)
-GOING = (State.ENCODED.value, *(state.value for state in OWING))
-"""States in which the sweep itself sees to an exam's deliveries."""
+OWE = tuple(state.value for state in OWING)
+"""States in which the sweep itself sees to an exam's deliveries while something is owed, as it does in ENCODED."""
 
 
 class Deliveries:
@@ -68,11 +68,13 @@ class Deliveries:
         with self._reading.begin() as connection:
             return {name: datetime.fromisoformat(at) for name, at in connection.execute(query)}
 
-    def unattended(self) -> tuple[tuple[int, int], ...]:
-        """Exams and versions for which something is due that the sweep does not see to: of an earlier version, or of an exam that ended."""
+    def unattended(self, destinations: Iterable[str]) -> tuple[tuple[int, int], ...]:
+        """Exams and versions for which something is due at one of these destinations that the sweep does not see to: of an earlier version,
+        or of an exam that ended."""
         table, now = deliveries.c, self._clock.now().isoformat()
-        seen_to = sa.and_(table.version == exams.c.version, exams.c.state.in_(GOING))
-        due = sa.and_(table.next_at.is_not(None), table.next_at <= now, ~seen_to)
+        going = sa.or_(exams.c.state == State.ENCODED.value, sa.and_(exams.c.state.in_(OWE), exams.c.progress.is_not(None)))
+        seen_to = sa.and_(table.version == exams.c.version, going)
+        due = sa.and_(table.next_at.is_not(None), table.next_at <= now, table.destination.in_(list(destinations)), ~seen_to)
         query = sa.select(table.exam, table.version).distinct().join_from(deliveries, exams, table.exam == exams.c.number).where(due)
         with self._reading.begin() as connection:
             return tuple((row.exam, row.version) for row in connection.execute(query.order_by(table.exam, table.version)))
