@@ -1,5 +1,6 @@
-"""The command `ember`: `serve`, `demo`, `check`, `list`, `show`, `rerun`, `correct`, `release`, `accept`, `reject`, `callers`,
-`fetch`, `backup`, `restore`, `svca`, `web-token`, `statement`, `version`.
+"""The command `ember`. Running: `serve`, `check`, `demo`, `version`. Looking: `list`, `show`. An exam: `rerun`, `correct`, `release`,
+`accept`, `reject`, `merge`, `split`, `assign`. The site: `callers`, `quarantine`, `rules`, `fetch`, `backup`, `restore`, `web-token`,
+`svca`, `statement`.
 
 Libraries are imported where they are used, so that a command that needs no DICOM answers at once. Tables are for people, `--json` is for
 programs. Exit status: 0 done, 1 it did not work, 2 wrong use or wrong settings.
@@ -155,7 +156,7 @@ def rerun(config: Path, exam: str, reason: str) -> None:
 @as_json
 @click.pass_obj
 def check(config: Path, *, as_json: bool) -> None:
-    """Try everything that must work: settings, port, disk, register, tracers, destinations by C-ECHO."""
+    """Try everything that must work: settings, ports, disk, register, certificates, peers, destinations."""
     from node import check as checks
 
     found = checks.run(settings_of(config))

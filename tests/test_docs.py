@@ -17,6 +17,7 @@ from node.workflow.states import State
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+OPERATION = (ROOT / "docs" / "operation.md").read_text(encoding="utf-8")
 MANUAL = (ROOT / "config" / "node.toml").read_text(encoding="utf-8")
 
 
@@ -25,6 +26,27 @@ def test_every_command_is_in_the_readme_and_has_help() -> None:
         if not command.hidden:
             assert f"ember {name}" in README
             assert command.help
+
+
+def test_every_command_of_the_manual_is_one() -> None:
+    named = set(re.findall(r"`ember ([a-z][a-z-]*)", OPERATION + README))
+    assert {"callers", "backup"} < named
+    assert named <= main.commands.keys()
+
+
+def test_the_settings_of_the_readme_are_taken(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```\n(\[node\]\n.*?)```", README, re.DOTALL)
+    (tmp_path / "node.toml").write_text(example, encoding="utf-8")
+    settings = load(tmp_path / "node.toml", {})
+    assert [peer.ae_titles for peer in settings.peer] == [("MR3T",)]
+    assert [destination.name for destination in settings.destination] == ["pacs"]
+
+
+def test_every_setting_that_the_manual_names_is_one() -> None:
+    sections = {name: section_of(field.annotation).model_fields for name, field in Settings.model_fields.items()}
+    named = re.findall(r"`(receiver|tls|peer|destination|retrieve|keeping|web|node)\.([a-z_]+)", OPERATION)
+    assert named
+    assert [key for section, key in named if key not in sections[section] and key not in ("toml", "db")] == []
 
 
 def test_every_state_is_in_the_readme() -> None:
