@@ -25,7 +25,8 @@ the images, as it takes any: there `assemble` compares.
 the next is read. A fetch that is cut off leaves what has come, and the next one asks for what is missing by SOP Instance UID.
 
 *C-GET is the default,* because it needs no second connection and no entry for us at the archive; C-MOVE is for archives that have no
-C-GET; WADO-RS streams, and an enhanced object of 500 MB is never whole in memory. By C-GET one image at a time is.
+C-GET; WADO-RS streams, and an enhanced object of 500 MB is never whole in memory. By C-GET one image at a time is, for the library that
+speaks it has no other way but a process-wide switch and a second copy on the disk: one of more than 1 GiB is refused.
 
 *No redirect and no proxy* is followed by DICOMweb: a bearer token belongs to one machine.
 

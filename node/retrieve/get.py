@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
 import structlog
 from pydicom.dataset import Dataset
 from pynetdicom import build_role, evt
 from pynetdicom.association import Association
+from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelGet as MODEL
 
@@ -25,6 +27,9 @@ log = structlog.get_logger()
 
 MOST_CONTEXTS = 128
 """Presentation contexts of one association (PS3.8 9.3.2.2: odd numbers up to 255)."""
+
+LARGEST_BYTES = 1 << 30
+"""Of one image: the library holds it in memory while it comes."""
 
 _MESSAGE_ID = 1
 _OUT_OF_RESOURCES, _NOT_ALLOWED = 0xA700, 0x0124
@@ -51,7 +56,7 @@ def fetch_by_get(
 
     Raises
     ------
-    RefusedError : the peer does not do it, or no association, see `associate`
+    RefusedError : the peer does not do it, an image is too large for it, or no association, see `associate`
     TemporaryError : it may work later; what came until then is kept
     """
     keeper = _Keeper(peer, wanted, inlet, tell, stopped)
@@ -60,12 +65,18 @@ def fetch_by_get(
     caller = Caller(peer.called_ae, peer.calling_ae, peer.host, peer.port, peer=peer.name)
     with opening(inlet, caller) as keeper.association:
         patient = replace(peer, answer_timeout_s=max(PATIENCE_S, peer.answer_timeout_s))
-        with associate(patient, contexts, roles=roles, handlers=[(evt.EVT_C_STORE, keeper.store)]) as association:
+        handlers = [(evt.EVT_C_STORE, keeper.store), (evt.EVT_PDU_RECV, keeper.weigh)]
+        with associate(patient, contexts, roles=roles, handlers=handlers) as association:
             if MODEL not in {context.abstract_syntax for context in association.accepted_contexts}:
                 raise RefusedError(f'{peer} does not offer C-GET: expected it, or another fetch_by for this peer ("move", "dicomweb")')
             answers = association.send_c_get(fetch_identifier(wanted), MODEL, msg_id=_MESSAGE_ID)
             with closing(answers):
-                failed = _follow(peer, association, answers, lambda: stopped() or keeper.error is not None)
+                try:
+                    failed = _follow(peer, association, answers, lambda: stopped() or keeper.error is not None)
+                except TemporaryError:
+                    if keeper.error is None:
+                        raise
+                    raise keeper.error from None
     if keeper.error is not None:
         raise keeper.error
     return Fetched(keeper.kept, keeper.turned_away, max(0, failed - keeper.turned_away))
@@ -98,12 +109,15 @@ class _Keeper:
         self._inlet = inlet
         self._tell = tell
         self._stopped = stopped
+        self._size = 0
         self.association = ""
         self.kept = self.turned_away = 0
         self.error: NodeError | None = None
 
     def store(self, event: evt.Event) -> int:
         """The status to answer with."""
+        if isinstance(self.error, RefusedError):
+            return _OUT_OF_RESOURCES  # it was whole before the line was shut
         if self._stopped():
             self.error = TemporaryError(f"C-GET from {self._peer} was cancelled")
             return _OUT_OF_RESOURCES
@@ -123,6 +137,20 @@ class _Keeper:
         self.kept += 1
         self._tell(self.kept)
         return 0x0000
+
+    def weigh(self, event: evt.Event) -> None:
+        """End the association where an image is larger than what may be held."""
+        if not isinstance(event.pdu, P_DATA_TF):
+            return
+        for item in event.pdu.presentation_data_value_items:
+            value = item.presentation_data_value
+            is_command = value[0] & 1  # PS3.8 E.2: the next image begins with its command
+            self._size = 0 if is_command else self._size + len(value) - 1
+        if self._size > LARGEST_BYTES:
+            what = f"an image of more than {LARGEST_BYTES >> 20} MiB, which cannot be fetched by C-GET"
+            self.error = RefusedError(f'{self._peer} sends {what}: expected another fetch_by for this peer ("move", "dicomweb")')
+            with suppress(OSError, AttributeError):
+                event.assoc.dul.socket.socket.shutdown(socket.SHUT_RDWR)
 
     def _keep(self, arriving: Arriving, dataset: memoryview) -> None:
         incoming = self._inlet.begin(arriving)

@@ -196,6 +196,16 @@ def test_what_a_peer_sends_after_we_have_cancelled_is_not_taken() -> None:
     assert len(inlet.kept) == 2
 
 
+def test_an_image_that_does_not_fit_into_memory_is_refused_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("node.retrieve.get.LARGEST_BYTES", 100_000)
+    large = instance(1)
+    large.PixelData, large.Rows, large.Columns = bytes(200_000), 500, 200
+    inlet = RememberingInlet()
+    with sending(instance(0), large, instance(2)) as port, pytest.raises(RefusedError, match="cannot be fetched by C-GET"):
+        fetched(port, inlet)
+    assert len(inlet.kept) == 1
+
+
 def test_a_full_disk_ends_the_fetch_and_keeps_what_came() -> None:
     inlet = RememberingInlet(room=1)
     with sending(instance(0), instance(1), instance(2)) as port, pytest.raises(TemporaryError, match="cannot be kept here"):
