@@ -1,7 +1,7 @@
 """`Ends`: the ends of associations, which are told again until the disk takes them.
 
-An exam waits for as long as an association is open that brought images of its patient. An end that was lost would hold it until the
-receiver is started anew, after a disk that was full for a moment.
+An exam waits while an association is open that brought images of its patient. An end that was lost, because the disk was full for a moment,
+would hold it until the site's deadline.
 """
 
 from __future__ import annotations

@@ -113,6 +113,8 @@ def _records(segment: Segment, offset: int, *, followed: bool) -> Iterator[tuple
                     log.error("the journal is damaged: something was lost", segment=segment.path.name, offset=offset, bytes=later - offset)
                     offset = later
                     continue
+                if os.pread(descriptor, len(segment.nonce), offset) == segment.nonce:
+                    log.warning("a segment ends with half a record: its writer was cut off, or the disk has damaged it", offset=offset)
             if found is None:
                 return
             yield found.told, found.next

@@ -11,6 +11,7 @@ from zlib import crc32
 
 import pytest
 from journals import SEGMENT, arriving, bring, dataset_of, file_all, journal_in, register_in, stands_in
+from structlog.testing import capture_logs
 
 from node.errors import TemporaryError
 from node.receive.part10 import head
@@ -89,6 +90,24 @@ def test_a_fault_of_the_disk_in_the_middle_costs_no_more_than_it_hit(tmp_path: P
 
     assert len(found) == len(sent) - 1
     assert [uid for uid in sent if uid in found] == found
+
+
+def test_a_fault_in_the_last_record_of_a_segment_is_told(tmp_path: Path) -> None:
+    journal = journal_in(tmp_path)
+    for number in range(1, 30):
+        bring(journal, f"1.2.{number}", dataset_of(f"1.2.{number}", 1500))
+    journal.close()
+    first = segments(folder_of(tmp_path))[0]
+    whole = first.path.read_bytes()
+    damaged = bytearray(whole)
+    damaged[whole.rindex(first.nonce) + 1000] ^= 0xFF
+    first.path.write_bytes(damaged)
+
+    with capture_logs() as logs:
+        found = uids(tmp_path)
+
+    assert len(found) == 28
+    assert [line["log_level"] for line in logs] == ["warning"]
 
 
 def test_a_segment_that_is_used_again_never_tells_what_stood_in_it(tmp_path: Path) -> None:
