@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from delivery_site import PeerSection, ReceiverSection, Site
 from faulty_archive import QUERY, STORAGE, FaultyArchive, report
 from filed import record
@@ -22,6 +23,7 @@ from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 from node.domain.arrivals import NoticeKind
 from node.domain.ports import Received
 from node.workflow.steps.promising import Promiser
+from node.workflow.store.quarantine import write_quarantined
 from node.workflow.store.register import HeaderRow
 
 UIDS = [f"{SERIES}.{number}" for number in (11, 12)]
@@ -144,6 +146,18 @@ def test_an_image_that_is_here_under_another_class_is_a_conflict(hospital: Hospi
     hospital.ask(*UIDS, sop_class=PositronEmissionTomographyImageStorage)
     hospital.wait()
     assert hospital.said() == dict.fromkeys(UIDS, 0x0119)
+
+
+def test_an_image_of_which_other_bytes_came_is_not_confirmed(hospital: Hospital) -> None:
+    hospital.archive.stored = [(uid, "") for uid in UIDS]
+    values = dict.fromkeys(("path", "association", "calling_ae", "called_ae", "address", "received_at"), "x")
+    with sa.create_engine(hospital.store.url).begin() as connection:
+        write_quarantined(connection, values | {"sop_instance_uid": UIDS[0], "digest": "bb"}, kind="changed", reason="changed")
+
+    hospital.ask(*UIDS)
+    hospital.wait()
+
+    assert hospital.said() == {UIDS[0]: 0x0110, UIDS[1]: 0}
 
 
 def test_an_archive_that_cannot_be_asked_confirms_nothing(hospital: Hospital) -> None:

@@ -1,7 +1,8 @@
 """Storage commitment as the SCP: what a scanner may rely on, because it deletes on our word.
 
 We say yes of an instance only where an archive shows it to us, asked now, or where it is a result of ours that a destination is proven to
-hold. Our own copy is no reason. The scanner's own store is never asked. What is not there yet is looked for again until `PATIENCE` ends.
+hold. Our own copy is no reason, and where two different images came under one UID, an archive's word is none, either. The scanner's own
+store is never asked. What is not there yet is looked for again until `PATIENCE` ends.
 """
 
 from __future__ import annotations
@@ -91,6 +92,9 @@ class Promiser:
                 looked[uid] = replace(one, decided=True, why="a result of ours that a destination is proven to hold")
             elif uid in here and here[uid].sop_class_uid != one.sop_class_uid:
                 looked[uid] = replace(one, decided=True, failure=CONFLICT, why="it is here under another SOP class")
+            elif uid in here and here[uid].disputed:
+                # An archive shows a UID and not its bytes: it may hold the others, and the scanner would delete the only copy of these.
+                looked[uid] = replace(one, decided=True, failure=NOT_SAFE, why="other bytes came under its UID, and are in quarantine")
         open_still = [one for one in looked.values() if not one.decided and one.sop_instance_uid in here]
         for archive in archives:
             places = [here[one.sop_instance_uid].place for one in open_still]

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from node.domain.ports import Clock
-from node.workflow.store.tables import commitments, instances, promises
+from node.workflow.store.tables import commitments, instances, promises, quarantine
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,17 @@ class PromiseRow:
 
 @dataclass(frozen=True)
 class Here:
-    """An instance that we received; `place` are its own, its series' and its study's UID, none until its header was read."""
+    """An instance that we received.
+
+    Parameters
+    ----------
+    place : its own, its series' and its study's UID; none until its header was read
+    disputed : whether other bytes came under its UID, and lie in quarantine
+    """
 
     sop_class_uid: str
     place: tuple[str, str, str] | None
+    disputed: bool = False
 
 
 class Commitments:
@@ -174,7 +181,8 @@ class Commitments:
                 row = connection.execute(query).first()
                 if row is not None:
                     read = row.series_uid is not None and row.study_uid is not None
-                    found[uid] = Here(row.sop_class_uid, (uid, row.series_uid, row.study_uid) if read else None)
+                    place = (uid, row.series_uid, row.study_uid) if read else None
+                    found[uid] = Here(row.sop_class_uid, place, disputed=_is_disputed(connection, uid))
         return found
 
     def note_promise(self, number: int, instances: Sequence[Promised], next_at: datetime, *, decided: bool) -> None:
@@ -199,6 +207,12 @@ class Commitments:
         with self._reading.begin() as connection:
             query = sa.select(commitments).where(condition).order_by(commitments.c.asked_at)
             return tuple(_commitment(row._mapping) for row in connection.execute(query))
+
+
+def _is_disputed(connection: sa.Connection, uid: str) -> bool:
+    table = quarantine.c
+    others = sa.and_(table.sop_instance_uid == uid, table.kind == "changed", table.released_at.is_(None))
+    return connection.execute(sa.select(table.id).where(others)).first() is not None
 
 
 def _commitment(row: sa.RowMapping) -> CommitmentRow:
