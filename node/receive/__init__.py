@@ -33,6 +33,10 @@ is killed. Files are durable before their rows. It has seen bytes that the power
 a segment that begins anew is filed from its beginning. A register that is locked, or a disk that is full, leaves the journal as it is.
 A journal that cannot be read holds up no other.
 
+*The filer lets others go first.* Files of one batch are synchronised together, since those that wait at the same time share one flush of
+the disk; one after the other, each costs a flush, which the receiver's own writes wait for. And it begins when a burst of images has
+paused, two seconds after its first at the latest: while they come, a sender waits for the receiver, and nobody for the filer.
+
 *Large images* (more than 4 MiB, or any while 64 MiB are held in memory) go to a file as they come, which the journal names and the filer
 only gives its name in the inbox: memory is bounded, whatever comes.
 

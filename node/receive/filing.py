@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from time import monotonic
 from typing import IO
 
 import structlog
@@ -38,7 +39,9 @@ MOST_BYTES = 32 * 2**20
 IDLE_S = 0.5
 """How long it sleeps where nothing rings."""
 GATHER_S = 0.02
-"""How long it lets more come after the first: a batch costs little more than one image."""
+LONGEST_GATHER_S = 2.0
+"""After the first it lets more come, until nothing has come for GATHER_S or so long in all: a batch costs little more than one image, and
+while images come, disk and processor are left to those who are to be answered."""
 LONGEST_PAUSE_S = 10.0
 
 _NOBODY = Caller("", "", "", 0)
@@ -95,11 +98,18 @@ class Filer:
         while not stop.wait(pause_s):
             try:
                 idle = self.once() == 0 and not self._recover(beside)
-                pause_s = GATHER_S if idle and self._bell.wait(IDLE_S) else 0.0
+                if idle and self._bell.wait(IDLE_S):
+                    self._gather(stop)
+                pause_s = 0.0
             except (NodeError, OSError) as error:
                 pause_s = min(LONGEST_PAUSE_S, max(2 * pause_s, 0.5))
                 beside = found_beside(self._storage, self._register)  # what it found last may stand in no row yet
                 log.error("what came in cannot be filed now; it stays in the journal", why=_told(error), pause_s=pause_s)
+
+    def _gather(self, stop: threading.Event) -> None:
+        end = monotonic() + LONGEST_GATHER_S
+        while not stop.wait(GATHER_S) and self._bell.wait(0) and monotonic() < end:
+            pass
 
     def once(self) -> int:
         """File a batch of each journal; returns how many entries. A journal that cannot be filed holds up no other.

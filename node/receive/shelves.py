@@ -12,12 +12,17 @@ The two hex digits are the start of the SHA-256 of the UID, those before ``.dcm`
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from node.receive.records import Buffer
 from node.receive.segments import sync_folder, write_all
+
+AT_ONCE = 8
+"""Synchronisations at a time: those that wait together share one commit of the file system and one flush of the disk."""
 
 
 def inbox_path(sop_instance_uid: str) -> str:
@@ -74,17 +79,15 @@ class Shelves:
         OSError : the disk does not take it; some files may have their names, whole
         """
         try:
-            for descriptor, _, _ in self._open:
-                os.fsync(descriptor)
+            _together(os.fsync, (descriptor for descriptor, _, _ in self._open))
             named = [(arriving, path) for _, arriving, path in self._open] + self._linked
             targets = [self._storage / path for _, path in named]
-            for folder in sorted({target.parent for target in targets}):
-                _make_folder(folder)
+            folders = sorted({target.parent for target in targets})
+            _make(folders)
             for (arriving, _), target in zip(named, targets, strict=True):
                 arriving.rename(target)
                 arriving.unlink(missing_ok=True)  # two names of one file are not renamed
-            for folder in sorted({target.parent for target in targets}):
-                sync_folder(folder)
+            _together(sync_folder, folders)
         finally:
             self.forget()
 
@@ -100,8 +103,16 @@ def _shard(sop_instance_uid: str) -> str:
     return sha256(sop_instance_uid.encode()).hexdigest()[:2]
 
 
-def _make_folder(folder: Path) -> None:
-    if not folder.exists():
+def _make(folders: Sequence[Path]) -> None:
+    """Those that are not there, durable."""
+    missing = [folder for folder in folders if not folder.exists()]
+    for folder in missing:
         folder.mkdir(parents=True, exist_ok=True)
-        sync_folder(folder.parent)
-        sync_folder(folder.parent.parent)
+    _together(sync_folder, sorted({above for folder in missing for above in (folder.parent, folder.parent.parent)}))
+
+
+def _together(sync: Callable[[Any], None], those: Iterable[Any]) -> None:
+    """Raises the first error, after all have ended."""
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        for done in [threads.submit(sync, one) for one in those]:
+            done.result()

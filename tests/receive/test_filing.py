@@ -269,6 +269,57 @@ def test_a_register_that_cannot_be_written_is_tried_again_and_told_of(
     assert "locked" in logs[0]["why"]
 
 
+def test_one_file_that_the_disk_does_not_take_holds_its_batch_back(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync, seen = os.fsync, []
+
+    def failing(descriptor: int) -> None:
+        seen.append(descriptor)
+        if len(seen) == 7:
+            raise OSError(errno.EIO, "Input/output error")
+        sync(descriptor)
+
+    uids = [f"1.2.{number}" for number in range(20)]
+    journal = journal_in(tmp_path)
+    for uid in uids:
+        bring(journal, uid, dataset_of(uid))
+    journal.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", failing)
+        with pytest.raises(OSError, match="Input/output"):
+            file_all(tmp_path, store)
+    named = list((tmp_path / "inbox").rglob("*.dcm"))
+    unfiled = rows(store, "instances")
+    file_all(tmp_path, store)
+
+    assert len(seen) >= 20  # all have ended before their files are closed
+    assert named == unfiled == []
+    assert sorted(str(row["sop_instance_uid"]) for row in rows(store, "instances")) == sorted(uids)
+
+
+class Rings:
+    """A bell that has been rung each time it is looked at, so many times."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def wait(self, _timeout_s: float) -> bool:
+        self.left -= 1
+        return self.left >= 0
+
+
+@pytest.mark.parametrize(("rings", "longest_s", "left"), [(5, 60.0, -1), (10**9, 0.0, 10**9 - 1)])
+def test_more_may_come_until_it_is_quiet_and_not_for_ever(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch, rings: int, longest_s: float, left: int
+) -> None:
+    monkeypatch.setattr(filing, "LONGEST_GATHER_S", longest_s)
+    monkeypatch.setattr(filing, "GATHER_S", 0.001)
+    filer, bell = Filer(tmp_path, store.filing), Rings(rings)
+    monkeypatch.setattr(filer, "_bell", bell)
+    filer._gather(threading.Event())
+
+    assert bell.left == left
+
+
 def test_what_comes_is_filed_at_once_and_an_idle_filer_rests(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(filing, "IDLE_S", 60.0)
     looks: list[float] = []
