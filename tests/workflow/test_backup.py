@@ -208,10 +208,15 @@ def test_a_restored_node_asks_whether_what_it_makes_is_there_already(node: Node)
     assert not lately_restored(node.storage, CLOCK.now() + timedelta(days=31))
 
 
-def test_a_file_that_the_disk_has_changed_is_told(node: Node, tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", ["", ".again.again", ".0123456789abcdef"])
+def test_a_file_that_the_disk_has_changed_is_told(node: Node, tmp_path: Path, suffix: str) -> None:
+    """Also one that was sent again after its time, or released from quarantine."""
     node.receive(1)
     node.file_all()
-    (file,) = node.storage.glob("inbox/*/*.dcm")
+    (first,) = node.storage.glob("inbox/*/*.dcm")
+    file = first.rename(first.with_name(f"{first.stem}{suffix}.dcm"))
+    with closing(sqlite3.connect(node.storage / "node.db")) as register, register:
+        register.execute("UPDATE instances SET path = ?", (str(file.relative_to(node.storage)),))
     rotten = bytearray(file.read_bytes())
     rotten[-1] ^= 1
     file.write_bytes(rotten)

@@ -115,6 +115,7 @@ class _Copying:
         self._count(size, new=new)
         self.entries[REGISTER] = Entry(REGISTER, digest, size, 0)
         with closing(sqlite3.connect(copy)) as opened:
+            opened.execute("CREATE INDEX backup_by_path ON instances (path)")  # what is kept was put away above
             yield opened
         copy.unlink()
 
@@ -149,9 +150,8 @@ class _Copying:
         self._new_bytes += size if new else 0
 
     def _compare(self, register: sqlite3.Connection, entry: Entry) -> None:
-        uid = Path(entry.path).name.removesuffix(".dcm").removesuffix(".again")
-        row = register.execute("SELECT digest, path FROM instances WHERE sop_instance_uid = ?", (uid,)).fetchone()
-        if row is not None and row[1] == entry.path and row[0] != entry.digest:
+        row = register.execute("SELECT digest FROM instances WHERE path = ?", (entry.path,)).fetchone()
+        if row is not None and row[0] != entry.digest:
             self._complaints.append(
                 f"{entry.path}: expected digest {row[0]} as it was received; found {entry.digest}: the disk has changed it"
             )
