@@ -227,6 +227,11 @@ def test_another_person_with_the_same_number_is_no_visit(site: Site, who: dict[s
     assert "Phantom" not in str(history.notes)
 
 
+def test_a_pet_of_another_patient_in_a_study_that_bears_this_number_is_no_visit(site: Site) -> None:
+    site.analyse(Visit(subject=replace(SUBJECT, patient_id="P2")))
+    assert site.analyse(Visit(200)).visits == ()
+
+
 @pytest.mark.parametrize("days", [0, 30])
 def test_an_exam_of_the_same_day_or_later_is_no_visit(site: Site, days: int) -> None:
     site.analyse(Visit(days))

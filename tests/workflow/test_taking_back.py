@@ -236,6 +236,29 @@ def test_an_exam_that_waits_is_held_at_its_time(empty: Site) -> None:
     assert "another sex" in empty.exam().reason
 
 
+def test_images_in_doubt_hold_an_exam_that_comes_to_use_them_later_until_a_person_says_that_they_are_right(empty: Site) -> None:
+    empty.receive([*mr_series(), *flair_series()])
+    for _ in range(2):
+        empty.settle(minutes=90)
+    assert empty.exam().state is State.IGNORED
+    come_again(empty, mr_series(), PatientID="P-2")
+    empty.settle()
+
+    pets = pet_series()
+    for dataset in pets:
+        dataset.StudyInstanceUID = "1.2.3.88"
+    empty.receive(pets)
+    empty.settle()
+    exam = empty.store.exams.all()[-1]
+    assert (exam.number, exam.state) == (2, State.HELD)
+    assert "another patient ID" in exam.reason
+
+    empty.store.exams.again(2, "a person: the former are right")
+    empty.settle()
+    assert empty.exam(2).state is State.RECEIVED
+    assert "T1" in planned_series(empty.exam(2))
+
+
 def test_an_exam_follows_its_study_to_the_right_patient_when_all_of_it_was_released(site: Site) -> None:
     datasets = [*pet_series(), *mr_series(), *flair_series()]
     site.clock.at = site.clock.at.replace(hour=18)
@@ -264,6 +287,20 @@ def test_an_exam_follows_its_study_to_the_right_patient_when_all_of_it_was_relea
     site.settle()
     assert site.exam().state is State.RECEIVED
     assert sorted(planned_series(site.exam())) == ["FLAIR", "PET", "T1"]
+
+
+@pytest.mark.parametrize("later", [True, False])
+def test_a_segmentation_that_was_taken_back_before_it_came_stops_nothing(site: Site, later: bool) -> None:
+    seg = Dataset()
+    seg.SOPClassUID, seg.SOPInstanceUID, seg.Modality = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.3.5.1", "SEG"
+    seg.StudyInstanceUID, seg.SeriesInstanceUID, seg.PatientID, seg.Manufacturer = STUDY, "1.2.3.5", "P-1", "A viewer"
+    site.receive([note([seg])])
+    if later:
+        site.settle()
+    site.receive([seg])
+    site.settle()
+    assert site.store.answers.unanswered([seg.SOPClassUID]) == ()
+    assert (site.exam().state, site.exam().version) == (State.RECEIVED, 1)
 
 
 # --- our own results ---------------------------------------------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ class Belonging:
 
     def conflicts(self, exam: ExamRow, choice: Choice) -> tuple[str, ...]:
         """How the chosen series contradict each other about whose they are, and what has come since that says otherwise."""
+        self._store.identity_changes.hang(exam, [one.summary.series_uid for one in choice.chosen])
         changed = self._store.identity_changes.of_version(exam.number, exam.version)
         pet = choice.get(Role.PET)
         if pet is None:

@@ -91,7 +91,11 @@ class ReadingBack:
     # --- lesions ----------------------------------------------------------------------------------------------------------------------
 
     def _drawn(self, header: Header, exams: Sequence[ExamRow]) -> None:
-        uid, (_, judgement) = header.sop_instance_uid, self._look(header.series_uid)
+        uid = header.sop_instance_uid
+        if not self._store.register.series(header.series_uid):
+            self._store.answers.file(uid, None, "taken back by a rejection note, or removed here, before it was looked at")
+            return
+        judgement = self._look(header.series_uid)[1]
         begun = [exam for exam in exams if planned_series(exam)]
         fitting = [exam for exam in begun if self._lies_on(header, exam)]
         counting = [exam for exam in fitting if self._counts(header, exam)]

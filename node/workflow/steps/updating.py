@@ -1,8 +1,8 @@
 """`Updating`: images that come again under another patient or study, after somebody corrected them in the archive or on the console.
 
 The register keeps the first bytes of a UID and the quarantine the others. Which of them is right only a person can say; until one has, no
-result may stand or go out under what may be the wrong person, so that the exam is HELD. A corrected name alone, or another accession
-number, is told in the story.
+result may stand or go out under what may be the wrong person, so that the exam is HELD; an exam too that comes to use such images later. A
+corrected name alone, or another accession number, is told in the story.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Updating:
             told += ": release them there, or say with `ember rerun` that the former ones are right"
         concerns = [Concern(exam, _effect(exam) if grave else Effect.NOTE) for exam in self._exams(kept)] if differs else []
         self._store.identity_changes.file(
-            one.quarantine, kept.series_uid, differs, told if differs else "says the same of whose it is", concerns
+            one.quarantine, kept.series_uid, differs if grave else "", told if differs else "says the same of whose it is", concerns
         )
 
     def _exams(self, kept: Header) -> list[ExamRow]:
@@ -80,7 +80,7 @@ class Updating:
 
 
 def _effect(exam: ExamRow) -> Effect:
-    if exam.plan is None and exam.state in (State.RECEIVED, State.WAITING):
+    if exam.plan is None and exam.state in (State.RECEIVED, State.WAITING, State.IGNORED):
         return Effect.HANG
     if exam.state in UNDER_WAY:
         return Effect.AGAIN

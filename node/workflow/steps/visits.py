@@ -128,6 +128,8 @@ def _read(store: Store, storage: Path, other: ExamRow, versions: list[int], subj
             parts = read_parts(folder)
         except DataError:
             continue
+        if parts.subject.patient_id != subject.patient_id:
+            return None  # its study began with an image under this patient's ID, and its PET is of somebody else
         if differing := _differing(subject, parts.subject):
             notes.append(f"{other.name} has the same patient ID and differs in {', '.join(differing)}: it is not taken for this patient's.")
             return None

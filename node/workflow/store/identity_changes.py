@@ -114,6 +114,25 @@ class IdentityChanges:
         with self._reading.begin() as connection:
             return tuple(row[0] for row in connection.execute(query))
 
+    def hang(self, exam: ExamRow, series_uids: Sequence[str]) -> None:
+        """What is unsettled of these series hangs over an exam, too, that was not there, or did not use them, when it was seen; once."""
+        table, mine = identity_changes.c, identity_changes.alias()
+        told = sa.select(mine.c.quarantine).where(mine.c.exam == exam.number)
+        columns = (table.quarantine, table.series_uid, table.differs, table.told)
+        query = (
+            sa.select(*columns)
+            .distinct()
+            .join(quarantine, quarantine.c.id == table.quarantine)
+            .where(table.series_uid.in_(series_uids), table.differs != "", quarantine.c.released_at.is_(None))
+            .where(table.quarantine.not_in(told))
+        )
+        with self._reading.begin() as connection:
+            found = [dict(row._mapping) for row in connection.execute(query)]
+        if found:
+            common = {"exam": exam.number, "version": exam.version, "seen_at": self._clock.now().isoformat()}
+            with self._engine.begin() as connection:
+                connection.execute(identity_changes.insert(), [row | common for row in found])
+
     @staticmethod
     def _is_told(connection: sa.Connection, exam: ExamRow, told: str) -> bool:
         """The images of one series say the same, hundreds of times."""

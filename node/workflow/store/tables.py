@@ -273,6 +273,7 @@ identity_changes = Table(
     Column("seen_at", Text, nullable=False),
     Index("identity_changes_by_exam", "exam"),
     Index("identity_changes_by_duplicate", "quarantine"),
+    Index("identity_changes_by_series", "series_uid"),
 )
 
 # What readers say of results, one row a verdict; nothing in it is ever changed or removed. The last one of a version counts.

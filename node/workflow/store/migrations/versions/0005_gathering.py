@@ -95,6 +95,7 @@ def _create_identity_changes() -> None:
     )
     op.create_index("identity_changes_by_exam", "identity_changes", ["exam"], unique=False)
     op.create_index("identity_changes_by_duplicate", "identity_changes", ["quarantine"], unique=False)
+    op.create_index("identity_changes_by_series", "identity_changes", ["series_uid"], unique=False)
 
 
 def _create_evidence() -> None:
