@@ -386,6 +386,21 @@ def test_without_any_means_of_proof_stored_is_the_end_and_said_so(site: Site) ->
     assert site.reason == "3 of 3 objects stored by pacs, not proven: pacs offers no C-FIND"
 
 
+def test_an_exam_is_held_when_an_archive_disowns_an_object_after_all(site: Site) -> None:
+    archive = site.add("pacs", query=False, commitment=True)
+    for _ in range(10):
+        site.run()
+        site.later(3600)
+    assert (site.exam, site.states()) == (State.DELIVERED, ["stored"] * 3)
+
+    transaction, uids = archive.requests[-1]
+    site.told(report(transaction, uids[1:], [(uids[0], 0x0119)]))
+
+    assert sorted(site.states()) == ["proven", "proven", "refused"]
+    assert site.exam is State.HELD
+    assert "first refusal" in site.reason
+
+
 def test_an_archive_that_answers_queries_at_another_door_is_asked_there(site: Site) -> None:
     archive = site.add("pacs", query=False)
     with serving([QUERY], archive.handlers(), ae_title="PACS_QR") as port:

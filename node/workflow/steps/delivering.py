@@ -20,7 +20,7 @@ from node.workflow import artefacts
 from node.workflow.states import State, Verb
 from node.workflow.steps import outbox
 from node.workflow.steps.places import place
-from node.workflow.steps.proving import Prover
+from node.workflow.steps.proving import Prover, hold_if_lost
 from node.workflow.steps.telling import told, trouble
 from node.workflow.store.database import Store
 from node.workflow.store.deliveries import parcel
@@ -77,6 +77,7 @@ class Deliverer:
         self._tell(exam, version)
         self._prover.prove(self._due(exam, version, name, (DeliveryState.STORED,)), section, where)
         self._tell(exam, version)
+        hold_if_lost(self._store, exam, version)
 
     def _posted_late(self, exam: int, version: int) -> dict[str, datetime]:
         """What was made while no destination was set goes to those that are there now; as `Deliveries.planned`."""

@@ -15,7 +15,7 @@ from node.settings import Destination, Settings
 from node.workflow.states import Verb
 from node.workflow.steps.places import titles_of
 from node.workflow.steps.promising import Promiser
-from node.workflow.steps.proving import settle
+from node.workflow.steps.proving import hold_if_lost, settle
 from node.workflow.steps.telling import told
 from node.workflow.store.commitments import CommitmentRow
 from node.workflow.store.database import Store
@@ -70,6 +70,7 @@ class Dispatch:
             return f"not believed: it comes from {notice.calling_ae} at {notice.address}, and {asked.destination} was asked"
         words = settle(self._store, asked, result)
         self._tell(asked, words, failed=bool(result.failed))
+        hold_if_lost(self._store, asked.exam, asked.version)
         return words
 
     def _believes(self, notice: NoticeRow, section: Destination) -> bool:

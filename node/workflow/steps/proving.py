@@ -19,7 +19,7 @@ from node.deliver import Destination as Place
 from node.domain.ports import DeliveryState
 from node.settings import Destination, Settings
 from node.workflow.states import State
-from node.workflow.steps.telling import local
+from node.workflow.steps.telling import local, told, trouble
 from node.workflow.store.commitments import CommitmentRow
 from node.workflow.store.database import Store
 from node.workflow.store.deliveries import parcel
@@ -154,10 +154,17 @@ def settle(store: Store, asked: CommitmentRow, result: CommitmentResult) -> str:
     for row in failed:
         _failed(store, row, reasons[row.sop_instance_uid])
     later(store, [row for row in failed if reasons[row.sop_instance_uid] not in (LOST, *FOR_GOOD)], "storage commitment: not yet")
-    told = f"{name} commits to {len(held)} of {len(asked.instances)} objects" + (f", {news} of them new" if news != len(held) else "")
-    store.commitments.end(uid, told, answered=True)
+    words = f"{name} commits to {len(held)} of {len(asked.instances)} objects" + (f", {news} of them new" if news != len(held) else "")
+    store.commitments.end(uid, words, answered=True)
     log.info("storage commitment", destination=name, transaction=uid, held=len(held), failed=len(failed))
-    return told
+    return words
+
+
+def hold_if_lost(store: Store, exam: int, version: int) -> None:
+    """A delivered exam is held when an archive says afterwards, where it could not be asked before, that it will not keep an object."""
+    now, rows = store.exams.get(exam), store.deliveries.of_exam(exam, version)
+    if (now.state, now.version) == (State.DELIVERED, version) and any(row.state is DeliveryState.REFUSED for row in rows):
+        store.exams.move(exam, State.HELD, f"{told(rows)}; {trouble(rows)}", of_version=version, progress=None)
 
 
 def later(store: Store, rows: Sequence[DeliveryRow], why: str) -> None:
