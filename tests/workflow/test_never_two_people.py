@@ -104,3 +104,21 @@ def test_a_swap_is_seen_after_a_kill_between_a_study_and_its_exam(site: Site, mo
     site.start()
     site.settle()
     assert site.exam().state is State.HELD
+
+
+def test_a_merge_is_one_with_what_becomes_of_the_other_exam(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.receive(pet())
+    site.settle()
+    site.receive(mrs(PatientID="P-2"))
+    site.settle()
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("node.workflow.store.assignments.move_version", killed)
+    with pytest.raises(KeyboardInterrupt):
+        merge(site.store, site.exam(1), site.exam(2), BY)
+    monkeypatch.undo()
+    assert site.store.assignments.of_exam(1) == ()
+    merge(site.store, site.exam(1), site.exam(2), BY)
+    assert (site.exam(2).state, len(site.store.assignments.of_exam(1))) == (State.IGNORED, 1)

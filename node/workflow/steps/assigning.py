@@ -14,7 +14,7 @@ from node.domain.exam import Role
 from node.errors import ConflictError, DataError
 from node.workflow.states import ENDED, State
 from node.workflow.steps.belonging import series_of_exam
-from node.workflow.store.assignments import Said
+from node.workflow.store.assignments import Follows, Said
 from node.workflow.store.database import Store
 from node.workflow.store.rows import ExamRow
 
@@ -46,10 +46,9 @@ def merge(store: Store, exam: ExamRow, other: ExamRow, by: By) -> int:
     if by.holds and not any(header.modality == "MR" for header in headers):
         raise DataError(f"{other.name} holds no MR that {exam.name} could take")
     told = f"takes the MR of {other.name}" if by.holds else f"no longer takes the MR of {other.name}"
-    version = _record(store, exam, [Said(Word.MERGE, other=other.number, holds=by.holds)], by, told)
-    if not any(header.modality == "PT" for header in headers):
-        _follow(store, exam, other, by)
-    return version
+    alone = not any(header.modality == "PT" for header in headers)
+    follows = _following(exam, other, by) if alone else None
+    return _record(store, exam, [Said(Word.MERGE, other=other.number, holds=by.holds)], by, told, follows)
 
 
 def split(store: Store, exam: ExamRow, series_uids: Sequence[str], by: By) -> int:
@@ -83,7 +82,7 @@ def assign(store: Store, exam: ExamRow, role: Role, series_uid: str, by: By) -> 
     return _record(store, exam, [*back, Said(Word.ASSIGN, series_uid, role.value, holds=by.holds)], by, told)
 
 
-def _record(store: Store, exam: ExamRow, said: Sequence[Said], by: By, told: str) -> int:
+def _record(store: Store, exam: ExamRow, said: Sequence[Said], by: By, told: str, follows: Follows | None = None) -> int:
     if not by.author.strip() or not by.reason.strip():
         raise DataError(f"{exam.name}: a person's word needs an author and a reason; found {by.author!r} and {by.reason!r}")
     standing = {(one.word, one.series_uid, one.other) for one in store.assignments.standing(exam.number, exam.version)}
@@ -93,16 +92,17 @@ def _record(store: Store, exam: ExamRow, said: Sequence[Said], by: By, told: str
             raise DataError(f"{exam.name}: there is no such word to take back")
         if one.holds and stands and one.word is not Word.ASSIGN:
             raise ConflictError(f"{exam.name}: that was said before, and holds")
-    return store.assignments.record(exam.number, said, author=by.author, reason=by.reason, text=f"{told}, by {by.author}: {by.reason}")
+    text = f"{told}, by {by.author}: {by.reason}"
+    return store.assignments.record(exam.number, said, author=by.author, reason=by.reason, text=text, follows=follows)
 
 
-def _follow(store: Store, exam: ExamRow, other: ExamRow, by: By) -> None:
+def _following(exam: ExamRow, other: ExamRow, by: By) -> Follows | None:
     """An exam of MR alone has nothing to wait for once another has taken it, and waits again when it is given back."""
     if by.holds and other.state not in ENDED and other.plan is None:
-        text = f"its MR belongs to {exam.name}, by {by.author}: {by.reason}"
-        store.exams.move(other.number, State.IGNORED, text, of_version=other.version, progress=None)
-    elif not by.holds and other.state is State.IGNORED:
-        store.exams.move(other.number, State.RECEIVED, f"its MR belongs to {exam.name} no longer", of_version=other.version)
+        return Follows(other.number, other.version, State.IGNORED, f"its MR belongs to {exam.name}, by {by.author}: {by.reason}")
+    if not by.holds and other.state is State.IGNORED and other.plan is None:
+        return Follows(other.number, other.version, State.RECEIVED, f"its MR belongs to {exam.name} no longer")
+    return None
 
 
 def _known(store: Store, exam: ExamRow, series_uid: str) -> Header:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from node.domain.assignment import Assignment, Word, standing
 from node.domain.ports import Clock
 from node.workflow.states import State
-from node.workflow.store.exams import begin_again, write_event
+from node.workflow.store.exams import begin_again, move_version, write_event
 from node.workflow.store.rows import assignment_row
 from node.workflow.store.tables import assignments, exams
 
@@ -26,6 +26,16 @@ class Said:
     holds: bool = True
 
 
+@dataclass(frozen=True)
+class Follows:
+    """What becomes of another exam by the same word, unless its version has ended or another has begun since."""
+
+    number: int
+    version: int
+    state: State
+    text: str
+
+
 class Assignments:
     """The rows of assignments."""
 
@@ -34,8 +44,9 @@ class Assignments:
         self._reading = engine.execution_options(reading=True)
         self._clock = clock
 
-    def record(self, number: int, said: Sequence[Said], *, author: str, reason: str, text: str) -> int:
-        """Record what a person said, and begin the version that it is for, all in one transaction; returns that version.
+    def record(self, number: int, said: Sequence[Said], *, author: str, reason: str, text: str, follows: Follows | None = None) -> int:
+        """Record what a person said, begin the version that it is for, and have another exam follow, all in one transaction; returns that
+        version.
 
         `text` tells it in the story. A version that waits to begin takes it; else the next one begins, whatever the state.
         """
@@ -51,6 +62,8 @@ class Assignments:
             for one in said:
                 values = common | vars(one) | {"word": one.word.value, "holds": int(one.holds)}
                 connection.execute(assignments.insert().values(values))
+            if follows is not None:
+                move_version(connection, follows.number, follows.version, follows.state, follows.text, at=now)
         return version
 
     def of_exam(self, number: int) -> tuple[Assignment, ...]:

@@ -156,6 +156,14 @@ def begin_again(connection: sa.Connection, number: int, text: str, *, at: str) -
     return version
 
 
+def move_version(connection: sa.Connection, number: int, version: int, state: State, text: str, *, at: str) -> None:
+    """Within a transaction: one version of an exam is put into a state, while nothing is planned for it; nothing where it has gone on."""
+    mine = sa.and_(exams.c.number == number, exams.c.version == version, exams.c.plan.is_(None))
+    values = {"state": state.value, "reason": text, "progress": None, "updated_at": at}
+    if connection.execute(exams.update().where(mine).values(values)).rowcount:
+        write_event(connection, number, version, state, text, at=at)
+
+
 def let_go(connection: sa.Connection, exam: ExamRow, to: State, text: str, *, at: str) -> None:
     """Within a transaction: an exam is released to a state by a person who saw it as `exam`; ConflictError where it is no longer so."""
     still_so(connection, exam)
