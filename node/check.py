@@ -186,7 +186,7 @@ def _register(settings: Settings) -> str:
 def _journal(settings: Settings) -> str:
     from datetime import UTC, datetime
 
-    from node.receive.reading import waiting_in
+    from node.receive.waiting import waiting_in
 
     found = waiting_in(settings.node.storage / "journal")
     if found.since is None:

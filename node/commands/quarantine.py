@@ -73,7 +73,7 @@ def release(config: Path, number: int, reason: str, by: str | None) -> None:
 
 def unfiled(storage: Path) -> str:
     """What the journal holds and nobody has filed, as the end of a listing; empty where that is nothing."""
-    from node.receive.reading import waiting_in
+    from node.receive.waiting import waiting_in
 
     found = waiting_in(storage / "journal")
     return f"; {found.records} more wait in the journal to be filed" if found.records else ""

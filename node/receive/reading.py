@@ -1,4 +1,4 @@
-"""Reading a journal: what stands in it after a position, and how much that is.
+"""Reading a journal: what stands in it after a position.
 
 A segment is read to its end before the next one is begun. A writer begins a segment only when the one before is whole, so that what does
 not read in a segment with a successor is never still being written: it is the torn end that a crash left, of which nothing was promised;
@@ -10,14 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import structlog
 
 from node.domain.filing import Position
-from node.receive.progress import read_progress
-from node.receive.records import HEAD, Told, padded
+from node.receive.records import Told
 from node.receive.segments import START, Segment, identity_of, later_record, opened, record_at, segments
 
 log = structlog.get_logger()
@@ -29,15 +27,6 @@ class Passage:
 
     told: Sequence[Told]
     position: Position | None
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """What is in a journal and not filed yet; `since` when the first of it came."""
-
-    records: int
-    bytes: int
-    since: datetime | None
 
 
 def read_on(folder: Path, position: Position | None, *, most_records: int, most_bytes: int) -> Passage:
@@ -61,30 +50,6 @@ def read_on(folder: Path, position: Position | None, *, most_records: int, most_
         position = _at(segment, offset)
         offset = START
     return Passage(told, position)
-
-
-def waiting(folder: Path) -> Waiting:
-    """What is in a writer's journal and not filed, by the copy of the position that lies there."""
-    progress = read_progress(folder, identity_of(folder))
-    records = size = 0
-    since: datetime | None = None
-    for segment in segments(folder):
-        if segment.sequence < progress.sequence:
-            continue
-        start = progress.offset if segment.sequence == progress.sequence else START
-        for offset, following in _heads(segment, start):
-            if not records:
-                since = _time_of(segment, offset)
-            records += 1
-            size += following - offset
-    return Waiting(records, size, since)
-
-
-def waiting_in(journals: Path) -> Waiting:
-    """The same of all journals of a storage folder's ``journal``."""
-    found = [waiting(path.parent) for path in journals.glob("*/identity")]
-    since = min((one.since for one in found if one.since is not None), default=None)
-    return Waiting(sum(one.records for one in found), sum(one.bytes for one in found), since)
 
 
 def _from(found: list[Segment], position: Position | None, identity: str) -> tuple[list[Segment], int]:
@@ -123,19 +88,3 @@ def _records(segment: Segment, offset: int, *, followed: bool) -> Iterator[tuple
 
 def _at(segment: Segment, offset: int) -> Position:
     return Position(segment.identity, segment.sequence, segment.nonce.hex(), offset)
-
-
-def _heads(segment: Segment, offset: int) -> Iterator[tuple[int, int]]:
-    """Where the records of a segment begin and end, by their heads alone."""
-    with opened(segment.path, os.O_RDONLY) as descriptor:
-        while len(head := os.pread(descriptor, HEAD.size, offset)) == HEAD.size and head[:8] == segment.nonce:
-            _, _, description_bytes, body_bytes, _ = HEAD.unpack(head)
-            following = offset + padded(HEAD.size + description_bytes + body_bytes)
-            yield offset, following
-            offset = following
-
-
-def _time_of(segment: Segment, offset: int) -> datetime | None:
-    with opened(segment.path, os.O_RDONLY) as descriptor:
-        found = record_at(descriptor, segment.nonce, offset, end=os.fstat(descriptor).st_size)
-    return None if found is None else found.told.at

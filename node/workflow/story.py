@@ -42,7 +42,7 @@ def listing_text(store: Snapshot, width: int) -> str:
     counts = store.counts()
     rows = [(exam.name, f"v{exam.version}", exam.state.value, _time(exam.updated_at), _reason(exam)) for exam in store.exams()]
     told = columns(("EXAM", "", "STATE", "SINCE", "REASON"), rows, width) if rows else "No exam yet."
-    return f"{told}\n\n{_counted(counts)}"
+    return f"{told}\n\n{textwrap.fill(_counted(counts), width)}"
 
 
 def showing(store: Snapshot, storage: Path, exam: ExamRow) -> Table:
@@ -87,7 +87,7 @@ def showing_text(store: Snapshot, storage: Path, exam: ExamRow, width: int) -> s
     parts += [f"Detail\n{textwrap.indent(detail, '  ')}" for detail in details[-1:]]
     deliveries = store.deliveries(exam.number)
     parts.append(_section("Deliveries", _deliveries(deliveries), width))
-    parts.append(_advice(exam, deliveries))
+    parts.append(textwrap.fill(_advice(exam, deliveries), width, break_on_hyphens=False))
     if version_folder(storage, exam).is_dir():
         parts.append(f"Files: {version_folder(storage, exam)}")
     return "\n\n".join(part for part in parts if part)

@@ -18,8 +18,8 @@ from node.errors import TemporaryError
 from node.receive import filing, progress
 from node.receive.filing import Filer
 from node.receive.part10 import head
-from node.receive.reading import waiting
 from node.receive.shelves import Shelves, inbox_path
+from node.receive.waiting import waiting
 from node.workflow.store.database import Store
 from node.workflow.store.filing import Filing
 
