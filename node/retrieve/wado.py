@@ -9,10 +9,10 @@ import structlog
 
 from node.domain.arrivals import Arriving, Caller, Inlet
 from node.errors import DataError, TemporaryError
+from node.part10 import file_head
 from node.retrieve.belonging import HEAD_BYTES, stranger
 from node.retrieve.found import Fetched, Wanted
-from node.retrieve.multipart import boundary_of, parts
-from node.retrieve.part10 import file_meta
+from node.retrieve.parts import boundary_of, parts
 from node.retrieve.source import WebPeer
 from node.retrieve.suboperations import Tell, opening
 from node.retrieve.web import get
@@ -63,8 +63,8 @@ def _take(peer: WebPeer, wanted: Wanted, inlet: Inlet, association: str, body: I
     """One part into the inlet; whether it is one that was wanted."""
     head = _head(body)
     try:
-        meta = file_meta(head)
-        why = stranger(wanted, memoryview(head)[meta.size :], meta.transfer_syntax_uid)
+        told, rest = file_head(head)
+        why = stranger(wanted, rest, told.transfer_syntax_uid)
     except DataError as error:
         why = str(error)
     if why:
@@ -72,9 +72,9 @@ def _take(peer: WebPeer, wanted: Wanted, inlet: Inlet, association: str, body: I
         for _ in body:
             pass
         return False
-    incoming = inlet.begin(Arriving(association, meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax_uid))
+    incoming = inlet.begin(Arriving(association, told.sop_class_uid, told.sop_instance_uid, told.transfer_syntax_uid))
     try:
-        incoming.write(memoryview(head)[meta.size :])
+        incoming.write(rest)
         for piece in body:
             incoming.write(piece)
         incoming.keep()

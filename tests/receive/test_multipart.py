@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.errors import DataError
-from node.receive.dicomweb.multipart import (
+from node.multipart import (
     MAX_HEADER_BYTES,
     MAX_PADDING_BYTES,
     MAX_PREAMBLE_BYTES,

@@ -18,7 +18,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from node.errors import DataError
-from node.receive.dicomweb.part10 import MAX_META_BYTES, FileHead, Part10Header
+from node.part10 import MAX_META_BYTES, FileHead, Part10Header
 from node.receive.dicomweb.study import StudyFinder
 
 SYNTAXES = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)

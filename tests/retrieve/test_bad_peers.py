@@ -22,12 +22,12 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind, Stu
 from retrieve_inlet import PATIENT, STORAGE, RememberingInlet
 
 from node.errors import DataError, RefusedError, TemporaryError
+from node.part10 import file_head
 from node.retrieve import By, Question, Source, Wanted, WebPeer, fetch, find_series, find_studies, suboperations, web
 from node.retrieve import ask as asking
 from node.retrieve.belonging import stranger
 from node.retrieve.found import Fetched
-from node.retrieve.multipart import parts
-from node.retrieve.part10 import file_meta
+from node.retrieve.parts import parts
 from tests.network import SERIES, STUDY, instance, serving
 
 FIND, GET = StudyRootQueryRetrieveInformationModelFind, StudyRootQueryRetrieveInformationModelGet
@@ -271,7 +271,7 @@ def test_an_answer_that_is_cut_off_is_no_part() -> None:
 def test_a_file_without_prefix_or_uids_is_told() -> None:
     for head in (b"", bytes(200), bytes(128) + b"DICM" + bytes(40), bytes(128) + b"DICM\x02\x00\x01\x00OB"):
         with pytest.raises(DataError):
-            file_meta(head)
+            file_head(head)
 
 
 def web_server(answer: bytes) -> Iterator[int]:

@@ -13,10 +13,10 @@ import structlog
 from node.dimse import is_uid
 from node.domain.arrivals import Arriving, Caller, Incoming, Inlet
 from node.errors import DataError, TemporaryError
+from node.multipart import Event, Multipart, PartBegins, PartData
+from node.part10 import FileHead, Part10Header
 from node.receive.contexts import STORAGE_CLASSES, decodable_syntaxes
 from node.receive.dicomweb.media import DICOM, media_type
-from node.receive.dicomweb.multipart import Event, Multipart, PartBegins, PartData
-from node.receive.dicomweb.part10 import FileHead, Part10Header
 from node.receive.dicomweb.study import StudyFinder
 from node.receive.statuses import Answer
 

@@ -30,6 +30,20 @@ class FileHead:
     transfer_syntax_uid: str
 
 
+def file_head(begin: bytes) -> tuple[FileHead, memoryview]:
+    """What a file says of itself, and what follows its head, from its first bytes.
+
+    Raises
+    ------
+    DataError : as `Part10Header.feed`; or its head is not whole in them
+    """
+    header = Part10Header()
+    rest = header.feed(memoryview(begin))
+    if rest is None or header.head is None:
+        raise DataError("expected whole file meta information (PS3.10 7.1); it is cut off")
+    return header.head, rest
+
+
 class Part10Header:
     """Reads the head of one file from the pieces in which it comes."""
 
