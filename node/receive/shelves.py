@@ -11,7 +11,9 @@ The two hex digits are the start of the SHA-256 of the UID, those before ``.dcm`
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -23,6 +25,9 @@ from node.receive.segments import sync_folder, write_all
 
 AT_ONCE = 8
 """Synchronisations at a time: those that wait together share one commit of the file system and one flush of the disk."""
+
+_NO_LINKS = frozenset((errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP))
+"""What a file system says that knows no second name of a file, or none there."""
 
 
 def inbox_path(sop_instance_uid: str) -> str:
@@ -60,10 +65,18 @@ class Shelves:
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)  # begins to write it to disk, so that the fsync below is short
 
     def link(self, path: str, source: Path) -> None:
-        """Give a durable file another name; it stays under its own too, so that this can be done again."""
+        """Give a durable file another name; it stays under its own too, so that this can be done again.
+
+        It is copied where there are no second names: else it would hold up everything behind it.
+        """
         arriving = self._arriving / f"link-{len(self._linked)}"
         arriving.unlink(missing_ok=True)
-        arriving.hardlink_to(source)
+        try:
+            arriving.hardlink_to(source)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            _copy(source, arriving)
         self._linked.append((arriving, path))
 
     def has(self, path: str) -> bool:
@@ -101,6 +114,13 @@ class Shelves:
 
 def _shard(sop_instance_uid: str) -> str:
     return sha256(sop_instance_uid.encode()).hexdigest()[:2]
+
+
+def _copy(source: Path, target: Path) -> None:
+    with source.open("rb") as file, target.open("wb") as copy:
+        shutil.copyfileobj(file, copy, 1 << 20)
+        copy.flush()
+        os.fsync(copy.fileno())
 
 
 def _make(folders: Sequence[Path]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from journals import bring, dataset_of, file_all, journal_in, register_in, rows
-from network import instance, write
+from network import digest, instance, write
 from structlog.testing import capture_logs
 
 from node.errors import TemporaryError
@@ -131,3 +131,22 @@ def test_a_large_image_named_behind_a_damaged_record_survives_a_restart(tmp_path
 
     assert [row["sop_instance_uid"] for row in rows(store, "instances")] == ["1.2.0", "1.2.2", "1.2.9"]
     assert (tmp_path / inbox_path("1.2.9")).stat().st_size > 20_000
+
+
+def test_a_large_image_is_filed_where_files_can_have_one_name_alone(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", unknown)
+    journal = journal_in(tmp_path)
+    bring(journal, "1.2.9", dataset_of("1.2.9", 20_000))
+    bring(journal, "1.2.3", dataset_of("1.2.3"))
+    journal.close()
+
+    file_all(tmp_path, store)
+
+    for row in rows(store, "instances"):
+        assert digest((tmp_path / str(row["path"])).read_bytes()) == row["digest"]
+    assert [row["sop_instance_uid"] for row in rows(store, "instances")] == ["1.2.9", "1.2.3"]
+    assert list((tmp_path / "journal" / "receiver" / "spool").iterdir()) == []
+    assert list((tmp_path / "inbox" / ".filing").iterdir()) == []
