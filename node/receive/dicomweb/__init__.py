@@ -1,8 +1,9 @@
 """The web port: STOW-RS for images, QIDO-RS and WADO-RS of our own results (PS3.18).
 
 A request passes `gate` (whose token, how many at a time, what is logged), `service` finds its route, and one of three services answers:
-`stow` hands a body piece by piece to `stowing`, which takes it apart (`node.multipart`, `node.part10`, `study`) and streams each
-instance into the inlet; `qido` searches the `index` of our results (`matching`, `attributes`); `wado` gives out their files (`frames`). `server` is the port.
+`stow` hands a body piece by piece to `stowing`, which takes it apart (`node.multipart`, `node.part10`, `study`) and streams each instance
+into the inlet; `qido` searches the `index` of our results (`matching`, `attributes`); `wado` gives out their files (`frames`). `server` is
+the port.
 
 Decisions
 ---------
