@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from node import settings as settings_module
@@ -64,15 +64,11 @@ def run(settings: Settings) -> tuple[Item, ...]:
     return tuple(items)
 
 
-def text(items: tuple[Item, ...]) -> str:
+def text(items: tuple[Item, ...], width: int) -> str:
     """The items as a table for people."""
-    width = max(len(item.name) for item in items)
-    return "\n".join(f"{item.mark}  {item.name.ljust(width)}  {line}" for item, line in _lines(items))
+    from node.workflow.story import columns
 
-
-def _lines(items: tuple[Item, ...]) -> Iterator[tuple[Item, str]]:
-    for item in items:
-        yield item, item.text.replace("\n", "; ")
+    return columns((), [(item.mark, item.name, item.text.replace("\n", "; ")) for item in items], width)
 
 
 def _try(name: str, work: Callable[[], str]) -> Item:

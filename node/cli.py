@@ -160,7 +160,7 @@ def check(config: Path, *, as_json: bool) -> None:
     from node import check as checks
 
     found = checks.run(settings_of(config))
-    click.echo(json.dumps([vars(item) for item in found], indent=1) if as_json else checks.text(found))
+    click.echo(json.dumps([vars(item) for item in found], indent=1) if as_json else checks.text(found, width()))
     if not all(item.passed for item in found):
         sys.exit(1)
 

@@ -146,7 +146,7 @@ def test_a_query_service_is_asked_by_echo(tmp_path: Path) -> None:
 def test_warnings_are_marked_and_fail_nothing() -> None:
     items = [check._try("a", lambda: "fine"), check._try("b", lambda: Warned("look")), check._try("c", fail)]
 
-    assert [line[:4] for line in check.text(tuple(items)).splitlines()] == ["ok  ", "warn", "FAIL"]
+    assert [line[:4] for line in check.text(tuple(items), 100).splitlines()] == ["ok  ", "warn", "FAIL"]
     assert [item.passed for item in items] == [True, True, False]
 
 
