@@ -85,11 +85,11 @@ class Sweep:
             case Action.HOLD:
                 self._begin(exam, State.HELD, decision.reason)
             case Action.REJECT:
-                priority = self._begin(exam, State.REJECTED, decision.reason, progress="page owed")
-                self._runner.ensure(Verb.REFUSE, number, exam.version, priority=priority)
+                if priority := self._begin(exam, State.REJECTED, decision.reason, progress="page owed"):
+                    self._runner.ensure(Verb.REFUSE, number, exam.version, priority=priority)
             case Action.BEGIN:
-                priority = self._begin(exam, State.RECEIVED, decision.reason)
-                self._runner.ensure(Verb.ASSEMBLE, number, exam.version, priority=priority)
+                if priority := self._begin(exam, State.RECEIVED, decision.reason):
+                    self._runner.ensure(Verb.ASSEMBLE, number, exam.version, priority=priority)
             case Action.STEP:
                 self._step(exam, decision)
             case Action.REST:
@@ -101,12 +101,16 @@ class Sweep:
         if exam.progress != reason:
             self._exams.progress(exam.number, reason, of_version=exam.version)
 
-    def _begin(self, exam: ExamRow, state: State, reason: str, *, progress: str | None = None) -> Priority:
-        """Fix what this version is made from, and the one date that its objects carry; how soon it is wanted."""
+    def _begin(self, exam: ExamRow, state: State, reason: str, *, progress: str | None = None) -> Priority | None:
+        """Fix what this version is made from, and the one date that its objects carry; how soon it is wanted.
+
+        None where a person has said something of its series since it was looked at: then nothing is fixed, and the next sweep looks.
+        """
         plan, made_at = self._intake.plan(exam), self._clock.now().isoformat()
         routed = {"rule": plan.get("rule"), "priority": plan.get("priority", Priority.NORMAL.value)}
-        self._move(exam, state, reason, plan=plan, made_at=made_at, tries=0, progress=progress, **routed)
-        return Priority(routed["priority"])
+        fixed: dict[str, Any] = {"plan": plan, "made_at": made_at, "tries": 0, "progress": progress} | routed
+        begun = self._exams.move(exam.number, state, reason, seen=exam, **fixed)
+        return Priority(routed["priority"]) if begun else None
 
     def _step(self, exam: ExamRow, decision: Decision) -> None:
         assert decision.verb is not None

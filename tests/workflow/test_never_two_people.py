@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from node.workflow.states import State
-from node.workflow.steps.assigning import merge
+from node.workflow.steps.assigning import merge, split
+from node.workflow.steps.intake import ExamIntake
+from node.workflow.store.rows import ExamRow
 from tests.assemble.assemble_dicom import flair_series, mr_series
 from tests.workflow.small_site import Site, small_site
 from tests.workflow.test_whose_exam import BY, T1, begun, moved, mrs, pet, states
@@ -122,3 +125,21 @@ def test_a_merge_is_one_with_what_becomes_of_the_other_exam(site: Site, monkeypa
     assert site.store.assignments.of_exam(1) == ()
     merge(site.store, site.exam(1), site.exam(2), BY)
     assert (site.exam(2).state, len(site.store.assignments.of_exam(1))) == (State.IGNORED, 1)
+
+
+def test_a_word_that_comes_while_the_series_are_being_chosen_is_not_passed_over(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.receive([*pet(), *mrs()])
+    plan, said = ExamIntake.plan, list[int]()
+
+    def chosen(self: ExamIntake, exam: ExamRow) -> dict[str, object]:
+        fixed = plan(self, exam)
+        if not said:
+            site.clock.at += timedelta(milliseconds=1)
+            said.append(split(site.store, site.exam(), [f"2.25.1.{T1}"], BY))
+        return fixed
+
+    monkeypatch.setattr(ExamIntake, "plan", chosen)
+    site.settle()
+    site.settle()
+    assert said == [1]
+    assert "T1" not in begun(site).get(1, {})

@@ -55,6 +55,8 @@ class Assignments:
             row = connection.execute(sa.select(exams.c.version, exams.c.state, exams.c.plan).where(exams.c.number == number)).one()
             if row.plan is None and row.state in (State.RECEIVED.value, State.WAITING.value):
                 version = int(row.version)
+                # So that a sweep which chose the series a moment ago does not begin without this word.
+                connection.execute(exams.update().where(exams.c.number == number).values(updated_at=now))
                 write_event(connection, number, version, State(row.state), text, at=now)
             else:
                 version = begin_again(connection, number, text, at=now)

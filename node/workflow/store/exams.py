@@ -66,24 +66,37 @@ class Exams:
         return self._some(sa.and_(mine, exams.c.issuer.in_(["", issuer])) if issuer else mine)
 
     def move(
-        self, number: int, state: State, reason: str, *, of_version: int | None = None, detail: str | None = None, **columns: Any
-    ) -> None:
+        self,
+        number: int,
+        state: State,
+        reason: str,
+        *,
+        of_version: int | None = None,
+        seen: ExamRow | None = None,
+        detail: str | None = None,
+        **columns: Any,
+    ) -> bool:
         """Put an exam into a state for a reason, with other columns; the story gets a line where the state or the reason is new.
 
-        With `of_version`, nothing happens where a person has begun another version since.
+        With `of_version`, nothing happens where a person has begun another version since; with `seen`, nor where the row is no longer as
+        it was seen then: a person's word may have come meanwhile. Returns whether the exam is in that state now by this.
         """
         with self._engine.begin() as connection:
-            row = connection.execute(sa.select(exams.c.state, exams.c.reason, exams.c.version).where(exams.c.number == number)).one()
+            wanted = (exams.c.state, exams.c.reason, exams.c.version, exams.c.updated_at)
+            row = connection.execute(sa.select(*wanted).where(exams.c.number == number)).one()
             if of_version is not None and row.version != of_version:
-                return
+                return False
+            if seen is not None and (row.version, row.updated_at) != (seen.version, seen.updated_at.isoformat()):
+                return False
             same = (row.state, row.reason) == (state.value, reason)
             if same and not columns:
-                return
+                return True
             version = columns.get("version", row.version)
             values = {"state": state.value, "reason": reason, "updated_at": self._clock.now().isoformat(), **columns}
             connection.execute(exams.update().where(exams.c.number == number).values(values))
             if not same:
                 self._event(connection, number, version, state, reason, detail)
+        return True
 
     def reached(self, number: int, state: State, text: str, *, of_version: int) -> None:
         """A step of the path was done for a version: the state, and the count of tries starts anew."""
