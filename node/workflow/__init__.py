@@ -41,19 +41,19 @@ added changes nobody's UIDs.
 
 Which series are of an exam is the rules' word and, over it, a person's (`domain.assignment`, `steps.belonging`): rows with author and
 reason that are never changed, like corrections, and like them the beginning of a new version. A merge moves no study to another exam, so
-that it can be taken back; what it set aside is a Check in the result. It covers the patient ID that the other exam has and no other, because
-a third person's images may come into that study when the word has long been said. A word that is said while a sweep chooses the series is
-not passed over: what was seen is no longer so, and the sweep fixes nothing.
+that it can be taken back; what it set aside is a Check in the result. It covers the patient ID that the other exam has and no other,
+because a third person's images may come into that study when the word has long been said. A word that is said while a sweep chooses the
+series is not passed over: what was seen is no longer so, and the sweep fixes nothing.
 
 Two patient IDs that were swapped contradict each other by birth date or sex, and are held by that; where only names do, an exam is held
 when its MR bears the name of a patient with another ID here, instead of for every name that is written otherwise, which is a Check; but
-where an ID is missing, names that differ hold it. What shows a swap, or a second issuer of an ID, may come late: it is looked for before the
-new study has its exam (`steps.swapped`), so that a kill leaves nothing unseen.
+where an ID is missing, names that differ hold it. What shows a swap, or a second issuer of an ID, may come late: it is looked for before
+the new study has its exam (`steps.swapped`), so that a kill leaves nothing unseen.
 
 Images that come again under another person hold what was made from them (`steps.updating`), because the node cannot know which of the two
-is right, and whatever comes to use them later; it follows when a person has released the later ones and none of the former is left. Images that a rejection note names count
-no longer, whenever they come (`steps.taking_back`); what was made from them and delivered is withdrawn like a result that a reader
-rejects, and begins again by itself when their replacement is here, which the other does not.
+is right, and whatever comes to use them later; it follows when a person has released the later ones and none of the former is left. Images
+that a rejection note names count no longer, whenever they come (`steps.taking_back`); what was made from them and delivered is withdrawn
+like a result that a reader rejects, and begins again by itself when their replacement is here, which the other does not.
 
 Our own results are known by the table of the UIDs that we made, then by what they say of their equipment, never by the root of a UID. They
 are filed and counted. A SEG that a person signed is the person's, whatever it says of equipment.
