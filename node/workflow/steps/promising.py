@@ -33,7 +33,7 @@ GIVEN_UP_AFTER = timedelta(days=3)
 """A scanner that can't be told by then has its images still, and asks again."""
 
 NOT_SAFE, NOT_HERE, CONFLICT = 0x0110, 0x0112, 0x0119
-"""Failure Reasons: here and not in the archive; not here; here under another SOP class."""
+"""Failure Reasons: here and not in the archive, or with other bytes besides; not here; here under another SOP class."""
 
 
 class Promiser:
