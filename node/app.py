@@ -33,6 +33,9 @@ SWEEP_PAUSE_S = 0.5
 FILER_NICE = 5
 """Senders wait for the receiver and nobody waits for the filer."""
 
+READY_BYTES = 128 * 2**20
+"""Of the receiver's journal at the start: a PET exam and its MR."""
+
 
 class SystemClock:
     """The machine's clock."""
@@ -114,11 +117,11 @@ def serve(config: Path, settings: Settings) -> None:
     log.info("node has stopped")
 
 
-def open_journal(settings: Settings, writer: str) -> Journal:
+def open_journal(settings: Settings, writer: str, *, ready_bytes: int = 0) -> Journal:
     """The journal into which a process puts what it brings in, as the only one of that name; to be closed by it."""
     from node.receive.journal import Journal, Limits
 
-    limits = Limits(min_free_bytes=int(settings.receiver.min_free_gib * 2**30))
+    limits = Limits(min_free_bytes=int(settings.receiver.min_free_gib * 2**30), ready_bytes=ready_bytes)
     journal = Journal(settings.node.storage / "journal", writer, SystemClock(), limits)
     journal.open()
     return journal
@@ -149,7 +152,7 @@ def receive(settings: Settings) -> None:
     die_with_parent()
     stop = _stop_by_signal()
     store = open_store(settings)
-    journal = open_journal(settings, "receiver")
+    journal = open_journal(settings, "receiver", ready_bytes=READY_BYTES)
     receiver = Receiver(receiver_settings(settings), settings.peer, journal, store.callers, SystemClock())
     receiver.start()
     stop.wait()

@@ -22,7 +22,8 @@ ever; and nothing is lost. The first arrival stays what the UID stands for.
 
 *A journal*, instead of a file and a row for each image before its answer, because those cost several times as much as the image's way
 over the network; and a log of our own instead of a database's, because its segments are written over again and again, so that one
-fdatasync touches no table of the file system. Each process that brings something in has its own, so that none waits for another.
+fdatasync touches no table of the file system. The first ones are made at the start, since all senders wait for one that is made
+meanwhile. Each process that brings something in has its own, so that none waits for another.
 
 *Records are written one after the other*, each whole before the next begins (`log`), so that no hole can come to lie before one that was
 promised. A segment has a random mark that is drawn anew for each use, so that neither what stood there before nor what a sender wrote into

@@ -10,6 +10,7 @@ One folder a writer (a process that brings something in)::
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,7 @@ class Limits:
     waiting_bytes : images are refused when so much waits to be filed
     buffered_bytes : memory for all images that are coming in together; beyond, they are written to disk as they come
     small_bytes : a larger image is written to disk as it comes
+    ready_bytes : so much of segments is made at the start, where there is room, so that the first burst need not wait for it
     """
 
     min_free_bytes: int = 0
@@ -48,6 +50,7 @@ class Limits:
     waiting_bytes: int = 16 * 2**30
     buffered_bytes: int = 64 * 2**20
     small_bytes: int = 4 * 2**20
+    ready_bytes: int = 0
 
 
 class Journal:
@@ -66,6 +69,7 @@ class Journal:
         self._log = Log(self._folder, segment_bytes=limits.segment_bytes, most_bytes=limits.waiting_bytes, rings=self._bell.ring)
         self._ends = Ends(self._log.append)
         disk = Disk(folder, min_free_bytes=limits.min_free_bytes, owed=self._log.waiting_bytes)
+        self._limits = limits
         self._hold = Hold(self._folder / "spool", disk, Memory(limits.buffered_bytes), limits.small_bytes)
 
     def open(self) -> None:
@@ -85,6 +89,10 @@ class Journal:
                 log.info("removed what had come half-way", file=file.name)
                 file.unlink(missing_ok=True)  # the filer, too, removes what it has filed
         self._log.append(started(self._clock.now()))
+        with suppress(TemporaryError, OSError):  # on a full disk it starts all the same, and says so to those who send
+            for size in range(self._limits.segment_bytes, self._limits.ready_bytes + 1, self._limits.segment_bytes):
+                self._hold.disk.require(self._limits.segment_bytes)
+                self._log.make_ready(size)
 
     def close(self) -> None:
         """Let go of the folder; nothing may be handed over any more."""

@@ -85,6 +85,19 @@ class Log:
         with self._turn:
             self._rotate()
 
+    def make_ready(self, size: int) -> None:
+        """Have so many bytes of segments that can be used at once: to make one takes longer than all that it will hold.
+
+        Raises
+        ------
+        OSError : the disk does not take it
+        """
+        with self._turn:
+            free = len(self._free(read_progress(self._folder, self._identity)))
+            lacking = -(-size // self._segment_bytes) - free
+            for _ in range(min(lacking, self._most_slots - len(self._sequences))):
+                self._sequences[make_slot(self._folder, self._segment_bytes)] = 0
+
     def close(self) -> None:
         """Let go of the folder."""
         with self._turn:
@@ -214,9 +227,9 @@ class Log:
         return path
 
     def _free(self, filed: Progress) -> list[Path]:
-        """Files whose records are all filed; never the one that is being written."""
+        """Files whose records are all filed, or that never held any; never the one that is being written."""
         current = None if self._tail is None else self._tail.segment.path
-        return sorted(path for path, sequence in list(self._sequences.items()) if sequence < filed.sequence and path != current)
+        return sorted(path for path, sequence in list(self._sequences.items()) if sequence < max(filed.sequence, 1) and path != current)
 
 
 def _hold(folder: Path) -> IO[bytes]:

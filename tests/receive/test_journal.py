@@ -16,10 +16,13 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID
 from pynetdicom.dsutils import encode_file_meta
 
+from node.app import READY_BYTES, SystemClock
 from node.dimse import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from node.domain.arrivals import Arriving, Caller, Certificate
 from node.domain.filing import Closed, Noticed, Opened, Started
 from node.errors import DataError, TemporaryError
+from node.receive import log
+from node.receive.journal import Journal, Limits
 from node.receive.part10 import head
 from node.receive.records import Arrived, Spooled
 from node.receive.segments import segments
@@ -198,6 +201,43 @@ def test_images_are_refused_while_too_much_waits_and_taken_when_it_is_filed(tmp_
     assert set(store.filing.known([*sent, "1.2.200"])) == {*sent, "1.2.200"}
     assert len(list(folder_of(tmp_path).glob("segment-*"))) == 4
     store.close()
+
+
+def test_segments_that_were_made_ready_take_a_burst_without_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Path] = []
+    make = log.make_slot
+    monkeypatch.setattr(log, "make_slot", lambda folder, size: made.append(folder) or make(folder, size))
+    journal = journal_in(tmp_path, ready_bytes=3 * SEGMENT)
+    at_start = len(made)
+    for number in range(12):
+        bring(journal, f"1.2.{number}", dataset_of("1.2", 4000))
+    journal.close()
+
+    assert at_start == len(made) == 4
+    assert len(segments(folder_of(tmp_path))) == 4
+    assert [one.arriving.sop_instance_uid for one in stands_in(folder_of(tmp_path)) if isinstance(one, Arrived)] == [
+        f"1.2.{number}" for number in range(12)
+    ]
+    journal_in(tmp_path, ready_bytes=3 * SEGMENT).close()
+    assert len(made) == 8  # what waits to be filed is not used again
+
+
+def test_the_receiver_of_a_node_starts_with_its_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    make = log.make_slot
+    monkeypatch.setattr(log, "make_slot", lambda folder, size: made.append(size) or make(folder, 4096))  # as many, and little disk
+    journal = Journal(tmp_path, "receiver", SystemClock(), Limits(ready_bytes=READY_BYTES))
+    journal.open()
+    journal.close()
+
+    assert sum(made) == READY_BYTES + Limits().segment_bytes
+
+
+def test_a_disk_without_room_for_what_is_made_ready_lets_it_start(tmp_path: Path) -> None:
+    journal = journal_in(tmp_path, min_free_bytes=2**60, ready_bytes=3 * SEGMENT)
+    journal.close()
+
+    assert len(list(folder_of(tmp_path).glob("segment-*"))) == 1
 
 
 @pytest.mark.parametrize("call", ["pwritev", "fsync", "fdatasync", "rename"])
