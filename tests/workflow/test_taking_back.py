@@ -19,6 +19,7 @@ from node.workflow.store.quarantine import Exchange
 from node.workflow.store.rows import Posting
 from tests.assemble.assemble_dicom import STUDY, flair_series, mr_series, pet_series, write
 from tests.workflow.small_site import Site, small_site
+from tests.workflow.test_whose_exam import moved
 
 KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59"
 FLAIR = "1.2.3.3"
@@ -121,6 +122,24 @@ def test_a_result_that_is_being_sent_is_withdrawn_when_it_has_been(site: Site) -
     site.deliver("9.1", "9.2")
     site.settle()
     assert site.exam().state is State.WITHDRAWN
+
+
+def test_a_note_waits_for_all_exams_that_it_takes_something_from_and_begins_none_again_meanwhile(site: Site) -> None:
+    site.receive(moved(pet_series(), "2.25.7"))
+    site.settle()
+    assert planned_series(site.exam(2)).get("FLAIR") == FLAIR
+    site.store.deliveries.post([Posting(uid, "pacs", 2, 1, "lesions", "1.2.3", "1.2.4", "x", "cc") for uid in ("8.1", "8.2")])
+    site.store.deliveries.receipts("pacs").stored("8.1", "answered 0x0000")
+    site.store.exams.move(2, State.ENCODED, "one of two is stored")
+
+    site.receive([note(flair_series()[-1:])])
+    for _ in range(3):
+        site.settle(minutes=90)
+    assert [site.exam(number).version for number in (1, 2)] == [1, 1]
+
+    site.store.deliveries.receipts("pacs").stored("8.2", "answered 0x0000")
+    site.settle()
+    assert (site.exam(1).version, site.exam(2).state) == (2, State.WITHDRAWN)
 
 
 def test_a_result_of_which_proof_alone_is_missing_is_withdrawn_at_once(site: Site) -> None:

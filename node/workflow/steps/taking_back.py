@@ -42,23 +42,32 @@ def take_back(store: Store, note: Header, words: str, exams: Sequence[ExamRow]) 
     series = store.rejections.series_of(named)
     numbers = {*store.rejections.exams_of(named), *(exam.number for exam in exams)}
     used = [exam for exam in map(store.exams.get, sorted(numbers)) if series & set(planned_series(exam).values())]
+    for exam in used:  # all or none: the note is looked at again as a whole
+        _require_at_rest(store, exam, words)
     verdict = Verdict.UNSAFE if note.selection.title.value == PATIENT_SAFETY else Verdict.REJECTED
     return tuple(exam.name for exam in used if _take_back(store, exam, Said(verdict, IMAGES_REJECTED, words), sorted(series)))
 
 
 def _take_back(store: Store, exam: ExamRow, said: Said, series: Sequence[str]) -> bool:
     """Whether it changed anything."""
+    _require_at_rest(store, exam, said.reason)  # again: sending may have begun since
     mine = [uid for uid in series if uid in planned_series(exam).values()]
     text = f"images of series {', '.join(mine)} were {said.reason}"
     rows = store.deliveries.of_exam(exam.number, exam.version)
-    states, is_out = {row.state for row in rows}, exam.state in JUDGED or lacks_proof_alone(exam, rows)
-    stored = bool(states & ARRIVED)
+    is_out = exam.state in JUDGED or lacks_proof_alone(exam, rows)
+    stored = any(row.state in ARRIVED for row in rows)
     if exam.state in (State.WITHDRAWN, State.IGNORED):
         return False
-    if exam.state is State.ENCODED and not is_out and (stored or DeliveryState.SENDING in states):
-        raise ConflictError(f"{exam.name} is being sent; {text}")  # what arrives must be known before it can be taken back
     if is_out and stored:
         store.verdicts.record(exam, said, f"withdrawn: {text}", to=State.WITHDRAWN, progress="rejection note owed")
     else:
         store.exams.again(exam.number, f"{text}; made again without them")
     return True
+
+
+def _require_at_rest(store: Store, exam: ExamRow, words: str) -> None:
+    """ConflictError while an exam is being sent: what arrives must be known before it can be taken back."""
+    rows = store.deliveries.of_exam(exam.number, exam.version)
+    arriving = {row.state for row in rows} & {*ARRIVED, DeliveryState.SENDING}
+    if exam.state is State.ENCODED and arriving and not lacks_proof_alone(exam, rows):
+        raise ConflictError(f"{exam.name} is being sent; its images were {words}")
