@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import warnings
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +29,11 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-SWEEP_PAUSE_S = 0.5
+SWEEP_PAUSE_S, LONGEST_PAUSE_S = 0.5, 3.0
+SWEEP_REST = 3
+"""A site with hundreds of waiting exams keeps no core busy with looking: the worker rests so many times as long as a look took, within
+those bounds."""
+
 
 FILER_NICE = 5
 """Senders wait for the receiver and nobody waits for the filer."""
@@ -251,10 +256,13 @@ def work(config: Path, settings: Settings) -> None:
     keep_and_fetch(settings, store, stop)
     log.info("worker is ready")
     dispatch = Dispatch(settings, store, engine)
-    while not stop.wait(SWEEP_PAUSE_S):
+    took_s = 0.0
+    while not stop.wait(min(max(SWEEP_PAUSE_S, SWEEP_REST * took_s), LONGEST_PAUSE_S)):
+        began = time.monotonic()
         sweep.once()
         dispatch.once()
         engine.tidy()
+        took_s = time.monotonic() - began
     worker.close()
     # The engine's threads may be in the middle of a step: everything that matters is on disk, and goes on at the next start.
     os._exit(0)
