@@ -21,7 +21,7 @@ os.environ.setdefault("MPLBACKEND", "agg")
 
 from benchmarks.peers import PACKAGES, find  # noqa: E402
 
-EXPECTED_SKIPS = ("real exams:", "viewer:")
+EXPECTED_SKIPS = ("real exams:", "real headers:", "viewer:")
 """Beginnings of the reasons for which a test may skip in CI: data that may not be in the repository, a viewer of 200 MB."""
 
 _skipped: list[str] = []

@@ -133,7 +133,7 @@ def test_a_pet_without_an_mr_is_not_analysed_and_a_page_says_so(house: House, fi
 
 
 def test_the_node_lives_on_and_can_tell_of_each(house: House) -> None:
-    echo = [command("echoscu"), "-aec", house.node.ae_title, "127.0.0.1", str(house.node.port)]
+    echo = [command("echoscu"), "-aet", "SCANNER", "-aec", house.node.ae_title, "127.0.0.1", str(house.node.port)]
     assert subprocess.run(echo, check=False).returncode == 0
 
     for exam in house.node.exams():

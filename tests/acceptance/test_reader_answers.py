@@ -41,6 +41,9 @@ class Ward:
     def wait_for(self, version: int, state: str, *, timeout_s: float = 900.0) -> dict[str, Any]:
         """The exam, once it is at a version and has ended; the objects of that version are downloaded."""
         deadline = time.monotonic() + timeout_s
+        while not self.node.exams():  # what was acknowledged is filed a moment later
+            assert time.monotonic() < deadline, self.node.log[-2000:]
+            time.sleep(0.2)
         while not (ended(exam := self.exam()) and exam["version"] == version and exam["state"] == state):
             assert time.monotonic() < deadline, f"{exam}; log: {self.node.log[-2000:]}"
             assert not (ended(exam) and exam["version"] == version), exam

@@ -34,7 +34,8 @@ def test_three_thousand_damaged_streams_leave_nothing_behind() -> None:
 
     assert [entry for entry in logs if entry.get("exc_info")] == []
     assert bench.inlet.kept > 1000
-    assert (threading.active_count(), _open_files()) == (threads, files)
+    assert threading.active_count() <= threads  # a thread of an earlier test may have ended meanwhile
+    assert _open_files() <= files
 
 
 def _open_files() -> int:
