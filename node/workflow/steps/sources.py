@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from node.dimse import Peer
 from node.errors import SettingsError
 from node.receive.contexts import STORAGE_CLASSES, decodable_syntaxes
 from node.retrieve import By, Source, Storage, WebPeer
 from node.settings import PeerSection, Settings
 from node.tls import client_context
+from node.workflow.steps.places import peer as dimse_peer
 
 PLAIN = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.2")
 """Explicit and Implicit VR Little Endian, Explicit VR Big Endian: one context a class; the compressed ones another."""
@@ -48,7 +48,7 @@ def source_named(settings: Settings, name: str) -> Source:
 
 def source(peer: PeerSection, settings: Settings) -> Source:
     """A peer as it is asked and fetched from; see `PeerSection` for what must be there."""
-    return Source(peer.name, By(peer.fetch_by), peer=_dimse(peer, settings), web=_web(peer, settings))
+    return Source(peer.name, By(peer.fetch_by), peer=dimse_peer(peer, settings) if _speaks_dimse(peer) else None, web=_web(peer, settings))
 
 
 @cache
@@ -60,19 +60,8 @@ def storage() -> tuple[Storage, ...]:
     return plain + tuple(Storage(uid, (syntax,)) for uid in images for syntax in compressed)
 
 
-def _dimse(peer: PeerSection, settings: Settings) -> Peer | None:
-    if peer.host is None or peer.port is None or peer.ae_title is None:
-        return None
-    return Peer(
-        name=peer.name,
-        host=peer.host,
-        port=peer.port,
-        called_ae=peer.ae_title,
-        calling_ae=settings.node.ae_title,
-        connect_timeout_s=peer.timeout_s,
-        answer_timeout_s=peer.timeout_s,
-        tls=client_context(settings.tls) if peer.tls and settings.tls is not None else None,
-    )
+def _speaks_dimse(peer: PeerSection) -> bool:
+    return None not in (peer.host, peer.port, peer.ae_title)
 
 
 def _web(peer: PeerSection, settings: Settings) -> WebPeer | None:

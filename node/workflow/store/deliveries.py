@@ -11,13 +11,12 @@ import sqlalchemy as sa
 from node.domain.ports import Clock, DeliveryState, Parcel
 from node.workflow.states import OWING, State
 from node.workflow.store.exams import let_go
-from node.workflow.store.receipts import DestinationReceipts, proven, set_state
+from node.workflow.store.receipts import UNSENT, DestinationReceipts, proven, set_state
 from node.workflow.store.rows import DeliveryRow, ExamRow, Posting, delivery_row
 from node.workflow.store.tables import deliveries, exams
 
 __all__ = ["Deliveries", "DestinationReceipts", "parcel"]
 
-UNSENT = (DeliveryState.QUEUED.value, DeliveryState.SENDING.value)
 OWE = tuple(state.value for state in OWING)
 """States in which the sweep itself sees to an exam's deliveries while something is owed, as it does in ENCODED."""
 
